@@ -1,0 +1,268 @@
+# How frappe_rt is built and tested. `make help` lists the targets; docs/development.md explains.
+#
+# setup.py alone knows where the libraries come from: `setup.py native_flags` writes
+# build/native.mk, which is included below. Sources are found by wildcard: a new file in
+# csrc/<layer>/ or tests/c/<layer>/ needs no change here.
+
+PYTHON ?= python3
+CC = gcc
+CLANG ?= clang
+FUZZ_SECONDS ?= 60
+
+# One build directory per variant, so that switching back and forth recompiles nothing.
+ifdef SANITIZE
+VARIANT := asan
+SAN := -O1 -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
+SITE := $(CURDIR)/build/asan/site
+PY := $(CURDIR)/tests/sanitize/python
+else
+VARIANT := plain
+SAN :=
+SITE := $(CURDIR)
+PY := $(CURDIR)/.venv/bin/python
+endif
+B := build/$(VARIANT)
+EXTENSION := $(SITE)/frappe_rt/_rt.abi3.so
+RESULTS := $(B)/results
+
+# All cores, unless -j was given.
+ifeq ($(MAKELEVEL)$(filter -j%,$(MAKEFLAGS)),0)
+MAKEFLAGS += -j$(shell nproc)
+endif
+.DELETE_ON_ERROR:
+.SECONDARY:
+.DEFAULT_GOAL := build
+
+.PHONY: help deps build demo test test-c test-fuzz test-py test-client lint format \
+        bench fuzz conformance clean
+
+help: ## this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
+	@echo
+	@echo 'SANITIZE=1        any test target, with AddressSanitizer and UndefinedBehaviorSanitizer'
+	@echo 'LAYER=json        test-c: the tests of one layer only'
+	@echo 'PYTEST="-k name"  test-py: more options for pytest'
+	@echo 'FUZZ_SECONDS=60   fuzz: how long each target runs;  FUZZ=name: only that one'
+
+deps: ## install what is missing on Debian (needs root, else says what to install)
+	@.ci/deps all
+
+demo: ## build what the demo needs, then start it and print its address
+	@.ci/deps run
+	@$(MAKE) --no-print-directory build
+	@.venv/bin/python -m frappe_rt demo $(DEMO)
+
+clean: ## remove everything that was built (but not .venv)
+	rm -rf build frappe_rt/_rt.abi3.so
+
+# ---- flags ---------------------------------------------------------------------------------------
+
+# These targets run others in turn, and must work before there is a compiler.
+ifneq ($(filter-out help deps demo test clean,$(or $(MAKECMDGOALS),build)),)
+include build/native.mk
+endif
+
+build/native.mk: setup.py pyproject.toml csrc/python/exports.map | .venv/run.stamp
+	@.venv/bin/python setup.py --quiet native_flags
+
+WARNINGS := -Wall -Wextra -Wstrict-prototypes -Wpointer-arith -Werror
+CPPFLAGS_OWN := -iquote csrc -iquote tests/c $(LIB_CFLAGS)
+COMPILE = $(CC) -g -MMD -MP $(if $(filter build/third_party/%,$<),-w,$(WARNINGS)) \
+          $(EXT_CFLAGS) -fPIC $(CPPFLAGS_OWN) $(SAN) $(CFLAGS)
+
+# A program may use what its layer's link line names, so a test of json/ cannot lean on wire/.
+# Included is less (tests/py/test_layers.py holds that table); this is its transitive closure.
+LINK_base := base
+LINK_json := json base
+LINK_wire := wire base
+LINK_engineio := engineio $(LINK_json) wire
+LINK_socketio := socketio $(LINK_engineio)
+LINK_frappe := frappe $(LINK_socketio)
+LINK_net := net $(LINK_engineio)
+LINK_server := server net $(LINK_frappe)
+LAYERS := base json wire engineio socketio frappe net server
+
+sources = $(wildcard csrc/$(1)/*.c)
+objects = $(patsubst %.c,$(1)/%.o,$(2))
+
+# ---- the extension -------------------------------------------------------------------------------
+
+build: $(EXTENSION) .venv/run.stamp ## compile the extension and make .venv (the default)
+
+EXT_OBJECTS := $(call objects,$(B)/ext,$(foreach l,$(LAYERS) python,$(call sources,$(l))) $(LIB_SOURCES))
+
+$(B)/ext/csrc/python/%.o: CPPFLAGS_OWN += $(PYTHON_CPPFLAGS)
+$(B)/ext/%.o: %.c Makefile build/native.mk
+	@mkdir -p $(@D)
+	@echo "  CC    $<"
+	@$(COMPILE) -c $< -o $@
+
+$(EXTENSION): $(EXT_OBJECTS) csrc/python/exports.map
+	@mkdir -p $(@D)
+	@echo "  LINK  $(patsubst $(CURDIR)/%,%,$@)"
+	@$(CC) -shared $(SAN) $(EXT_OBJECTS) $(EXT_LDFLAGS) $(LIB_LDFLAGS) $(LDFLAGS) -o $@
+	@! nm -D --undefined-only $@ | grep ' U rt_' # the linker lets a shared object lack symbols
+
+# The sanitized module has its own copy of the package, made of links, so that neither variant can
+# be imported in place of the other.
+.PHONY: site
+site: $(EXTENSION)
+ifdef SANITIZE
+build: site
+	@find $(SITE) -type l -delete
+	@ln -s $(filter-out %.so %__pycache__,$(wildcard $(CURDIR)/frappe_rt/*)) $(SITE)/frappe_rt/
+	@ln -s $(CURDIR)/tests/sanitize/sitecustomize.py $(SITE)/
+endif
+
+# ---- the virtual environment ---------------------------------------------------------------------
+
+# The checkout itself is on the path, through a .pth file: Python files need no installing.
+.venv/run.stamp: pyproject.toml
+	@echo "  VENV  .venv"
+	@$(PYTHON) -m venv .venv
+	@.venv/bin/pip install --quiet --disable-pip-version-check 'setuptools>=77'
+	@.venv/bin/python setup.py --quiet requirements > .venv/run.txt
+	@.venv/bin/pip install --quiet --disable-pip-version-check -r .venv/run.txt
+	@echo '$(CURDIR)' > "$$(.venv/bin/python -c 'import site; print(site.getsitepackages()[0])')/frappe_rt.pth"
+	@touch $@
+
+.venv/%.stamp: pyproject.toml .venv/run.stamp
+	@echo "  PIP   $*"
+	@.venv/bin/python setup.py --quiet requirements --extra $* > .venv/$*.txt
+	@.venv/bin/pip install --quiet --disable-pip-version-check -r .venv/$*.txt
+	@touch $@
+
+# ---- tests ---------------------------------------------------------------------------------------
+
+SUITES := test-c test-fuzz test-py test-client
+
+test: ## everything: install what is missing, build, run all the tests
+	@.ci/deps all
+	@rm -rf $(RESULTS) && mkdir -p $(RESULTS)
+	@$(MAKE) --no-print-directory build
+	@failed=; for suite in $(SUITES); do \
+	    $(MAKE) --no-print-directory $$suite && continue; \
+	    failed="$$failed $$suite"; result=$(RESULTS)/$${suite#test-}; \
+	    ls $$result* > /dev/null 2>&1 || echo '0 passed, 1 failed' > $$result; \
+	 done; \
+	 .venv/bin/python tests/summary.py $(RESULTS) && test -z "$$failed" || \
+	 { echo "failed:$$failed"; exit 1; }
+
+# C tests link against archives in which the n-th allocation can be made to fail.
+TEST_SOURCES := $(wildcard tests/c/$(or $(LAYER),*)/test_*.c)
+TEST_PROGRAMS := $(patsubst tests/c/%.c,$(B)/tests/%,$(TEST_SOURCES))
+SUPPORT_OBJECTS := $(call objects,$(B)/test,$(wildcard tests/c/support/*.c))
+
+$(B)/test/%.o: %.c Makefile build/native.mk
+	@mkdir -p $(@D)
+	@echo "  CC    $<"
+	@$(COMPILE) -DRT_ALLOC_FAULTS -c $< -o $@
+
+define ARCHIVE # variant directory, name, objects
+$(1)/lib$(2).a: $(3)
+	@mkdir -p $$(@D)
+	@rm -f $$@
+	@ar rcs $$@ $(3)
+endef
+$(foreach l,$(LAYERS),$(eval $(call ARCHIVE,$(B)/test,$(l),$(call objects,$(B)/test,$(call sources,$(l))))))
+$(eval $(call ARCHIVE,$(B)/test,third_party,$(call objects,$(B)/ext,$(LIB_SOURCES))))
+
+define TEST_PROGRAM # program, source, layer
+$(1): $(call objects,$(B)/test,$(2)) $(SUPPORT_OBJECTS) $(patsubst %,$(B)/test/lib%.a,$(or $(LINK_$(3)),$(LAYERS)) third_party)
+	@mkdir -p $$(@D)
+	@echo "  LINK  $$@"
+	@$(CC) $(SAN) -Wl,--start-group $$^ -Wl,--end-group $(LIB_LDFLAGS) -lcmocka $(LDFLAGS) -o $$@
+endef
+layer_of = $(word 3,$(subst /, ,$(1)))
+$(foreach s,$(TEST_SOURCES),$(eval $(call TEST_PROGRAM,$(patsubst tests/c/%.c,$(B)/tests/%,$(s)),$(s),$(call layer_of,$(s)))))
+
+test-c: $(TEST_PROGRAMS) ## the C unit tests
+	@mkdir -p $(RESULTS)
+	@$(PYTHON) tests/run_programs.py --results $(RESULTS)/c $(TEST_PROGRAMS)
+
+test-py: build .venv/test.stamp ## the Python tests
+	@mkdir -p $(RESULTS)
+	$(PY) -m pytest --junitxml=$(RESULTS)/py.xml $(PYTEST)
+
+# The Socket.IO client from npm under Node, and a real Chromium.
+NODE_MODULES := tests/client/node_modules/.stamp
+$(NODE_MODULES): $(wildcard tests/client/package.json tests/client/package-lock.json)
+	cd tests/client && npm ci --no-audit --no-fund
+	@touch $@
+
+test-client: build $(NODE_MODULES) ## the tests with the real client and a browser
+	@mkdir -p $(RESULTS) $(B)/artifacts
+	FRAPPE_RT_PYTHON=$(PY) FRAPPE_RT_ARTIFACTS=$(CURDIR)/$(B)/artifacts \
+	timeout 300 node --test --test-reporter=spec --test-reporter-destination=stdout \
+	    --test-reporter=tap --test-reporter-destination=$(RESULTS)/client.tap \
+	    $(wildcard tests/client/*.test.mjs)
+
+# ---- fuzzing -------------------------------------------------------------------------------------
+
+# libFuzzer drives the layers that do no I/O, compiled with clang and its sanitizers.
+FUZZ_LAYERS ?= base json wire engineio socketio frappe
+FUZZ_TARGETS := $(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz_$(or $(FUZZ),*).c))
+FUZZ_FLAGS := -g -O1 -std=gnu11 -w -fno-sanitize-recover=all
+FUZZ_LIBRARY := $(call objects,build/fuzz/obj,$(foreach l,$(FUZZ_LAYERS),$(call sources,$(l))) $(filter %/llhttp/src/api.c %/llhttp/src/http.c %/llhttp/src/llhttp.c,$(LIB_SOURCES)))
+
+build/fuzz/obj/%.o: %.c Makefile build/native.mk
+	@mkdir -p $(@D)
+	@$(CLANG) $(FUZZ_FLAGS) -fsanitize=fuzzer-no-link,address,undefined -MMD -MP $(CPPFLAGS_OWN) -c $< -o $@
+
+build/fuzz/fuzz_%: build/fuzz/obj/tests/fuzz/fuzz_%.o $(FUZZ_LIBRARY)
+	@echo "  FUZZ  $@"
+	@$(CLANG) -fsanitize=fuzzer,address,undefined $^ $(LIB_LDFLAGS) -o $@
+
+fuzz: $(FUZZ_TARGETS:%=build/fuzz/fuzz_%) ## run each fuzz target for FUZZ_SECONDS
+	@for name in $(FUZZ_TARGETS); do \
+	    mkdir -p build/fuzz/corpus/$$name build/fuzz/crashes/$$name; \
+	    echo "$$name, $(FUZZ_SECONDS) s"; \
+	    build/fuzz/fuzz_$$name -max_total_time=$(FUZZ_SECONDS) -timeout=10 -print_final_stats=1 \
+	        -artifact_prefix=build/fuzz/crashes/$$name/ build/fuzz/corpus/$$name \
+	        $$(ls -d tests/fuzz/corpus/$$name 2>/dev/null) > build/fuzz/$$name.log 2>&1 || \
+	        { tail -n 60 build/fuzz/$$name.log; exit 1; }; \
+	    grep -E 'number_of_executed_units|new_units_added' build/fuzz/$$name.log; \
+	 done
+
+# The seeds, and whatever a fuzzer once found, as an ordinary test: always under the sanitizers.
+REPLAYS := $(FUZZ_TARGETS:%=$(B)/replay/%)
+ifdef SANITIZE
+$(B)/replay/%: $(B)/test/tests/fuzz/fuzz_%.o $(B)/test/tests/fuzz/replay.o \
+               $(FUZZ_LAYERS:%=$(B)/test/lib%.a) $(B)/test/libthird_party.a
+	@mkdir -p $(@D)
+	@echo "  LINK  $@"
+	@$(CC) $(SAN) -Wl,--start-group $^ -Wl,--end-group $(LIB_LDFLAGS) $(LDFLAGS) -o $@
+
+test-fuzz: $(REPLAYS) ## replay the fuzz corpora under the sanitizers
+	@mkdir -p $(or $(REPLAY_RESULTS),$(RESULTS))
+	@$(PYTHON) tests/run_programs.py --results $(or $(REPLAY_RESULTS),$(RESULTS))/fuzz \
+	    $(foreach f,$(FUZZ_TARGETS),"$(B)/replay/$(f) tests/fuzz/corpus/$(f)")
+else
+test-fuzz:
+	@$(MAKE) --no-print-directory test-fuzz SANITIZE=1 REPLAY_RESULTS=$(RESULTS)
+endif
+
+# ---- programs and checks -------------------------------------------------------------------------
+
+# A Socket.IO server without Frappe and without Python: proof that those layers stand alone.
+CONFORMANCE_SOURCES := $(wildcard tests/conformance/*.c)
+conformance: build/conformance ## the bare Socket.IO server for the public protocol suites
+build/conformance: $(call objects,$(B)/ext,$(CONFORMANCE_SOURCES) $(foreach l,socketio $(LINK_net),$(call sources,$(l))) $(LIB_SOURCES))
+	@echo "  LINK  $@"
+	@$(CC) $(SAN) $^ $(LIB_LDFLAGS) $(LDFLAGS) -o $@
+
+BENCHMARKS := $(wildcard tests/bench/bench_*.py)
+bench: build .venv/test.stamp ## the benchmarks, tests/bench/bench_*.py one after the other
+	@for bench in $(or $(BENCHMARKS),$(error tests/bench holds no bench_*.py)); do \
+	    $(PY) $$bench $(BENCH) || exit 1; \
+	 done
+
+lint: export CHECK_FLAGS = -std=gnu11 -DRT_ALLOC_FAULTS $(CPPFLAGS_OWN) $(PYTHON_CPPFLAGS)
+lint: .venv/lint.stamp .venv/test.stamp build/native.mk ## formatting, types and static analysis
+	@tests/lint.sh $(RESULTS)
+
+format: .venv/lint.stamp ## format C and Python files in place, with the versions lint uses
+	@find csrc tests -name node_modules -prune -o -name '*.[ch]' -print | xargs .venv/bin/clang-format -i
+	@.venv/bin/ruff format --quiet frappe_rt setup.py tests
+
+-include $(shell find build -name '*.d' 2>/dev/null)
