@@ -1,0 +1,39 @@
+/* One sink for log lines. */
+#include "base/log.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+
+#define LINE_MAX_BYTES 1024 /* longer lines are cut */
+
+static rt_log_sink *the_sink;
+static enum rt_log_level the_least;
+
+void rt_log_set_sink(rt_log_sink *sink, enum rt_log_level least) {
+    the_sink = sink;
+    the_least = least;
+}
+
+void rt_log(enum rt_log_level level, const char *part, const char *fmt, ...) {
+    if (!the_sink || level < the_least)
+        return;
+    char text[LINE_MAX_BYTES];
+    va_list args;
+    va_start(args, fmt);
+    int n = vsnprintf(text, sizeof(text), fmt, args);
+    va_end(args);
+    if (n >= 0)
+        the_sink(level, part, text);
+}
+
+int rt_log_allowed(rt_log_gate *gate, uint64_t now_ms, uint32_t every_ms) {
+    if (gate->last_ms && now_ms < gate->last_ms + every_ms) {
+        if (gate->skipped < UINT32_MAX)
+            gate->skipped++;
+        return 0;
+    }
+    gate->last_ms = now_ms ? now_ms : 1; /* 0 means "never yet" */
+    gate->reported = gate->skipped;
+    gate->skipped = 0;
+    return 1;
+}

@@ -1,0 +1,28 @@
+/* Log lines, handed to one sink: level, the part that speaks, the text.
+ *
+ * Ownership: the sink is process-wide and set once, before threads start (not atomic). Thread: any;
+ * the sink must be thread-safe and must not block. A line never holds credentials: cookies, tokens
+ * and passwords are left out by the caller. */
+#ifndef RT_BASE_LOG_H
+#define RT_BASE_LOG_H
+
+#include <stdint.h>
+
+enum rt_log_level { RT_LOG_DEBUG, RT_LOG_INFO, RT_LOG_WARN, RT_LOG_ERROR };
+
+typedef void rt_log_sink(enum rt_log_level level, const char *part, const char *text);
+
+void rt_log_set_sink(rt_log_sink *sink, enum rt_log_level least); /* NULL: no lines */
+void rt_log(enum rt_log_level level, const char *part, const char *fmt, ...)
+    __attribute__((format(printf, 3, 4)));
+
+/* At most one line each `every_ms`: the gate is the site's own memory (start at all 0). True when
+ * the line may go out; `reported` then holds how many before it were not. */
+typedef struct rt_log_gate {
+    uint64_t last_ms;
+    uint32_t skipped;  /* since the last line */
+    uint32_t reported; /* what was skipped before the line now allowed */
+} rt_log_gate;
+int rt_log_allowed(rt_log_gate *gate, uint64_t now_ms, uint32_t every_ms);
+
+#endif

@@ -1,0 +1,123 @@
+/* Rings of message references. */
+#include "base/outq.h"
+
+#include "base/alloc.h"
+#include "base/status.h"
+
+#define FIRST_CAP 4
+#define LAST_CAP (UINT32_C(1) << 31)
+
+void rt_outq_init(rt_outq *q) {
+    *q = (rt_outq){0};
+}
+
+void rt_outq_fini(rt_outq *q) {
+    for (uint32_t i = 0; i < q->count; i++)
+        rt_msg_rele(rt_outq_at(q, i));
+    rt_free(q->items);
+    rt_outq_init(q);
+}
+
+/* Makes room for `more` entries; the queue then starts at slot 0. */
+static int grow(rt_outq *q, uint32_t more) {
+    uint32_t cap = q->cap ? q->cap : FIRST_CAP;
+    if (more > LAST_CAP - q->count)
+        return RT_ENOMEM;
+    while (cap < q->count + more)
+        cap *= 2;
+    rt_msg **items = rt_alloc(cap * sizeof(rt_msg *));
+    if (!items)
+        return RT_ENOMEM;
+    for (uint32_t i = 0; i < q->count; i++)
+        items[i] = rt_outq_at(q, i);
+    rt_free(q->items);
+    q->items = items;
+    q->head = 0;
+    q->cap = cap;
+    return RT_OK;
+}
+
+int rt_outq_push(rt_outq *q, rt_msg *m) {
+    if (q->count == q->cap) {
+        int rc = grow(q, 1);
+        if (rc)
+            return rc;
+    }
+    q->items[(q->head + q->count) & (q->cap - 1)] = rt_msg_hold(m);
+    q->count++;
+    return RT_OK;
+}
+
+int rt_outq_iov(const rt_outq *q, struct iovec *iov, int n, size_t max_bytes) {
+    int used = 0;
+    size_t off = q->head_off;
+    for (uint32_t i = 0; i < q->count && used < n && max_bytes; i++) {
+        rt_msg *m = rt_outq_at(q, i);
+        rt_msg_seal(m);
+        size_t left = m->len - off;
+        if (left > max_bytes)
+            left = max_bytes;
+        if (left) {
+            iov[used].iov_base = m->data + off;
+            iov[used].iov_len = left;
+            used++;
+        }
+        max_bytes -= left;
+        off = 0;
+    }
+    return used;
+}
+
+void rt_outq_pop(rt_outq *q) {
+    if (q->count == 0)
+        return;
+    rt_msg_rele(q->items[q->head]);
+    q->head = (q->head + 1) & (q->cap - 1);
+    q->head_off = 0;
+    if (--q->count == 0)
+        rt_outq_fini(q);
+}
+
+void rt_outq_wrote(rt_outq *q, size_t n) {
+    while (q->count) {
+        const rt_msg *m = q->items[q->head];
+        size_t left = m->len - q->head_off;
+        if (n < left) {
+            q->head_off += (uint32_t)n;
+            return;
+        }
+        /* A message that is still open was in no iovec: its bytes are yet to come. */
+        if (m->len < m->cap)
+            return;
+        n -= left;
+        rt_outq_pop(q);
+    }
+}
+
+size_t rt_outq_owed(const rt_outq *q) {
+    size_t sum = 0;
+    for (uint32_t i = 0; i < q->count; i++)
+        sum += rt_outq_at(q, i)->len;
+    return sum - q->head_off;
+}
+
+int rt_outq_move(rt_outq *to, rt_outq *from) {
+    if (to->count == 0) {
+        *to = *from;
+        rt_outq_init(from);
+        return RT_OK;
+    }
+    /* The rest of a message would arrive in the middle of another stream. */
+    if (from->head_off)
+        return RT_EINVAL;
+    if (from->count > to->cap - to->count) {
+        int rc = grow(to, from->count);
+        if (rc)
+            return rc;
+    }
+    for (uint32_t i = 0; i < from->count; i++)
+        to->items[(to->head + to->count++) & (to->cap - 1)] = rt_outq_at(from, i);
+    rt_free(from->items);
+    rt_outq_init(from);
+    return RT_OK;
+}

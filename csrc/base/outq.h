@@ -1,0 +1,48 @@
+/* A queue of message references: what a socket still owes to its peer, in order.
+ *
+ * Ownership: caller's memory; the queue holds one reference per entry. The array is allocated by
+ * the first push and freed when the queue runs empty, so an idle socket keeps nothing.
+ * Thread: the loop's. Must not know: what is in the messages, or where they go. */
+#ifndef RT_BASE_OUTQ_H
+#define RT_BASE_OUTQ_H
+
+#include "base/msg.h"
+
+#include <stdint.h>
+#include <sys/uio.h>
+
+typedef struct rt_outq {
+    rt_msg **items; /* ring of `cap` entries, NULL while empty */
+    uint32_t head;
+    uint32_t count;
+    uint32_t cap;      /* a power of two, or 0 */
+    uint32_t head_off; /* bytes of the first message already written */
+} rt_outq;
+
+void rt_outq_init(rt_outq *q);
+void rt_outq_fini(rt_outq *q); /* drops all references */
+/* Appends a reference (the queue takes its own; the caller keeps his). RT_OK or RT_ENOMEM. */
+int rt_outq_push(rt_outq *q, rt_msg *m);
+/* The i-th message from the front. */
+static inline rt_msg *rt_outq_at(const rt_outq *q, uint32_t i) {
+    return q->items[(q->head + i) & (q->cap - 1)];
+}
+/* Fills up to n iovecs with unwritten bytes, sealing each message; returns how many. Stops once
+ * `max_bytes` are covered (the last one may be cut short at that border). A message without bytes
+ * gets no iovec; it leaves with the next rt_outq_wrote, even one of 0 bytes. */
+int rt_outq_iov(const rt_outq *q, struct iovec *iov, int n, size_t max_bytes);
+/* Marks n bytes as written; releases messages that are done. */
+void rt_outq_wrote(rt_outq *q, size_t n);
+/* Drops the first message whole. */
+void rt_outq_pop(rt_outq *q);
+/* Bytes not yet written. O(count): keep for slow peers and statistics. */
+size_t rt_outq_owed(const rt_outq *q);
+/* Moves all of `from` behind what `to` has. RT_OK; with nothing moved RT_ENOMEM, or RT_EINVAL when
+ * the first message of `from` is half written and `to` is not empty. */
+int rt_outq_move(rt_outq *to, rt_outq *from);
+
+static inline bool rt_outq_empty(const rt_outq *q) {
+    return q->count == 0;
+}
+
+#endif

@@ -1,0 +1,91 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "base/counters.h"
+#include "base/log.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static char last[3000];
+static int lines;
+
+static void keep(enum rt_log_level level, const char *part, const char *text) {
+    snprintf(last, sizeof(last), "%d %s: %s", (int)level, part, text);
+    lines++;
+}
+
+static void test_lines_reach_the_sink(void **state) {
+    (void)state;
+    lines = 0;
+    rt_log(RT_LOG_ERROR, "net", "nobody listens");
+    rt_log_set_sink(keep, RT_LOG_INFO);
+    rt_log(RT_LOG_DEBUG, "net", "too fine");
+    assert_int_equal(lines, 0);
+    rt_log(RT_LOG_WARN, "net", "port %d in use", 9000);
+    assert_int_equal(lines, 1);
+    assert_string_equal(last, "2 net: port 9000 in use");
+    rt_log(RT_LOG_INFO, "net", "%s", "");
+    assert_string_equal(last, "1 net: ");
+    rt_log_set_sink(NULL, RT_LOG_DEBUG);
+    rt_log(RT_LOG_ERROR, "net", "nobody again");
+    assert_int_equal(lines, 2);
+}
+
+static void test_long_lines_are_cut(void **state) {
+    (void)state;
+    char text[2001];
+    memset(text, 'x', sizeof(text) - 1);
+    text[2000] = '\0';
+    rt_log_set_sink(keep, RT_LOG_DEBUG);
+    rt_log(RT_LOG_DEBUG, "p", "%s", text);
+    assert_int_equal(strlen(last), strlen("0 p: ") + 1023);
+    rt_log_set_sink(NULL, RT_LOG_DEBUG);
+}
+
+static void test_gate(void **state) {
+    (void)state;
+    rt_log_gate g = {0};
+    assert_true(rt_log_allowed(&g, 0, 1000));
+    assert_int_equal(g.reported, 0);
+    assert_false(rt_log_allowed(&g, 0, 1000));
+    assert_false(rt_log_allowed(&g, 500, 1000));
+    assert_false(rt_log_allowed(&g, 1000, 1000));
+    assert_true(rt_log_allowed(&g, 1001, 1000));
+    assert_int_equal(g.reported, 3);
+    assert_int_equal(g.skipped, 0);
+    assert_false(rt_log_allowed(&g, 2000, 1000));
+    assert_true(rt_log_allowed(&g, 2001, 1000));
+    assert_int_equal(g.reported, 1);
+    g.skipped = UINT32_MAX;
+    assert_false(rt_log_allowed(&g, 2001, 1000));
+    assert_true(g.skipped == UINT32_MAX);
+}
+
+#define RT_TEST_COUNTERS(X) X(RT_TEST_OPENED, "opened") X(RT_TEST_LOST, "lost")
+RT_COUNTERS_DECLARE(rt_test, RT_TEST_COUNTERS)
+RT_COUNTERS_DEFINE(rt_test, RT_TEST_COUNTERS)
+
+static void test_counters(void **state) {
+    (void)state;
+    rt_test_counters c = {{0}};
+    c.v[RT_TEST_LOST]++;
+    assert_int_equal(rt_test_counters_n, 2);
+    assert_string_equal(rt_test_counter_names[RT_TEST_OPENED], "opened");
+    assert_string_equal(rt_test_counter_names[RT_TEST_LOST], "lost");
+    assert_true(c.v[RT_TEST_OPENED] == 0 && c.v[RT_TEST_LOST] == 1);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_lines_reach_the_sink),
+        cmocka_unit_test(test_long_lines_are_cut),
+        cmocka_unit_test(test_gate),
+        cmocka_unit_test(test_counters),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,255 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "base/alloc.h"
+#include "base/buf.h"
+#include "base/outq.h"
+#include "base/status.h"
+#include "support/faults.h"
+
+#include <stdio.h>
+
+/* Pushes a message that only the queue keeps. */
+static int push(rt_outq *q, const char *text) {
+    rt_msg *m = rt_msg_copy(rt_slice_of(text));
+    if (!m)
+        return RT_ENOMEM;
+    int rc = rt_outq_push(q, m);
+    rt_msg_rele(m);
+    return rc;
+}
+
+/* Writes the queue to `out` in steps of at most `max` bytes and `n` iovecs. */
+static void drain(rt_outq *q, rt_buf *out, int n, size_t max) {
+    while (!rt_outq_empty(q)) {
+        struct iovec iov[8];
+        int used = rt_outq_iov(q, iov, n, max);
+        assert_true(used > 0 && used <= n);
+        size_t sum = 0;
+        for (int i = 0; i < used; i++) {
+            rt_buf_put(out, iov[i].iov_base, iov[i].iov_len);
+            sum += iov[i].iov_len;
+        }
+        assert_true(sum <= max);
+        size_t owed = rt_outq_owed(q);
+        rt_outq_wrote(q, sum);
+        assert_int_equal(rt_outq_owed(q), owed - sum);
+    }
+}
+
+static void test_idle_queue_keeps_nothing(void **state) {
+    (void)state;
+    long live = rt_alloc_live();
+    rt_outq q;
+    rt_outq_init(&q);
+    assert_true(rt_outq_empty(&q));
+    assert_int_equal(push(&q, "abc"), RT_OK);
+    assert_int_equal(rt_alloc_live(), live + 2);
+    rt_outq_wrote(&q, 3);
+    assert_true(rt_outq_empty(&q));
+    assert_int_equal(rt_alloc_live(), live);
+    rt_outq_wrote(&q, 0);
+    rt_outq_pop(&q);
+    assert_int_equal(rt_outq_owed(&q), 0);
+    rt_outq_fini(&q);
+}
+
+static void test_every_way_to_cut_a_write(void **state) {
+    (void)state;
+    long live = rt_alloc_live();
+    for (int n = 1; n <= 8; n++) {
+        for (size_t max = 1; max < 80; max++) {
+            rt_outq q;
+            rt_outq_init(&q);
+            rt_buf want = RT_BUF_INIT;
+            rt_buf got = RT_BUF_INIT;
+            for (int i = 0; i < 11; i++) {
+                char text[32];
+                snprintf(text, sizeof(text), "<%d%.*s>", i, i % 4, "xyz");
+                assert_int_equal(push(&q, text), RT_OK);
+                rt_buf_puts(&want, rt_slice_of(text));
+            }
+            assert_int_equal(rt_outq_owed(&q), want.n);
+            drain(&q, &got, n, max);
+            assert_true(rt_slice_eq(rt_buf_slice(&got), rt_buf_slice(&want)));
+            rt_buf_fini(&want);
+            rt_buf_fini(&got);
+            rt_outq_fini(&q);
+        }
+    }
+    assert_int_equal(rt_alloc_live(), live);
+}
+
+/* The head goes round while the queue grows, so the ring must be unrolled in order. */
+static void test_grows_while_wrapped(void **state) {
+    (void)state;
+    rt_outq q;
+    rt_outq_init(&q);
+    char text[16];
+    int in = 0, out = 0;
+    for (int round = 0; round < 50; round++) {
+        for (int i = 0; i < 3; i++) {
+            snprintf(text, sizeof(text), "m%d", in++);
+            assert_int_equal(push(&q, text), RT_OK);
+        }
+        snprintf(text, sizeof(text), "m%d", out++);
+        assert_true(rt_slice_eq(rt_msg_slice(rt_outq_at(&q, 0)), rt_slice_of(text)));
+        rt_outq_pop(&q);
+        for (uint32_t i = 0; i < q.count; i++) {
+            snprintf(text, sizeof(text), "m%d", out + (int)i);
+            assert_true(rt_slice_eq(rt_msg_slice(rt_outq_at(&q, i)), rt_slice_of(text)));
+        }
+    }
+    assert_int_equal(q.count, in - out);
+    rt_outq_fini(&q);
+}
+
+static void test_iov_seals_what_it_shows(void **state) {
+    (void)state;
+    rt_outq q;
+    rt_outq_init(&q);
+    rt_msg *a = rt_msg_new(10);
+    rt_msg *b = rt_msg_new(10);
+    assert_non_null(a);
+    assert_non_null(b);
+    memcpy(a->data, "aaa", 3);
+    memcpy(b->data, "bb", 2);
+    a->len = 3;
+    b->len = 2;
+    assert_int_equal(rt_outq_push(&q, a), RT_OK);
+    assert_int_equal(rt_outq_push(&q, b), RT_OK);
+    assert_int_equal(a->refs, 2);
+    struct iovec iov[4];
+    assert_int_equal(rt_outq_iov(&q, iov, 4, 0), 0);
+    assert_int_equal(a->cap, 10);
+    assert_int_equal(rt_outq_iov(&q, iov, 1, 100), 1);
+    assert_int_equal(a->cap, 3);
+    assert_int_equal(b->cap, 10);
+    assert_int_equal(rt_outq_iov(&q, iov, 4, 4), 2);
+    assert_int_equal(iov[1].iov_len, 1);
+    assert_int_equal(b->cap, 2);
+    rt_outq_fini(&q);
+    assert_int_equal(a->refs, 1);
+    rt_msg_rele(a);
+    rt_msg_rele(b);
+}
+
+static void test_messages_without_bytes(void **state) {
+    (void)state;
+    long live = rt_alloc_live();
+    rt_outq q;
+    rt_outq_init(&q);
+    struct iovec iov[4];
+    assert_int_equal(push(&q, ""), RT_OK);
+    assert_int_equal(push(&q, "x"), RT_OK);
+    assert_int_equal(push(&q, ""), RT_OK);
+    assert_int_equal(rt_outq_iov(&q, iov, 4, 100), 1);
+    rt_outq_wrote(&q, 1);
+    assert_true(rt_outq_empty(&q));
+
+    /* Still open: bytes may come, so it must not be dropped by the write before it. */
+    rt_msg *open = rt_msg_new(5);
+    assert_non_null(open);
+    assert_int_equal(push(&q, "x"), RT_OK);
+    assert_int_equal(rt_outq_push(&q, open), RT_OK);
+    assert_int_equal(rt_outq_iov(&q, iov, 1, 100), 1);
+    rt_outq_wrote(&q, 1);
+    assert_int_equal(q.count, 1);
+    open->data[open->len++] = 'y';
+    assert_int_equal(rt_outq_iov(&q, iov, 1, 100), 1);
+    assert_int_equal(iov[0].iov_len, 1);
+    rt_outq_wrote(&q, 1);
+    assert_true(rt_outq_empty(&q));
+    rt_msg_rele(open);
+    assert_int_equal(rt_alloc_live(), live);
+}
+
+static void test_pop_forgets_the_offset(void **state) {
+    (void)state;
+    rt_outq q;
+    rt_outq_init(&q);
+    assert_int_equal(push(&q, "abc"), RT_OK);
+    assert_int_equal(push(&q, "defg"), RT_OK);
+    rt_outq_wrote(&q, 2);
+    assert_int_equal(q.head_off, 2);
+    assert_int_equal(rt_outq_owed(&q), 5);
+    rt_outq_pop(&q);
+    assert_int_equal(rt_outq_owed(&q), 4);
+    rt_outq_wrote(&q, 1000); /* more than there is: all of it is gone */
+    assert_true(rt_outq_empty(&q));
+    rt_outq_fini(&q);
+}
+
+static void test_move(void **state) {
+    (void)state;
+    rt_outq a, b;
+    rt_outq_init(&a);
+    rt_outq_init(&b);
+    assert_int_equal(rt_outq_move(&a, &b), RT_OK);
+    assert_int_equal(push(&b, "one"), RT_OK);
+    rt_outq_wrote(&b, 1);
+    assert_int_equal(rt_outq_move(&a, &b), RT_OK); /* whole, with what was written of it */
+    assert_true(rt_outq_empty(&b));
+    assert_int_equal(rt_outq_owed(&a), 2);
+    for (int i = 0; i < 5; i++)
+        assert_int_equal(push(&b, "two"), RT_OK);
+    rt_outq_wrote(&b, 1);
+    assert_int_equal(rt_outq_move(&a, &b), RT_EINVAL);
+    assert_int_equal(b.count, 5);
+    assert_int_equal(a.count, 1);
+    rt_outq_pop(&b);
+    assert_int_equal(rt_outq_move(&a, &b), RT_OK);
+    assert_int_equal(rt_outq_move(&a, &b), RT_OK);
+    rt_buf got = RT_BUF_INIT;
+    drain(&a, &got, 3, 100);
+    assert_true(rt_slice_eq(rt_buf_slice(&got), RT_LIT("netwotwotwotwo")));
+    rt_buf_fini(&got);
+    rt_outq_fini(&a);
+    rt_outq_fini(&b);
+}
+
+static int push_and_move(void *arg) {
+    (void)arg;
+    rt_outq a, b;
+    rt_outq_init(&a);
+    rt_outq_init(&b);
+    int rc = RT_OK;
+    for (int i = 0; i < 9 && !rc; i++) {
+        rc = push(&a, "abc");
+        assert_int_equal(a.count, rc ? i : i + 1);
+    }
+    for (int i = 0; i < 9 && !rc; i++)
+        rc = push(&b, "def");
+    uint32_t in_a = a.count, in_b = b.count;
+    if (!rc) {
+        rc = rt_outq_move(&a, &b);
+        assert_int_equal(a.count, rc ? in_a : in_a + in_b);
+        assert_int_equal(b.count, rc ? in_b : 0);
+    }
+    rt_outq_fini(&a);
+    rt_outq_fini(&b);
+    return rc;
+}
+
+static void test_allocation_failures(void **state) {
+    (void)state;
+    assert_int_equal(rt_faults_each(push_and_move, NULL), 18 + 3 + 3 + 1);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_idle_queue_keeps_nothing),
+        cmocka_unit_test(test_every_way_to_cut_a_write),
+        cmocka_unit_test(test_grows_while_wrapped),
+        cmocka_unit_test(test_iov_seals_what_it_shows),
+        cmocka_unit_test(test_messages_without_bytes),
+        cmocka_unit_test(test_pop_forgets_the_offset),
+        cmocka_unit_test(test_move),
+        cmocka_unit_test(test_allocation_failures),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
