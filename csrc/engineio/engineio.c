@@ -1,0 +1,173 @@
+/* The server object: options, table of sessions, the loop's turn, figures. */
+#include "engineio/engineio.h"
+
+#include "base/alloc.h"
+#include "engineio/session.h"
+
+RT_COUNTERS_DEFINE(rt_eio, RT_EIO_COUNTERS)
+
+const char *rt_eio_reason_text(enum rt_eio_reason reason) {
+    static const char *const texts[RT_EIO_REASONS] = {
+        [RT_EIO_TRANSPORT_CLOSE] = "transport close",
+        [RT_EIO_TRANSPORT_ERROR] = "transport error",
+        [RT_EIO_PING_TIMEOUT] = "ping timeout",
+        [RT_EIO_PARSE_ERROR] = "parse error",
+        [RT_EIO_FORCED_CLOSE] = "forced close",
+        [RT_EIO_SERVER_SHUTDOWN] = "server shutting down",
+        [RT_EIO_SLOW_CLIENT] = "slow client",
+        [RT_EIO_NO_MEMORY] = "out of memory",
+        [RT_EIO_CLIENT_LEFT] = "client namespace disconnect",
+        [RT_EIO_SERVER_LEFT] = "server namespace disconnect",
+    };
+    return reason < RT_EIO_REASONS ? texts[reason] : "unknown";
+}
+
+void rt_eio_opts_default(rt_eio_opts *opts) {
+    *opts = (rt_eio_opts){
+        .ping_interval_ms = RT_EIO_PING_INTERVAL_MS,
+        .ping_timeout_ms = RT_EIO_PING_TIMEOUT_MS,
+        .upgrade_timeout_ms = RT_EIO_UPGRADE_TIMEOUT_MS,
+        .drain_ms = RT_EIO_DRAIN_MS,
+        .max_payload = RT_EIO_MAX_PAYLOAD,
+        .max_owed = RT_EIO_OWED_MAX,
+        .max_sessions = RT_EIO_SESSIONS_MAX,
+        .compress_min = RT_EIO_COMPRESS_MIN,
+        .cors = RT_EIO_CORS_OFF,
+        .allow_upgrades = true,
+        .allow_polling = true,
+        .allow_websocket = true,
+        .allow_jsonp = true,
+        .cookie = NULL,
+    };
+}
+
+/* The ping is due: send it, and from this moment the answer is due. */
+static void on_ping_due(rt_timerq *q, rt_timer *t) {
+    rt_eio_session *s = RT_OF(t, rt_eio_session, heartbeat);
+    rt_eio *e = q->arg;
+    s->awaiting_pong = true;
+    s->pong_extended = false;
+    rt_timer_arm(&e->pong_due, t, rt_eio_now(e));
+    rt_eio_session_send_text(s, RT_LIT("2"));
+}
+
+static void on_pong_due(rt_timerq *q, rt_timer *t) {
+    (void)q;
+    rt_eio_session_end(RT_OF(t, rt_eio_session, heartbeat), RT_EIO_PING_TIMEOUT);
+}
+
+/* A closing session whose client did not come back for the last packets. */
+static void on_drain_due(rt_timerq *q, rt_timer *t) {
+    (void)q;
+    rt_eio_session_end(RT_OF(t, rt_eio_session, heartbeat), RT_EIO_FORCED_CLOSE);
+}
+
+static void on_probe_due(rt_timerq *q, rt_timer *t) {
+    rt_eio_count(q->arg, RT_EIO_UPGRADES_FAILED);
+    rt_eio_socket_close(RT_OF(t, rt_eio_socket, timer), 0);
+}
+
+/* While a WebSocket probes, no poll may wait: the client pauses polling by waiting for its poll to
+ * return (Engine.IO protocol, "Upgrade"). */
+static void on_noop_due(rt_timerq *q, rt_timer *t) {
+    rt_eio *e = q->arg;
+    rt_eio_socket *k = RT_OF(t, rt_eio_socket, noop);
+    rt_eio_poll_answer(k->session, RT_LIT("6"));
+    rt_timer_arm(&e->noop_due, t, rt_eio_now(e));
+}
+
+rt_eio *rt_eio_new(const rt_eio_opts *opts, const rt_eio_app *app, rt_timers *timers,
+                   uint64_t (*now)(void *ctx), void *now_ctx) {
+    rt_eio *e = rt_alloc0(sizeof *e);
+    if (!e)
+        return NULL;
+    e->opts = *opts;
+    e->app = *app;
+    e->now = now;
+    e->now_ctx = now_ctx;
+    rt_random_init(&e->random);
+    rt_map_init(&e->by_sid);
+    rt_list_init(&e->open);
+    rt_list_init(&e->pending);
+    rt_list_init(&e->ended);
+    rt_list_init(&e->ended_sockets);
+    rt_timerq_init(&e->ping_due, timers, opts->ping_interval_ms, on_ping_due, e);
+    rt_timerq_init(&e->pong_due, timers, opts->ping_timeout_ms, on_pong_due, e);
+    rt_timerq_init(&e->drain_due, timers, opts->drain_ms, on_drain_due, e);
+    rt_timerq_init(&e->probe_due, timers, opts->upgrade_timeout_ms, on_probe_due, e);
+    rt_timerq_init(&e->noop_due, timers, RT_EIO_NOOP_MS, on_noop_due, e);
+    return e;
+}
+
+void rt_eio_close_all(rt_eio *e, enum rt_eio_reason reason) {
+    while (!rt_list_empty(&e->open)) {
+        rt_eio_session_end(RT_OF(rt_list_first(&e->open), rt_eio_session, node), reason);
+    }
+}
+
+void rt_eio_free(rt_eio *e) {
+    rt_eio_reap(e);
+    rt_timerq_fini(&e->ping_due);
+    rt_timerq_fini(&e->pong_due);
+    rt_timerq_fini(&e->drain_due);
+    rt_timerq_fini(&e->probe_due);
+    rt_timerq_fini(&e->noop_due);
+    rt_msg_rele(e->payload_source);
+    rt_msg_rele(e->payload);
+    rt_map_fini(&e->by_sid);
+    rt_free(e);
+}
+
+/* Adds what came this turn to the session's bill; true when it owes too much. */
+static bool over_limit(rt_eio_session *s) {
+    for (; s->counted < s->queue.count; s->counted++)
+        s->queued_bytes += rt_outq_at(&s->queue, s->counted)->len;
+    return s->queued_bytes > s->eio->opts.max_owed;
+}
+
+void rt_eio_flush(rt_eio *e) {
+    rt_list due;
+    rt_list_move(&due, &e->pending);
+    while (!rt_list_empty(&due)) {
+        rt_eio_session *s = RT_OF(rt_list_first(&due), rt_eio_session, pending);
+        rt_list_unlink(&s->pending);
+        if (s->state == RT_EIO_CLOSED)
+            continue;
+        rt_eio_poll_flush(s);
+        if (over_limit(s))
+            rt_eio_session_end(s, RT_EIO_SLOW_CLIENT);
+    }
+    /* Kept for one turn: the messages of the next are others. */
+    rt_msg_rele(e->payload_source);
+    rt_msg_rele(e->payload);
+    e->payload_source = e->payload = NULL;
+}
+
+bool rt_eio_has_pending(const rt_eio *e) {
+    return !rt_list_empty(&e->pending);
+}
+
+void rt_eio_reap(rt_eio *e) {
+    while (!rt_list_empty(&e->ended)) {
+        rt_eio_session *s = RT_OF(rt_list_first(&e->ended), rt_eio_session, node);
+        rt_list_unlink(&s->node);
+        rt_eio_handshake_free(s->handshake);
+        rt_free(s);
+    }
+    while (!rt_list_empty(&e->ended_sockets)) {
+        rt_eio_socket *k = RT_OF(rt_list_first(&e->ended_sockets), rt_eio_socket, node);
+        rt_list_unlink(&k->node);
+        rt_eio_socket_free(k);
+    }
+}
+
+void rt_eio_get_figures(const rt_eio *e, rt_eio_figures *out) {
+    *out = (rt_eio_figures){
+        .sessions = (uint32_t)e->by_sid.count,
+        .polling = (uint32_t)e->by_sid.count - e->websockets,
+        .websocket = e->websockets,
+        .pending_polls = e->polls,
+        .counters = e->counters,
+    };
+    memcpy(out->closed, e->closed, sizeof out->closed);
+}

@@ -1,0 +1,193 @@
+/* Engine.IO protocol 4, server side: sessions over polling and WebSocket, upgrade, heartbeat.
+ *
+ * This is the layer's public header. Below sits whoever has connections (net/, or a test's script),
+ * above whoever speaks in messages (socketio/). Sans-I/O: bytes and `now` in, callbacks out.
+ *
+ * Ownership: rt_eio owns its sessions; a session lives until rt_eio_reap after on_close. Handles
+ * may be used until on_close returns. Thread: the loop's. Must not know: libuv and fds, rooms,
+ * Frappe.
+ *
+ * Session (docs/protocol.md has the same picture with the tests):
+ *
+ *      handshake          probe `2probe`            `5`
+ *   ──────────► POLLING ◄───────────────► PROBING ──────► WEBSOCKET
+ *      │            │ close()                │ ws gone       │
+ *      │ ws=direct  ▼                        ▼               │
+ *      └───────► CLOSING (queue drains   POLLING             │
+ *                   │  to the next poll, 30 s)               │
+ *                   ▼                                        ▼
+ *                 CLOSED ◄────────────────────────────────────
+ */
+#ifndef RT_ENGINEIO_ENGINEIO_H
+#define RT_ENGINEIO_ENGINEIO_H
+
+#include "base/counters.h"
+#include "base/msg.h"
+#include "base/slice.h"
+#include "base/timers.h"
+#include "engineio/port.h"
+#include "wire/http.h"
+
+#include <stdint.h>
+
+/* Defaults, as the reference server's. */
+#define RT_EIO_PING_INTERVAL_MS 25000
+#define RT_EIO_PING_TIMEOUT_MS 20000
+#define RT_EIO_UPGRADE_TIMEOUT_MS 10000
+#define RT_EIO_MAX_PAYLOAD 1000000
+#define RT_EIO_DRAIN_MS 30000
+/* Ours. */
+#define RT_EIO_NOOP_MS 100            /* a poll waits no longer than this while probing */
+#define RT_EIO_OWED_MAX (8u << 20)    /* bytes owed to one client before it is called slow */
+#define RT_EIO_SESSIONS_MAX 200000    /* sessions at one time */
+#define RT_EIO_POLL_PACKETS_MAX 10000 /* packets taken from one POST */
+#define RT_EIO_COMPRESS_MIN 1024      /* bytes, as the reference */
+
+/* Why a session ended; the texts are the reference's where it has them. */
+enum rt_eio_reason {
+    RT_EIO_TRANSPORT_CLOSE, /* the peer closed */
+    RT_EIO_TRANSPORT_ERROR, /* the connection broke, or a rule of the transport was broken */
+    RT_EIO_PING_TIMEOUT,
+    RT_EIO_PARSE_ERROR,  /* not an Engine.IO packet */
+    RT_EIO_FORCED_CLOSE, /* the layer above closed it */
+    RT_EIO_SERVER_SHUTDOWN,
+    RT_EIO_SLOW_CLIENT, /* owed more than max_owed */
+    RT_EIO_NO_MEMORY,
+    /* For the layer above, whose conversations end while the session goes on. */
+    RT_EIO_CLIENT_LEFT,
+    RT_EIO_SERVER_LEFT,
+    RT_EIO_REASONS
+};
+const char *rt_eio_reason_text(enum rt_eio_reason reason);
+
+enum rt_eio_cors {
+    RT_EIO_CORS_OFF,     /* no CORS header, OPTIONS is a bad handshake method */
+    RT_EIO_CORS_ANY,     /* "*" */
+    RT_EIO_CORS_REFLECT, /* the request's Origin, with credentials */
+    RT_EIO_CORS_ASK,     /* reflect when rt_eio_app.allow_origin says so */
+};
+
+typedef struct rt_eio_opts {
+    uint32_t ping_interval_ms;
+    uint32_t ping_timeout_ms;
+    uint32_t upgrade_timeout_ms;
+    uint32_t drain_ms;
+    uint32_t max_payload; /* bytes of one POST body or WebSocket message */
+    uint32_t max_owed;    /* bytes */
+    uint32_t max_sessions;
+    uint32_t compress_min; /* polling answers from this size on are compressed; 0: never */
+    enum rt_eio_cors cors;
+    bool allow_upgrades;
+    bool allow_polling;
+    bool allow_websocket;
+    bool allow_jsonp;
+    const char *cookie; /* name of a cookie that carries the sid; NULL: none */
+} rt_eio_opts;
+
+/* The defaults above; cors off, both transports, upgrades on, compression from 1024 bytes. */
+void rt_eio_opts_default(rt_eio_opts *opts);
+
+#define RT_EIO_COUNTERS(X)                                                                         \
+    X(RT_EIO_SESSIONS_OPENED, "sessions_opened")                                                   \
+    X(RT_EIO_SESSIONS_CLOSED, "sessions_closed")                                                   \
+    X(RT_EIO_UPGRADES, "upgrades")                                                                 \
+    X(RT_EIO_UPGRADES_FAILED, "upgrades_failed")                                                   \
+    X(RT_EIO_POLLS, "polls")                                                                       \
+    X(RT_EIO_POSTS, "posts")                                                                       \
+    X(RT_EIO_PACKETS_IN, "packets_in")                                                             \
+    X(RT_EIO_PACKETS_OUT, "packets_out")                                                           \
+    X(RT_EIO_REFUSED_TRANSPORT, "refused_transport_unknown")                                       \
+    X(RT_EIO_REFUSED_SID, "refused_session_unknown")                                               \
+    X(RT_EIO_REFUSED_METHOD, "refused_handshake_method")                                           \
+    X(RT_EIO_REFUSED_REQUEST, "refused_bad_request")                                               \
+    X(RT_EIO_REFUSED_FORBIDDEN, "refused_forbidden")                                               \
+    X(RT_EIO_REFUSED_VERSION, "refused_protocol_version")                                          \
+    X(RT_EIO_REFUSED_FULL, "refused_sessions_max")                                                 \
+    X(RT_EIO_REFUSED_TOO_BIG, "refused_payload_too_big")                                           \
+    X(RT_EIO_REFUSED_OVERLAP, "refused_overlapping_request")                                       \
+    X(RT_EIO_BAD_FRAMES, "bad_websocket_frames")
+RT_COUNTERS_DECLARE(rt_eio, RT_EIO_COUNTERS)
+
+typedef struct rt_eio rt_eio;
+typedef struct rt_eio_session rt_eio_session;
+
+/* Calls up. Any of them may close the session it is about, or others. */
+typedef struct rt_eio_app {
+    void *ctx;
+    /* A new session. `user` (rt_eio_user) is NULL and the app's to set. RT_OK, or an error that
+     * closes the session at once. */
+    int (*on_open)(void *ctx, rt_eio_session *s);
+    void (*on_message)(void *ctx, rt_eio_session *s, bool binary, rt_slice bytes);
+    /* Exactly once for each on_open that returned RT_OK. The session is unusable afterwards. */
+    void (*on_close)(void *ctx, rt_eio_session *s, enum rt_eio_reason reason);
+    /* May this Origin get CORS headers? Asked only under RT_EIO_CORS_ASK; may be NULL otherwise. */
+    bool (*allow_origin)(void *allow_origin_ctx, const rt_http_request *req, rt_slice origin);
+    void *allow_origin_ctx;
+} rt_eio_app;
+
+/* The clock is read through `now` (monotonic ms), which must be the time given to rt_timers_run.
+ * NULL: out of memory. */
+rt_eio *rt_eio_new(const rt_eio_opts *opts, const rt_eio_app *app, rt_timers *timers,
+                   uint64_t (*now)(void *ctx), void *now_ctx);
+/* Closes every session with the reason (transports are dropped, nothing is said to clients but an
+ * Engine.IO close). */
+void rt_eio_close_all(rt_eio *e, enum rt_eio_reason reason);
+/* After close_all, when no port is left. */
+void rt_eio_free(rt_eio *e);
+
+/* --- from the connection --- */
+
+/* A request head under the Engine.IO path. engineio answers through the port, now or later. Body
+ * and end follow; after rt_eio_port_closed nothing may follow. Returns RT_OK to go on reading, or
+ * an error after which the connection must be closed at once (no answer is owed any more). */
+int rt_eio_request(rt_eio *e, rt_eio_port *port, const rt_http_request *req);
+int rt_eio_request_body(rt_eio *e, rt_eio_port *port, rt_slice bytes);
+int rt_eio_request_end(rt_eio *e, rt_eio_port *port);
+/* WebSocket bytes after ops.upgrade (written to: unmasked in place). */
+void rt_eio_websocket_bytes(rt_eio *e, rt_eio_port *port, char *bytes, size_t n);
+/* The connection has gone (`broken`: by an error, else by end of stream). Harmless when up is NULL.
+ */
+void rt_eio_port_closed(rt_eio *e, rt_eio_port *port, bool broken);
+/* The connection owes more than max_owed after a write: its session ends as a slow client. */
+void rt_eio_port_slow(rt_eio *e, rt_eio_port *port);
+
+/* --- from the loop --- */
+
+/* Once per turn, before connections are written: polls that now have something to say are answered,
+ * slow clients are closed. */
+void rt_eio_flush(rt_eio *e);
+/* True when rt_eio_flush has something to do again. */
+bool rt_eio_has_pending(const rt_eio *e);
+/* Once per turn, after everything else: frees what was closed. */
+void rt_eio_reap(rt_eio *e);
+
+/* --- from above --- */
+
+/* Queues a message: one or more complete WebSocket frames (text or binary), built once and shared.
+ * Takes a reference of its own. Dropped silently when the session is closing, as the reference
+ * does.
+ */
+void rt_eio_send(rt_eio_session *s, rt_msg *frames);
+/* Closes: a WebSocket gets a close frame, a polling client `1` (when its next poll comes, within
+ * the drain time). on_close comes before this returns. */
+void rt_eio_close(rt_eio_session *s, enum rt_eio_reason reason);
+
+void *rt_eio_user(const rt_eio_session *s);
+void rt_eio_set_user(rt_eio_session *s, void *user);
+rt_slice rt_eio_sid(const rt_eio_session *s);
+bool rt_eio_is_websocket(const rt_eio_session *s);
+
+/* The handshake request, copied, until it is dropped: a few hundred bytes that an idle session need
+ * not keep. NULL after rt_eio_drop_handshake. */
+const rt_http_request *rt_eio_handshake_of(const rt_eio_session *s);
+void rt_eio_drop_handshake(rt_eio_session *s);
+
+/* --- figures --- */
+typedef struct rt_eio_figures {
+    uint32_t sessions, polling, websocket, pending_polls;
+    uint64_t closed[RT_EIO_REASONS];
+    rt_eio_counters counters;
+} rt_eio_figures;
+void rt_eio_get_figures(const rt_eio *e, rt_eio_figures *out);
+
+#endif

@@ -1,0 +1,101 @@
+/* One HTTP request that Engine.IO answers, at once or later, and the answer's bytes. */
+#include "base/alloc.h"
+#include "engineio/session.h"
+#include "wire/reply.h"
+
+#include <stdio.h>
+
+#define JSON "application/json"
+
+static const struct {
+    int status;
+    const char *message;
+    int counter;
+} errors[] = {
+    /* Engine.IO protocol, "Error codes" of the reference server */
+    {400, "Transport unknown", RT_EIO_REFUSED_TRANSPORT},
+    {400, "Session ID unknown", RT_EIO_REFUSED_SID},
+    {400, "Bad handshake method", RT_EIO_REFUSED_METHOD},
+    {400, "Bad request", RT_EIO_REFUSED_REQUEST},
+    {403, "Forbidden", RT_EIO_REFUSED_FORBIDDEN},
+    {400, "Unsupported protocol version", RT_EIO_REFUSED_VERSION},
+};
+
+rt_eio_exchange *rt_eio_exchange_new(rt_eio *e, rt_eio_port *port, const rt_http_request *req) {
+    rt_eio_exchange *x = rt_alloc0(sizeof *x);
+    if (!x)
+        return NULL;
+    x->use = RT_EIO_USE_EXCHANGE;
+    x->eio = e;
+    x->port = port;
+    x->keep_alive = req->keep_alive;
+    x->read_whole = !req->has_body;
+    x->jsonp = -1;
+    rt_buf_init(&x->body, e->opts.max_payload);
+    rt_buf_init(&x->cors, 0);
+    port->up = &x->use;
+    return x;
+}
+
+void rt_eio_exchange_free(rt_eio_exchange *x) {
+    x->port->up = NULL;
+    rt_buf_fini(&x->body);
+    rt_buf_fini(&x->cors);
+    rt_free(x);
+}
+
+void rt_eio_exchange_abort(rt_eio_exchange *x) {
+    rt_eio_port *port = x->port;
+    rt_eio_exchange_free(x);
+    port->ops->close(port, false);
+}
+
+static int put_head(rt_eio_exchange *x, rt_buf *b, int status, const char *content_type,
+                    size_t body_len, bool keep_alive) {
+    rt_reply_start(b, status);
+    if (content_type)
+        rt_reply_header(b, RT_LIT("Content-Type"), rt_slice_of(content_type));
+    if (status == 200)
+        rt_reply_header(b, RT_LIT("cache-control"), RT_LIT("no-store"));
+    rt_buf_puts(b, rt_buf_slice(&x->cors));
+    return rt_reply_end(b, body_len, keep_alive);
+}
+
+void rt_eio_exchange_reply(rt_eio_exchange *x, int status, const char *content_type, rt_msg *body) {
+    rt_eio_port *port = x->port;
+    /* An answer before the request was read whole leaves bytes on the line that are no request. */
+    bool keep_alive = x->keep_alive && x->read_whole;
+    rt_buf head;
+    rt_buf_init(&head, 0);
+    put_head(x, &head, status, content_type, body ? body->len : 0, keep_alive);
+    rt_msg *m = head.err == RT_OK ? rt_msg_copy(rt_buf_slice(&head)) : NULL;
+    rt_buf_fini(&head);
+    rt_eio_exchange_free(x);
+    bool sent = m && port->ops->send(port, m) == RT_OK;
+    rt_msg_rele(m);
+    if (sent && body && body->len)
+        sent = port->ops->send(port, body) == RT_OK;
+    if (sent)
+        port->ops->finish(port, keep_alive);
+    else
+        port->ops->close(port, false);
+}
+
+void rt_eio_exchange_reply_text(rt_eio_exchange *x, int status, const char *content_type,
+                                rt_slice text) {
+    rt_msg *body = rt_msg_copy(text);
+    if (!body) {
+        rt_eio_exchange_abort(x);
+        return;
+    }
+    rt_eio_exchange_reply(x, status, content_type, body);
+    rt_msg_rele(body);
+}
+
+void rt_eio_exchange_refuse(rt_eio_exchange *x, int code) {
+    char text[80];
+    rt_eio_count(x->eio, errors[code].counter);
+    int n =
+        snprintf(text, sizeof text, "{\"code\":%d,\"message\":\"%s\"}", code, errors[code].message);
+    rt_eio_exchange_reply_text(x, errors[code].status, JSON, rt_slice_make(text, (size_t)n));
+}

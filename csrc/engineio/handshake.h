@@ -1,0 +1,16 @@
+/* A copy of the request that opened a session, in one block, kept until the layer above has read
+ * it.
+ *
+ * Ownership: new/free. Thread: the loop's. */
+#ifndef RT_ENGINEIO_HANDSHAKE_H
+#define RT_ENGINEIO_HANDSHAKE_H
+
+#include "wire/http.h"
+
+typedef struct rt_eio_handshake rt_eio_handshake;
+
+rt_eio_handshake *rt_eio_handshake_new(const rt_http_request *req); /* NULL: out of memory */
+void rt_eio_handshake_free(rt_eio_handshake *h);                    /* NULL is fine */
+const rt_http_request *rt_eio_handshake_request(const rt_eio_handshake *h);
+
+#endif

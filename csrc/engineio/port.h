@@ -1,0 +1,45 @@
+/* What Engine.IO needs of one connection, and nothing more: net/conn.c embeds an rt_eio_port in
+ * each connection, tests embed one in a script.
+ *
+ * A connection is first an HTTP one (request in, answer out, again), and after
+ * rt_eio_port_ops.upgrade a WebSocket one. Everything sent is queued and written once, at the end
+ * of the loop's turn.
+ *
+ * Ownership: the connection owns the port. `up` belongs to engineio: what is going on there now.
+ * Thread: the loop's. Must not know: fds, libuv. */
+#ifndef RT_ENGINEIO_PORT_H
+#define RT_ENGINEIO_PORT_H
+
+#include "base/msg.h"
+
+typedef struct rt_eio_port rt_eio_port;
+
+typedef struct rt_eio_port_ops {
+    /* Queues bytes behind what is queued already; takes a reference of its own. RT_OK, RT_ENOMEM,
+     * or RT_ECLOSED (nothing is queued, the caller drops it). */
+    int (*send)(rt_eio_port *p, rt_msg *m);
+    /* The HTTP answer is queued whole: the next request may be read, or, when `keep_alive` is
+     * false, the connection closes once everything is written. */
+    void (*finish)(rt_eio_port *p, bool keep_alive);
+    /* The 101 answer is queued: what comes in from now on is WebSocket bytes. */
+    void (*upgrade)(rt_eio_port *p);
+    /* Closes the connection: after what is queued has been written (`flush`, within the write
+     * deadline), or at once. Idempotent. engineio gets no further call for this port: it has
+     * already let go (up == NULL). */
+    void (*close)(rt_eio_port *p, bool flush);
+    /* Bytes queued that the kernel has not taken yet. */
+    size_t (*owed)(const rt_eio_port *p);
+} rt_eio_port_ops;
+
+/* What is on the other side of a port; the first member of each thing `up` can point at. */
+enum rt_eio_use {
+    RT_EIO_USE_EXCHANGE, /* an HTTP request that is not answered yet (exchange.h) */
+    RT_EIO_USE_SOCKET,   /* a WebSocket (websocket.h) */
+};
+
+struct rt_eio_port {
+    const rt_eio_port_ops *ops;
+    enum rt_eio_use *up; /* NULL: nothing of engineio's */
+};
+
+#endif

@@ -1,0 +1,375 @@
+/* The HTTP interface: which request is a handshake, a poll, a post, an upgrade, or refused.
+ *
+ * The order of the checks is the reference server's (docs/protocol.md, "Order of checks"), because
+ * clients and proxies see which error comes first. */
+#include "base/alloc.h"
+#include "engineio/session.h"
+#include "wire/query.h"
+#include "wire/reply.h"
+
+enum { /* the reference's error codes */
+       TRANSPORT_UNKNOWN,
+       SID_UNKNOWN,
+       BAD_METHOD,
+       BAD_REQUEST,
+       FORBIDDEN,
+       BAD_VERSION,
+       ACCEPTED = -1,
+};
+
+enum transport { NONE, POLLING, WEBSOCKET };
+
+/* What the query string asks for. */
+struct asked {
+    enum transport transport;
+    bool has_sid;
+    bool eio4;
+    rt_eio_session *session; /* of the sid, or NULL */
+};
+
+/* The decoded value of a parameter in `room`; a longer one comes back empty with *too_long set. */
+static rt_slice parameter(rt_slice query, rt_slice name, char *room, size_t n, bool *too_long) {
+    rt_slice raw;
+    *too_long = false;
+    if (!rt_query_get(query, name, &raw))
+        return RT_EMPTY;
+    rt_buf b;
+    rt_buf_init(&b, n);
+    rt_slice value = RT_EMPTY;
+    if (rt_query_decode(raw, true, &b) == RT_OK) {
+        if (b.n)
+            memcpy(room, b.p, b.n);
+        value = rt_slice_make(room, b.n);
+    } else {
+        *too_long = true;
+    }
+    rt_buf_fini(&b);
+    return value;
+}
+
+static void read_query(rt_eio *e, rt_slice query, struct asked *a) {
+    char room[32];
+    bool too_long;
+    rt_slice v = parameter(query, RT_LIT("transport"), room, sizeof room, &too_long);
+    if (rt_slice_eq(v, RT_LIT("polling")) && e->opts.allow_polling)
+        a->transport = POLLING;
+    else if (rt_slice_eq(v, RT_LIT("websocket")) && e->opts.allow_websocket)
+        a->transport = WEBSOCKET;
+    v = parameter(query, RT_LIT("EIO"), room, sizeof room, &too_long);
+    a->eio4 = rt_slice_eq(v, RT_LIT("4"));
+    v = parameter(query, RT_LIT("sid"), room, sizeof room, &too_long);
+    a->has_sid = v.n > 0 || too_long;
+    if (v.n == RT_ID_LEN)
+        a->session = rt_map_get(&e->by_sid, v);
+}
+
+/* A byte no origin has: the reference rejects what would break a header. */
+static bool origin_bytes_valid(rt_slice origin) {
+    for (size_t i = 0; i < origin.n; i++)
+        if ((unsigned char)origin.p[i] < 0x20 || (unsigned char)origin.p[i] == 0x7f)
+            return false;
+    return true;
+}
+
+static int check_session(const struct asked *a, const rt_http_request *req) {
+    if (!a->session)
+        return SID_UNKNOWN;
+    bool is_websocket = a->session->state == RT_EIO_WEBSOCKET;
+    if (a->transport == POLLING && (is_websocket || req->upgrade))
+        return BAD_REQUEST;
+    if (a->transport == WEBSOCKET && !req->upgrade)
+        return BAD_REQUEST;
+    return a->eio4 ? ACCEPTED : BAD_REQUEST;
+}
+
+static int check_handshake(const struct asked *a, const rt_http_request *req) {
+    if (req->method != RT_HTTP_GET)
+        return BAD_METHOD;
+    if ((a->transport == WEBSOCKET) != req->upgrade)
+        return BAD_REQUEST;
+    return a->eio4 ? ACCEPTED : BAD_VERSION;
+}
+
+static int check(rt_eio *e, const rt_http_request *req, struct asked *a) {
+    read_query(e, req->query, a);
+    if (a->transport == NONE)
+        return TRANSPORT_UNKNOWN;
+    if (!origin_bytes_valid(rt_http_header_get(req, RT_LIT("Origin"))))
+        return BAD_REQUEST;
+    return a->has_sid ? check_session(a, req) : check_handshake(a, req);
+}
+
+/* --- CORS --- */
+
+static bool origin_allowed(rt_eio *e, const rt_http_request *req, rt_slice origin) {
+    if (e->opts.cors == RT_EIO_CORS_REFLECT)
+        return true;
+    return e->opts.cors == RT_EIO_CORS_ASK && e->app.allow_origin &&
+           e->app.allow_origin(e->app.allow_origin_ctx, req, origin);
+}
+
+static void put_cors(rt_eio *e, const rt_http_request *req, rt_buf *b) {
+    rt_slice origin = rt_http_header_get(req, RT_LIT("Origin"));
+    if (e->opts.cors == RT_EIO_CORS_OFF)
+        return;
+    if (e->opts.cors == RT_EIO_CORS_ANY) {
+        rt_reply_header(b, RT_LIT("Access-Control-Allow-Origin"), RT_LIT("*"));
+        return;
+    }
+    bool allowed = origin.n && origin_allowed(e, req, origin);
+    if (allowed)
+        rt_reply_header(b, RT_LIT("Access-Control-Allow-Origin"), origin);
+    if (req->method != RT_HTTP_OPTIONS)
+        rt_reply_header(b, RT_LIT("Vary"), RT_LIT("Origin"));
+    if (allowed)
+        rt_reply_header(b, RT_LIT("Access-Control-Allow-Credentials"), RT_LIT("true"));
+}
+
+static void put_preflight(rt_eio *e, const rt_http_request *req, rt_buf *b) {
+    rt_reply_header(b, RT_LIT("Access-Control-Allow-Methods"),
+                    RT_LIT("GET,HEAD,PUT,PATCH,POST,DELETE"));
+    rt_reply_header(b, RT_LIT("Vary"),
+                    e->opts.cors == RT_EIO_CORS_ANY
+                        ? RT_LIT("Access-Control-Request-Headers")
+                        : RT_LIT("Origin, Access-Control-Request-Headers"));
+    rt_slice asked = rt_http_header_get(req, RT_LIT("Access-Control-Request-Headers"));
+    if (asked.n)
+        rt_reply_header(b, RT_LIT("Access-Control-Allow-Headers"), asked);
+}
+
+/* --- upgrade requests --- */
+
+/* A refusal before the handshake: message only, and the connection closes. */
+static void refuse_upgrade(rt_eio *e, rt_eio_port *port, int code, rt_slice message) {
+    static const int counters[] = {RT_EIO_REFUSED_TRANSPORT, RT_EIO_REFUSED_SID,
+                                   RT_EIO_REFUSED_METHOD,    RT_EIO_REFUSED_REQUEST,
+                                   RT_EIO_REFUSED_FORBIDDEN, RT_EIO_REFUSED_VERSION};
+    rt_eio_count(e, counters[code]);
+    rt_buf b;
+    rt_buf_init(&b, 0);
+    rt_reply_start(&b, 400);
+    rt_reply_header(&b, RT_LIT("Content-type"), RT_LIT("text/html"));
+    rt_reply_end(&b, message.n, false);
+    rt_buf_puts(&b, message);
+    rt_msg *m = b.err == RT_OK ? rt_msg_copy(rt_buf_slice(&b)) : NULL;
+    rt_buf_fini(&b);
+    bool sent = m && port->ops->send(port, m) == RT_OK;
+    rt_msg_rele(m);
+    if (sent)
+        port->ops->finish(port, false);
+    else
+        port->ops->close(port, false);
+}
+
+static bool websocket_request_valid(const rt_http_request *req) {
+    return req->method == RT_HTTP_GET &&
+           rt_http_header_has_token(req, RT_LIT("Upgrade"), RT_LIT("websocket")) &&
+           rt_slice_eq(rt_http_header_get(req, RT_LIT("Sec-WebSocket-Version")), RT_LIT("13")) &&
+           rt_ws_key_valid(rt_http_header_get(req, RT_LIT("Sec-WebSocket-Key")));
+}
+
+static void open_websocket(rt_eio *e, rt_eio_socket *k, const rt_http_request *req) {
+    int status;
+    rt_eio_session *s = rt_eio_session_new(e, req, true, &status);
+    if (!s) {
+        rt_eio_count(e, RT_EIO_REFUSED_FULL);
+        rt_eio_socket_close(k, 1013);
+        return;
+    }
+    s->ws = k;
+    k->session = s;
+    rt_buf open;
+    rt_buf_init(&open, 0);
+    status = rt_eio_session_put_open(s, &open);
+    if (status == RT_OK)
+        status = rt_eio_socket_send_text(k, rt_buf_slice(&open));
+    rt_buf_fini(&open);
+    if (status == RT_OK)
+        rt_eio_session_open(s);
+    else
+        rt_eio_session_end(s, RT_EIO_NO_MEMORY);
+}
+
+static void upgrade(rt_eio *e, rt_eio_port *port, const rt_http_request *req) {
+    static const rt_slice messages[] = {RT_LIT("Transport unknown"),
+                                        RT_LIT("Session ID unknown"),
+                                        RT_LIT("Bad handshake method"),
+                                        RT_LIT("Bad request"),
+                                        RT_LIT("Forbidden"),
+                                        RT_LIT("Unsupported protocol version")};
+    struct asked a = {0};
+    int code = check(e, req, &a);
+    if (code == ACCEPTED && !websocket_request_valid(req))
+        code = BAD_REQUEST;
+    if (code != ACCEPTED) {
+        refuse_upgrade(e, port, code, messages[code]);
+        return;
+    }
+    rt_buf cors;
+    rt_buf_init(&cors, 0);
+    put_cors(e, req, &cors);
+    rt_eio_socket *k = rt_eio_socket_accept(e, port, req, &cors);
+    rt_buf_fini(&cors);
+    if (!k)
+        return;
+    rt_eio_session *s = a.session;
+    if (!a.has_sid)
+        open_websocket(e, k, req);
+    else if (s->state != RT_EIO_POLLING || s->probe || !e->opts.allow_upgrades)
+        rt_eio_socket_close(k, 0); /* somebody is upgrading it, or has: the first one stays */
+    else
+        rt_eio_socket_start_probe(k, s);
+}
+
+/* --- ordinary requests --- */
+
+static void open_polling(rt_eio_exchange *x, const rt_http_request *req) {
+    rt_eio *e = x->eio;
+    int status;
+    rt_eio_session *s = rt_eio_session_new(e, req, false, &status);
+    if (!s) {
+        rt_eio_count(e, RT_EIO_REFUSED_FULL);
+        rt_eio_exchange_reply(x, 503, NULL, NULL);
+        return;
+    }
+    rt_buf open;
+    rt_buf_init(&open, 0);
+    if (rt_eio_session_put_open(s, &open) == RT_OK && rt_eio_session_open(s) == RT_OK) {
+        if (e->opts.cookie)
+            rt_buf_printf(&x->cors, "Set-Cookie: %s=%.*s; Path=/; HttpOnly; SameSite=Lax\r\n",
+                          e->opts.cookie, RT_ID_LEN, s->sid);
+        rt_eio_exchange_reply_text(x, 200, "text/plain; charset=UTF-8", rt_buf_slice(&open));
+    } else {
+        rt_eio_session_end(s, RT_EIO_NO_MEMORY);
+        rt_eio_exchange_reply(x, 503, NULL, NULL);
+    }
+    rt_buf_fini(&open);
+}
+
+static void session_request(rt_eio_exchange *x, rt_eio_session *s, const rt_http_request *req) {
+    switch (req->method) {
+    case RT_HTTP_GET:
+        rt_eio_poll_begin(s, x);
+        return;
+    case RT_HTTP_POST:
+        /* Version 4 has binary as base64 only; the reference once left this unanswered. */
+        if (rt_slice_eq(rt_http_header_get(req, RT_LIT("Content-Type")),
+                        RT_LIT("application/octet-stream")))
+            rt_eio_exchange_reply(x, 400, NULL, NULL);
+        else
+            rt_eio_post_begin(s, x);
+        return;
+    default:
+        rt_eio_exchange_reply(x, 500, NULL, NULL);
+    }
+}
+
+static void ordinary(rt_eio_exchange *x, const rt_http_request *req) {
+    rt_eio *e = x->eio;
+    struct asked a = {0};
+    put_cors(e, req, &x->cors);
+    if (req->method == RT_HTTP_OPTIONS && e->opts.cors != RT_EIO_CORS_OFF) {
+        put_preflight(e, req, &x->cors);
+        rt_eio_exchange_reply(x, 204, NULL, NULL);
+        return;
+    }
+    int code = check(e, req, &a);
+    if (code != ACCEPTED)
+        rt_eio_exchange_refuse(x, code);
+    else if (a.has_sid)
+        session_request(x, a.session, req);
+    else
+        open_polling(x, req);
+}
+
+int rt_eio_request(rt_eio *e, rt_eio_port *port, const rt_http_request *req) {
+    if (req->upgrade) {
+        upgrade(e, port, req);
+        return RT_OK;
+    }
+    rt_eio_exchange *x = rt_eio_exchange_new(e, port, req);
+    if (!x)
+        return RT_ENOMEM;
+    ordinary(x, req);
+    return RT_OK;
+}
+
+static rt_eio_exchange *exchange_of(const rt_eio_port *port) {
+    if (!port->up || *port->up != RT_EIO_USE_EXCHANGE)
+        return NULL;
+    return RT_OF(port->up, rt_eio_exchange, use);
+}
+
+int rt_eio_request_body(rt_eio *e, rt_eio_port *port, rt_slice bytes) {
+    rt_eio_exchange *x = exchange_of(port);
+    if (!x || (x->session && x->session->poll == x))
+        return RT_OK; /* answered already, or a GET whose body nobody reads */
+    int status = rt_buf_puts(&x->body, bytes);
+    if (status == RT_OK)
+        return RT_OK;
+    if (status == RT_ENOMEM)
+        return status;
+    /* Too big: only this request is refused, the session lives on. */
+    rt_eio_count(e, RT_EIO_REFUSED_TOO_BIG);
+    if (x->session)
+        x->session->post = NULL;
+    x->session = NULL;
+    rt_eio_exchange_reply(x, 413, NULL, NULL);
+    return RT_OK;
+}
+
+int rt_eio_request_end(rt_eio *e, rt_eio_port *port) {
+    (void)e;
+    rt_eio_exchange *x = exchange_of(port);
+    if (!x)
+        return RT_OK;
+    x->read_whole = true;
+    if (x->session && x->session->post == x)
+        rt_eio_post_end(x);
+    return RT_OK;
+}
+
+static void exchange_gone(rt_eio_exchange *x) {
+    rt_eio_session *s = x->session;
+    if (s && s->poll == x) {
+        s->poll = NULL;
+        s->eio->polls--;
+    } else if (s && s->post == x) {
+        s->post = NULL;
+    }
+    rt_eio_exchange_free(x);
+    if (s)
+        rt_eio_session_end(s, RT_EIO_TRANSPORT_ERROR);
+}
+
+void rt_eio_port_closed(rt_eio *e, rt_eio_port *port, bool broken) {
+    (void)e;
+    if (!port->up)
+        return;
+    if (*port->up == RT_EIO_USE_EXCHANGE) {
+        exchange_gone(exchange_of(port));
+        return;
+    }
+    rt_eio_socket *k = RT_OF(port->up, rt_eio_socket, use);
+    rt_eio_session *s = k->session;
+    bool transport = s && s->ws == k;
+    if (s && s->probe == k)
+        rt_eio_count(e, RT_EIO_UPGRADES_FAILED);
+    rt_eio_socket_drop(k);
+    if (transport)
+        rt_eio_session_end(s, broken ? RT_EIO_TRANSPORT_ERROR : RT_EIO_TRANSPORT_CLOSE);
+}
+
+void rt_eio_port_slow(rt_eio *e, rt_eio_port *port) {
+    if (!port->up)
+        return;
+    if (*port->up == RT_EIO_USE_EXCHANGE) {
+        rt_eio_port_closed(e, port, true);
+        return;
+    }
+    rt_eio_socket *k = RT_OF(port->up, rt_eio_socket, use);
+    rt_eio_session *s = k->session;
+    rt_eio_socket_drop(k); /* no close frame: it would queue behind what is owed */
+    if (s && s->state != RT_EIO_CLOSED && s->ws == k)
+        rt_eio_session_end(s, RT_EIO_SLOW_CLIENT);
+}

@@ -1,0 +1,283 @@
+/* One session: made, fed with packets, switched to a WebSocket, ended. */
+#include "engineio/session.h"
+
+#include "base/alloc.h"
+#include "base/digest.h"
+#include "json/write.h"
+#include "wire/query.h"
+
+static int insert(rt_eio *e, rt_eio_session *s) {
+    int status = rt_random_id(&e->random, s->sid);
+    if (status != RT_OK)
+        return status;
+    return rt_map_put(&e->by_sid, rt_slice_make(s->sid, RT_ID_LEN), s);
+}
+
+rt_eio_session *rt_eio_session_new(rt_eio *e, const rt_http_request *req, bool websocket,
+                                   int *status) {
+    *status = RT_ELIMIT;
+    if (e->by_sid.count >= e->opts.max_sessions)
+        return NULL;
+    *status = RT_ENOMEM;
+    rt_eio_session *s = rt_alloc0(sizeof *s);
+    if (!s)
+        return NULL;
+    s->handshake = rt_eio_handshake_new(req);
+    if (!s->handshake)
+        goto fail_session;
+    *status = insert(e, s);
+    if (*status != RT_OK)
+        goto fail_handshake;
+    s->eio = e;
+    s->state = websocket ? RT_EIO_WEBSOCKET : RT_EIO_POLLING;
+    e->websockets += websocket;
+    rt_slice b64;
+    s->b64 = rt_query_get(req->query, RT_LIT("b64"), &b64) && b64.n > 0;
+    rt_list_init(&s->pending);
+    rt_outq_init(&s->queue);
+    rt_list_init(&s->node);
+    rt_list_push(&e->open, &s->node);
+    rt_timer_init(&s->heartbeat);
+    rt_timer_arm(&e->ping_due, &s->heartbeat, rt_eio_now(e));
+    rt_eio_count(e, RT_EIO_SESSIONS_OPENED);
+    return s;
+
+fail_handshake:
+    rt_eio_handshake_free(s->handshake);
+fail_session:
+    rt_free(s);
+    return NULL;
+}
+
+int rt_eio_session_open(rt_eio_session *s) {
+    int status = s->eio->app.on_open(s->eio->app.ctx, s);
+    s->opened = status == RT_OK;
+    if (!s->opened)
+        rt_eio_session_end(s, RT_EIO_NO_MEMORY);
+    return status;
+}
+
+int rt_eio_session_put_open(const rt_eio_session *s, rt_buf *out) {
+    const rt_eio_opts *o = &s->eio->opts;
+    bool upgrades = s->state == RT_EIO_POLLING && o->allow_upgrades && o->allow_websocket;
+    return rt_buf_printf(out,
+                         "0{\"sid\":\"%.*s\",\"upgrades\":[%s],\"pingInterval\":%u,"
+                         "\"pingTimeout\":%u,\"maxPayload\":%u}",
+                         RT_ID_LEN, s->sid, upgrades ? "\"websocket\"" : "", o->ping_interval_ms,
+                         o->ping_timeout_ms, o->max_payload);
+}
+
+static void let_transports_go(rt_eio_session *s) {
+    if (s->ws) {
+        rt_eio_socket *ws = s->ws;
+        s->ws = NULL;
+        rt_eio_socket_close(ws, 0);
+    }
+    if (s->probe) {
+        rt_eio_socket *probe = s->probe;
+        s->probe = NULL;
+        rt_eio_socket_close(probe, 0);
+    }
+    rt_eio_poll_answer(s, RT_LIT("1"));
+    if (s->post) {
+        rt_eio_exchange *post = s->post;
+        s->post = NULL;
+        rt_eio_exchange_abort(post);
+    }
+}
+
+/* The layer above hears of it once, whether the session ends or still drains. */
+static void tell_closed(rt_eio_session *s, enum rt_eio_reason reason) {
+    if (!s->opened)
+        return;
+    s->opened = false;
+    s->eio->closed[reason]++;
+    rt_eio_count(s->eio, RT_EIO_SESSIONS_CLOSED);
+    s->eio->app.on_close(s->eio->app.ctx, s, reason);
+}
+
+void rt_eio_session_end(rt_eio_session *s, enum rt_eio_reason reason) {
+    if (s->state == RT_EIO_CLOSED)
+        return;
+    rt_eio *e = s->eio;
+    e->websockets -= s->state == RT_EIO_WEBSOCKET;
+    s->state = RT_EIO_CLOSED;
+    rt_map_del(&e->by_sid, rt_slice_make(s->sid, RT_ID_LEN));
+    rt_timer_disarm(&s->heartbeat);
+    rt_list_unlink(&s->pending);
+    rt_list_unlink(&s->node);
+    rt_list_push(&e->ended, &s->node);
+    let_transports_go(s);
+    rt_outq_fini(&s->queue);
+    tell_closed(s, reason);
+}
+
+/* Any packet shows that the client lives, but only one of them per ping buys more time: a client
+ * that never answers a ping is gone after at most twice the timeout. */
+static void note_liveness(rt_eio_session *s) {
+    rt_eio *e = s->eio;
+    if (s->pong_extended || !s->awaiting_pong)
+        return;
+    s->pong_extended = true;
+    rt_timer_arm(&e->pong_due, &s->heartbeat, rt_eio_now(e));
+}
+
+static bool bad_packet(rt_eio_session *s) {
+    rt_eio_session_end(s, RT_EIO_PARSE_ERROR);
+    return false;
+}
+
+/* A binary message sent as text: `b` and base64, on polling and, as the reference does, in a text
+ * frame too. */
+static bool base64_message(rt_eio_session *s, rt_slice text) {
+    rt_eio *e = s->eio;
+    rt_buf bytes;
+    rt_buf_init(&bytes, 0);
+    int status = rt_base64_decode(text, &bytes);
+    if (status == RT_OK)
+        e->app.on_message(e->app.ctx, s, true, rt_buf_slice(&bytes));
+    rt_buf_fini(&bytes);
+    if (status != RT_OK)
+        return bad_packet(s);
+    return s->opened;
+}
+
+bool rt_eio_session_packet(rt_eio_session *s, bool binary, rt_slice packet) {
+    rt_eio *e = s->eio;
+    if (!s->opened)
+        return false;
+    rt_eio_count(e, RT_EIO_PACKETS_IN);
+    if (!binary && packet.n == 0)
+        return bad_packet(s);
+    if (binary || packet.p[0] != '3')
+        note_liveness(s);
+    if (binary) {
+        e->app.on_message(e->app.ctx, s, true, packet);
+        return s->opened;
+    }
+    switch (packet.p[0]) {
+    case '4':
+        e->app.on_message(e->app.ctx, s, false, rt_slice_from(packet, 1));
+        return s->opened;
+    case 'b':
+        return base64_message(s, rt_slice_from(packet, 1));
+    case '3':
+        s->awaiting_pong = false;
+        rt_timer_arm(&e->ping_due, &s->heartbeat, rt_eio_now(e));
+        return true;
+    case '2': /* in version 4 only the server pings */
+        rt_eio_session_end(s, RT_EIO_TRANSPORT_ERROR);
+        return false;
+    case '1':
+        if (s->state == RT_EIO_WEBSOCKET)
+            return true; /* as the reference: a WebSocket closes by its own frame */
+        rt_eio_poll_answer(s, RT_LIT("6"));
+        rt_eio_session_end(s, RT_EIO_TRANSPORT_CLOSE);
+        return false;
+    case '0':
+    case '5':
+    case '6':
+        return true;
+    default:
+        return bad_packet(s);
+    }
+}
+
+static void queue(rt_eio_session *s, rt_msg *frames) {
+    rt_eio *e = s->eio;
+    if (rt_outq_push(&s->queue, frames) != RT_OK) {
+        rt_eio_session_end(s, RT_EIO_NO_MEMORY);
+        return;
+    }
+    if (!rt_list_linked(&s->pending))
+        rt_list_push(&e->pending, &s->pending);
+}
+
+void rt_eio_send(rt_eio_session *s, rt_msg *frames) {
+    if (!s->opened)
+        return;
+    rt_eio_count(s->eio, RT_EIO_PACKETS_OUT);
+    if (s->state != RT_EIO_WEBSOCKET)
+        queue(s, frames);
+    else if (rt_eio_socket_send(s->ws, frames) == RT_ENOMEM)
+        rt_eio_session_end(s, RT_EIO_NO_MEMORY);
+}
+
+void rt_eio_session_send_text(rt_eio_session *s, rt_slice packet) {
+    rt_msg *m = rt_ws_frame(RT_WS_TEXT, packet);
+    if (!m) {
+        rt_eio_session_end(s, RT_EIO_NO_MEMORY);
+        return;
+    }
+    rt_eio_send(s, m);
+    rt_msg_rele(m);
+}
+
+void rt_eio_session_switch(rt_eio_session *s, rt_eio_socket *ws) {
+    rt_eio *e = s->eio;
+    rt_eio_poll_answer(s, RT_LIT("1"));
+    s->probe = NULL;
+    s->ws = ws;
+    s->state = RT_EIO_WEBSOCKET;
+    e->websockets++;
+    rt_eio_count(e, RT_EIO_UPGRADES);
+    rt_list_unlink(&s->pending);
+    /* A ping may have gone out on polling; its answer comes the new way, so its clock starts again.
+     */
+    if (s->awaiting_pong)
+        rt_timer_arm(&e->pong_due, &s->heartbeat, rt_eio_now(e));
+    while (!rt_outq_empty(&s->queue)) {
+        int status = rt_eio_socket_send(ws, rt_outq_at(&s->queue, 0));
+        rt_outq_pop(&s->queue);
+        if (status != RT_OK) {
+            rt_eio_session_end(s, status == RT_ENOMEM ? RT_EIO_NO_MEMORY : RT_EIO_TRANSPORT_ERROR);
+            return;
+        }
+    }
+    s->counted = s->queued_bytes = 0;
+}
+
+void rt_eio_close(rt_eio_session *s, enum rt_eio_reason reason) {
+    if (!s->opened)
+        return;
+    if (s->state == RT_EIO_WEBSOCKET || (s->poll && rt_outq_empty(&s->queue))) {
+        rt_eio_session_end(s, reason);
+        return;
+    }
+    /* A polling client learns of it at its next poll; what was queued goes out first. */
+    rt_eio *e = s->eio;
+    s->state = RT_EIO_CLOSING;
+    if (s->probe) {
+        rt_eio_socket *probe = s->probe;
+        s->probe = NULL;
+        rt_eio_socket_close(probe, 0);
+    }
+    rt_timer_arm(&e->drain_due, &s->heartbeat, rt_eio_now(e));
+    rt_eio_poll_flush(s);
+    tell_closed(s, reason);
+}
+
+void *rt_eio_user(const rt_eio_session *s) {
+    return s->user;
+}
+
+void rt_eio_set_user(rt_eio_session *s, void *user) {
+    s->user = user;
+}
+
+rt_slice rt_eio_sid(const rt_eio_session *s) {
+    return rt_slice_make(s->sid, RT_ID_LEN);
+}
+
+bool rt_eio_is_websocket(const rt_eio_session *s) {
+    return s->state == RT_EIO_WEBSOCKET;
+}
+
+const rt_http_request *rt_eio_handshake_of(const rt_eio_session *s) {
+    return s->handshake ? rt_eio_handshake_request(s->handshake) : NULL;
+}
+
+void rt_eio_drop_handshake(rt_eio_session *s) {
+    rt_eio_handshake_free(s->handshake);
+    s->handshake = NULL;
+}

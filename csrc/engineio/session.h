@@ -1,0 +1,170 @@
+/* The insides of engineio, shared by its files alone: server, session, HTTP exchange, WebSocket.
+ *
+ * Ownership: a session is in rt_eio.open until it ends, then in rt_eio.ended until the reap; the
+ * same for WebSockets. An exchange is freed when it is answered. Thread: the loop's. */
+#ifndef RT_ENGINEIO_SESSION_H
+#define RT_ENGINEIO_SESSION_H
+
+#include "base/map.h"
+#include "base/outq.h"
+#include "base/random.h"
+#include "base/status.h"
+#include "engineio/engineio.h"
+#include "engineio/handshake.h"
+#include "wire/ws.h"
+
+enum rt_eio_state {
+    RT_EIO_POLLING,
+    RT_EIO_PROBING, /* polling, and a WebSocket has sent `2probe` */
+    RT_EIO_WEBSOCKET,
+    RT_EIO_CLOSING, /* polling: on_close was called, the queue still drains to the next poll */
+    RT_EIO_CLOSED,
+};
+
+struct rt_eio {
+    rt_eio_opts opts;
+    rt_eio_app app;
+    uint64_t (*now)(void *ctx);
+    void *now_ctx;
+    rt_random random;
+    rt_map by_sid;
+    rt_list open;          /* sessions, closing ones included */
+    rt_list pending;       /* polling sessions that were sent something this turn */
+    rt_list ended;         /* sessions to free */
+    rt_list ended_sockets; /* WebSockets to free */
+    rt_timerq ping_due;
+    rt_timerq pong_due;
+    rt_timerq drain_due;
+    rt_timerq probe_due;
+    rt_timerq noop_due;
+    /* The last polling payload built, so that a room of polling clients shares one. */
+    rt_msg *payload_source;
+    rt_msg *payload;
+    uint32_t websockets;
+    uint32_t polls;
+    uint64_t closed[RT_EIO_REASONS];
+    rt_eio_counters counters;
+};
+
+typedef struct rt_eio_socket rt_eio_socket;
+typedef struct rt_eio_exchange rt_eio_exchange;
+
+struct rt_eio_session {
+    rt_eio *eio;
+    rt_list node;       /* in open or ended */
+    rt_list pending;    /* in rt_eio.pending */
+    rt_timer heartbeat; /* in ping_due, pong_due or drain_due */
+    rt_outq queue;      /* packets that no transport has taken: empty once it is a WebSocket */
+    uint32_t counted;   /* messages at the front of the queue that queued_bytes covers */
+    uint32_t queued_bytes;
+    rt_eio_exchange *poll;
+    rt_eio_exchange *post;
+    rt_eio_socket *ws;    /* the transport, in state WEBSOCKET */
+    rt_eio_socket *probe; /* may become it */
+    rt_eio_handshake *handshake;
+    void *user;
+    char sid[RT_ID_LEN];
+    uint8_t state;
+    bool awaiting_pong; /* heartbeat is in pong_due */
+    bool pong_extended; /* another packet has extended the current pong deadline */
+    bool b64;           /* the client asked for text only */
+    bool opened;        /* on_open returned RT_OK */
+};
+
+/* A connection that speaks WebSocket. */
+struct rt_eio_socket {
+    enum rt_eio_use use; /* first: rt_eio_port.up points at it */
+    bool ended;
+    rt_eio *eio;
+    rt_eio_port *port;       /* NULL once let go */
+    rt_eio_session *session; /* NULL: refused */
+    rt_list node;            /* in ended_sockets */
+    rt_timer timer;          /* in probe_due, while it is a probe */
+    rt_timer noop;           /* in noop_due, while it is a probe that has spoken */
+    rt_ws ws;
+};
+
+/* An HTTP request that is being read or waits for its answer. */
+struct rt_eio_exchange {
+    enum rt_eio_use use; /* first: rt_eio_port.up points at it */
+    bool is_poll;
+    bool keep_alive;
+    bool read_whole; /* the request has ended */
+    bool old_ie;     /* wants X-XSS-Protection */
+    bool preflight;
+    uint8_t encodings; /* enum rt_eio_encoding bits the client accepts */
+    int16_t jsonp;     /* index of the callback, or -1 */
+    rt_eio *eio;
+    rt_eio_port *port;
+    rt_eio_session *session; /* NULL once the session has let go */
+    rt_buf body;
+    rt_buf cors; /* the CORS header lines of the answer */
+};
+
+static inline uint64_t rt_eio_now(const rt_eio *e) {
+    return e->now(e->now_ctx);
+}
+
+static inline void rt_eio_count(rt_eio *e, int counter) {
+    e->counters.v[counter]++;
+}
+
+/* --- session.c --- */
+
+/* A new session in state POLLING or WEBSOCKET, in the table, its heartbeat running; NULL with
+ * *status set. on_open has not been called. */
+rt_eio_session *rt_eio_session_new(rt_eio *e, const rt_http_request *req, bool websocket,
+                                   int *status);
+/* Calls on_open; on an error the session ends. */
+int rt_eio_session_open(rt_eio_session *s);
+/* Ends it now: transports are let go, on_close is called, memory waits for the reap. */
+void rt_eio_session_end(rt_eio_session *s, enum rt_eio_reason reason);
+/* One Engine.IO packet from the client. False: the session has ended, or takes no more. */
+bool rt_eio_session_packet(rt_eio_session *s, bool binary, rt_slice packet);
+/* The handshake's JSON, after the `0`. */
+int rt_eio_session_put_open(const rt_eio_session *s, rt_buf *out);
+/* Queues a text packet of ours. */
+void rt_eio_session_send_text(rt_eio_session *s, rt_slice packet);
+void rt_eio_session_switch(rt_eio_session *s, rt_eio_socket *ws); /* upgrade: `5` came */
+
+/* --- polling.c --- */
+
+void rt_eio_poll_begin(rt_eio_session *s, rt_eio_exchange *x);
+/* Answers the pending poll with what is queued, if there are both. */
+void rt_eio_poll_flush(rt_eio_session *s);
+/* Answers the pending poll, if any, with one literal payload (`1`, `6`). */
+void rt_eio_poll_answer(rt_eio_session *s, rt_slice payload);
+void rt_eio_post_begin(rt_eio_session *s, rt_eio_exchange *x);
+/* The body is whole: packets are handed up, then `ok` goes out. */
+void rt_eio_post_end(rt_eio_exchange *x);
+
+/* --- exchange.c --- */
+
+rt_eio_exchange *rt_eio_exchange_new(rt_eio *e, rt_eio_port *port, const rt_http_request *req);
+/* Answers and frees. `body` may be NULL; its reference is not taken. */
+void rt_eio_exchange_reply(rt_eio_exchange *x, int status, const char *content_type, rt_msg *body);
+/* The same with a copy of text. */
+void rt_eio_exchange_reply_text(rt_eio_exchange *x, int status, const char *content_type,
+                                rt_slice text);
+/* `{"code":N,"message":".."}` for the six Engine.IO errors. */
+void rt_eio_exchange_refuse(rt_eio_exchange *x, int code);
+/* Drops the connection without an answer, and frees. */
+void rt_eio_exchange_abort(rt_eio_exchange *x);
+/* Frees; the connection has gone or goes on without us. */
+void rt_eio_exchange_free(rt_eio_exchange *x);
+
+/* --- websocket.c --- */
+
+/* Answers 101 and makes the connection a WebSocket; NULL: the connection has been closed. */
+rt_eio_socket *rt_eio_socket_accept(rt_eio *e, rt_eio_port *port, const rt_http_request *req,
+                                    const rt_buf *extra_headers);
+void rt_eio_socket_start_probe(rt_eio_socket *k, rt_eio_session *s);
+/* Sends a close frame (code 0: without payload) and lets the connection go. */
+void rt_eio_socket_close(rt_eio_socket *k, uint16_t code);
+/* Lets go of a connection that is closed already or must vanish at once. */
+void rt_eio_socket_drop(rt_eio_socket *k);
+int rt_eio_socket_send(rt_eio_socket *k, rt_msg *frames);
+int rt_eio_socket_send_text(rt_eio_socket *k, rt_slice packet);
+void rt_eio_socket_free(rt_eio_socket *k);
+
+#endif
