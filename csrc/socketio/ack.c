@@ -1,0 +1,78 @@
+/* Events the server wants acknowledged: each waits with a deadline, at most so many per socket. */
+#include "base/alloc.h"
+#include "socketio/state.h"
+
+typedef struct rt_sio_ack_wait {
+    rt_list node; /* in rt_sio_socket.acks */
+    rt_timer timer;
+    uint64_t id;
+    rt_sio_ack_fn *done;
+    void *arg;
+} rt_sio_ack_wait;
+
+static void settle(rt_sio_ack_wait *w, int status, const rt_sio_event *answer) {
+    rt_sio_ack_fn *done = w->done;
+    void *arg = w->arg;
+    rt_list_unlink(&w->node);
+    rt_timer_disarm(&w->timer);
+    rt_free(w);
+    done(arg, status, answer);
+}
+
+void rt_sio_ack_timeout(rt_timerq *q, rt_timer *t) {
+    rt_sio_tally(q->arg, RT_SIO_ACKS_TIMED_OUT);
+    settle(RT_OF(t, rt_sio_ack_wait, timer), RT_AGAIN, &(rt_sio_event){0});
+}
+
+void rt_sio_acks_drop(rt_sio_socket *s) {
+    while (!rt_list_empty(&s->acks))
+        settle(RT_OF(rt_list_first(&s->acks), rt_sio_ack_wait, node), RT_ECLOSED,
+               &(rt_sio_event){0});
+}
+
+void rt_sio_acks_answer(rt_sio_socket *s, uint64_t id, const rt_sio_event *answer) {
+    rt_sio *io = s->ns->io;
+    for (rt_list *at = s->acks.next; at != &s->acks; at = at->next) {
+        rt_sio_ack_wait *w = RT_OF(at, rt_sio_ack_wait, node);
+        if (w->id != id)
+            continue;
+        rt_sio_tally(io, RT_SIO_ACKS_IN);
+        settle(w, RT_OK, answer);
+        return;
+    }
+    rt_sio_tally(io, RT_SIO_ACKS_UNKNOWN);
+}
+
+static uint32_t waiting(const rt_sio_socket *s) {
+    uint32_t n = 0;
+    for (const rt_list *at = s->acks.next; at != &s->acks; at = at->next)
+        n++;
+    return n;
+}
+
+int rt_sio_emit_ack(rt_sio_socket *s, rt_slice event, rt_slice args, rt_sio_ack_fn *done,
+                    void *arg) {
+    rt_sio *io = s->ns->io;
+    if (s->state != RT_SIO_IN)
+        return RT_ECLOSED;
+    if (waiting(s) >= RT_SIO_ACKS_PER_SOCKET_MAX)
+        return RT_ELIMIT;
+    rt_sio_ack_wait *w = rt_alloc0(sizeof *w);
+    if (!w)
+        return RT_ENOMEM;
+    w->id = s->ns->next_ack++;
+    w->done = done;
+    w->arg = arg;
+    rt_list_init(&w->node);
+    rt_list_push(&s->acks, &w->node);
+    rt_timer_init(&w->timer);
+    rt_timer_arm(&io->ack_due, &w->timer, io->now(io->now_ctx));
+    rt_sio_tally(io, RT_SIO_EVENTS_OUT);
+    rt_sio_socket_send(s, &(rt_sio_out){.type = RT_SIO_EVENT,
+                                        .ns = rt_sio_ns_name(s->ns),
+                                        .has_id = true,
+                                        .id = w->id,
+                                        .event = event,
+                                        .args = args});
+    return RT_OK;
+}

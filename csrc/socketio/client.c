@@ -1,0 +1,204 @@
+/* One Engine.IO session as Socket.IO sees it: packets in, sockets by namespace, binary reassembly.
+ *
+ * Whatever a client may not send closes its engine, and nobody else notices (the reference's decode
+ * errors, docs/protocol.md). */
+#include "base/alloc.h"
+#include "json/scan.h"
+#include "socketio/state.h"
+
+int rt_sio_client_open(void *io_, rt_eio_session *session) {
+    rt_sio *io = io_;
+    rt_sio_client *c = rt_alloc0(sizeof *c);
+    if (!c)
+        return RT_ENOMEM;
+    c->io = io;
+    c->session = session;
+    rt_list_init(&c->sockets);
+    rt_list_init(&c->node);
+    rt_timer_init(&c->connect_timer);
+    rt_timer_arm(&io->connect_due, &c->connect_timer, io->now(io->now_ctx));
+    rt_eio_set_user(session, c);
+    io->clients++;
+    return RT_OK;
+}
+
+static void drop_incoming(rt_sio_client *c) {
+    if (!c->incoming)
+        return;
+    rt_buf_fini(&c->incoming->bytes);
+    rt_free(c->incoming);
+    c->incoming = NULL;
+}
+
+void rt_sio_client_free(rt_sio_client *c) {
+    rt_free(c);
+}
+
+void rt_sio_client_close(void *io_, rt_eio_session *session, enum rt_eio_reason reason) {
+    rt_sio *io = io_;
+    rt_sio_client *c = rt_eio_user(session);
+    c->session = NULL;
+    rt_timer_disarm(&c->connect_timer);
+    drop_incoming(c);
+    while (!rt_list_empty(&c->sockets))
+        rt_sio_socket_end(RT_OF(rt_list_first(&c->sockets), rt_sio_socket, node), reason);
+    if (io->app.on_client_gone && c->user)
+        io->app.on_client_gone(io->app.ctx, c->user);
+    c->user = NULL;
+    io->clients--;
+    rt_list_push(&io->gone, &c->node);
+}
+
+static void bad_packet(rt_sio_client *c) {
+    rt_sio_tally(c->io, RT_SIO_BAD_PACKETS);
+    if (c->session)
+        rt_eio_close(c->session, RT_EIO_FORCED_CLOSE);
+}
+
+static void on_connect(rt_sio_client *c, const rt_sio_packet *p) {
+    rt_sio *io = c->io;
+    rt_sio_socket *s = rt_sio_socket_find(c, p->ns);
+    if (s) {
+        /* Clients repeat a CONNECT after a blip. Refusing would kill the tab, so the answer is
+         * given again; while one is pending it will come anyway. */
+        rt_sio_tally(io, RT_SIO_CONNECTS_AGAIN);
+        if (s->state == RT_SIO_IN)
+            rt_sio_socket_greet(s);
+        return;
+    }
+    if (c->socket_count >= io->opts.max_sockets_per_client || p->ns.n > RT_SIO_NAMESPACE_MAX) {
+        bad_packet(c);
+        return;
+    }
+    s = rt_sio_socket_new(c, p->ns);
+    if (!s) {
+        rt_sio_tally(io, RT_SIO_NO_MEMORY);
+        rt_eio_close(c->session, RT_EIO_NO_MEMORY);
+        return;
+    }
+    io->app.on_connect(io->app.ctx, s, p->data);
+}
+
+static void on_event(rt_sio_socket *s, const rt_sio_packet *p, const rt_slice *attachments) {
+    rt_sio *io = s->ns->io;
+    rt_sio_event ev = {
+        .wants_ack = p->has_id,
+        .ack_id = p->id,
+        .attachments = attachments,
+        .attachment_count = p->attachments,
+    };
+    rt_sio_tally(io, RT_SIO_EVENTS_IN);
+    if (rt_sio_packet_event(p->data, &ev.name, &ev.args))
+        io->app.on_event(io->app.ctx, s, &ev);
+}
+
+static void on_ack(rt_sio_socket *s, const rt_sio_packet *p, const rt_slice *attachments) {
+    rt_sio *io = s->ns->io;
+    if (!p->has_id || p->data.n == 0) {
+        rt_sio_tally(io, RT_SIO_ACKS_UNKNOWN);
+        return;
+    }
+    rt_sio_event answer = {
+        .args = rt_sio_packet_elements(p->data),
+        .attachments = attachments,
+        .attachment_count = p->attachments,
+    };
+    rt_sio_acks_answer(s, p->id, &answer);
+}
+
+/* A packet that is whole, attachments included. */
+static void dispatch(rt_sio_client *c, const rt_sio_packet *p, const rt_slice *attachments) {
+    if (p->type == RT_SIO_CONNECT) {
+        on_connect(c, p);
+        return;
+    }
+    rt_sio_socket *s = rt_sio_socket_find(c, p->ns);
+    if (!s || p->type == RT_SIO_CONNECT_ERROR ||
+        (s->state != RT_SIO_IN && p->type != RT_SIO_DISCONNECT)) {
+        bad_packet(c);
+        return;
+    }
+    switch (p->type) {
+    case RT_SIO_EVENT:
+    case RT_SIO_BINARY_EVENT:
+        on_event(s, p, attachments);
+        return;
+    case RT_SIO_ACK:
+    case RT_SIO_BINARY_ACK:
+        on_ack(s, p, attachments);
+        return;
+    default:
+        rt_sio_socket_end(s, RT_EIO_CLIENT_LEFT);
+    }
+}
+
+static void start_incoming(rt_sio_client *c, rt_slice text, const rt_sio_packet *p) {
+    rt_sio_incoming *in = rt_alloc0(sizeof *in + p->attachments * sizeof in->ends[0]);
+    if (!in)
+        goto fail;
+    rt_buf_init(&in->bytes, 0);
+    if (rt_buf_puts(&in->bytes, text) != RT_OK)
+        goto fail;
+    in->text_len = text.n;
+    in->expected = p->attachments;
+    c->incoming = in;
+    return;
+
+fail:
+    rt_free(in);
+    rt_sio_tally(c->io, RT_SIO_NO_MEMORY);
+    rt_eio_close(c->session, RT_EIO_NO_MEMORY);
+}
+
+/* The last attachment has come: the slices are made now that the buffer no longer moves. */
+static void finish_incoming(rt_sio_client *c) {
+    rt_sio_incoming *in = c->incoming;
+    rt_slice attachments[RT_SIO_ATTACHMENTS_MAX];
+    size_t at = in->text_len;
+    for (unsigned i = 0; i < in->have; i++) {
+        attachments[i] = rt_slice_make(in->bytes.p + at, in->ends[i] - at);
+        at = in->ends[i];
+    }
+    c->incoming = NULL;
+    rt_sio_packet p;
+    int status = rt_sio_packet_parse(rt_slice_make(in->bytes.p, in->text_len),
+                                     c->io->opts.max_attachments, &p);
+    if (status == RT_OK)
+        dispatch(c, &p, attachments);
+    rt_buf_fini(&in->bytes);
+    rt_free(in);
+}
+
+static void on_binary(rt_sio_client *c, rt_slice bytes) {
+    rt_sio_incoming *in = c->incoming;
+    if (!in || in->bytes.n - in->text_len + bytes.n > c->io->opts.max_binary_bytes ||
+        rt_buf_puts(&in->bytes, bytes) != RT_OK) {
+        bad_packet(c);
+        return;
+    }
+    in->ends[in->have++] = in->bytes.n;
+    if (in->have == in->expected)
+        finish_incoming(c);
+}
+
+static void on_text(rt_sio_client *c, rt_slice text) {
+    rt_sio_packet p;
+    if (c->incoming || rt_sio_packet_parse(text, c->io->opts.max_attachments, &p) != RT_OK ||
+        !(p.attachments == 0 || rt_sio_placeholders_valid(p.data, p.attachments))) {
+        bad_packet(c);
+        return;
+    }
+    if (p.attachments)
+        start_incoming(c, text, &p);
+    else
+        dispatch(c, &p, NULL);
+}
+
+void rt_sio_client_message(void *io, rt_eio_session *session, bool binary, rt_slice bytes) {
+    (void)io;
+    rt_sio_client *c = rt_eio_user(session);
+    if (binary)
+        on_binary(c, bytes);
+    else
+        on_text(c, bytes);
+}

@@ -1,0 +1,156 @@
+/* Rooms: sets of sockets as two arrays of entries that point at each other. */
+#include "base/alloc.h"
+#include "socketio/state.h"
+
+static rt_sio_room *room_new(rt_sio_ns *ns, rt_slice name) {
+    rt_sio_room *r = rt_alloc0(sizeof *r + name.n);
+    if (!r)
+        return NULL;
+    r->ns = ns;
+    r->name_len = (uint32_t)name.n;
+    memcpy(r->name, name.p, name.n);
+    if (rt_map_put(&ns->rooms, rt_sio_room_name(r), r) != RT_OK) {
+        rt_free(r);
+        return NULL;
+    }
+    ns->io->rooms++;
+    return r;
+}
+
+void rt_sio_room_settle(rt_sio_room *r) {
+    if (r->count || r->pins)
+        return;
+    r->ns->io->rooms--;
+    rt_map_del(&r->ns->rooms, rt_sio_room_name(r));
+    rt_free(r->members);
+    rt_free(r);
+}
+
+static bool grow(void **array, uint32_t count, uint32_t *cap, uint32_t first, size_t size) {
+    if (count < *cap)
+        return true;
+    uint32_t wanted = *cap ? *cap * 2 : first;
+    void *grown = rt_realloc(*array, wanted * size);
+    if (!grown)
+        return false;
+    *array = grown;
+    *cap = wanted;
+    return true;
+}
+
+rt_sio_room *rt_sio_room_find(const rt_sio_ns *ns, rt_slice name) {
+    return rt_map_get(&ns->rooms, name);
+}
+
+/* Index of the room in the socket's memberships, or room_count. */
+static uint32_t membership_of(const rt_sio_socket *s, const rt_sio_room *r) {
+    uint32_t i = 0;
+    while (i < s->room_count && s->memberships[i].room != r)
+        i++;
+    return i;
+}
+
+static int enter(rt_sio_socket *s, rt_sio_room *r) {
+    void *members = r->members, *memberships = s->memberships;
+    bool room_grown = grow(&members, r->count, &r->cap, 2, sizeof *r->members);
+    r->members = members;
+    bool socket_grown = grow(&memberships, s->room_count, &s->room_cap, 4, sizeof *s->memberships);
+    s->memberships = memberships;
+    if (!room_grown || !socket_grown)
+        return RT_ENOMEM;
+    s->memberships[s->room_count] = (rt_sio_membership){r, r->count};
+    r->members[r->count] = (rt_sio_member){s, s->room_count};
+    s->room_count++;
+    r->count++;
+    return RT_OK;
+}
+
+int rt_sio_join(rt_sio_socket *s, rt_slice name) {
+    rt_sio *io = s->ns->io;
+    if (s->state == RT_SIO_OUT)
+        return RT_ECLOSED;
+    rt_sio_room *r = rt_sio_room_find(s->ns, name);
+    if (r && membership_of(s, r) < s->room_count)
+        return RT_OK;
+    if (name.n > RT_SIO_ROOM_NAME_MAX || s->room_count >= io->opts.max_rooms_per_socket) {
+        rt_sio_tally(io, RT_SIO_ROOMS_OVER_MAX);
+        return RT_ELIMIT;
+    }
+    if (!r)
+        r = room_new(s->ns, name);
+    if (!r)
+        return RT_ENOMEM;
+    rt_sio_seal(io);
+    int status = enter(s, r);
+    rt_sio_room_settle(r);
+    return status;
+}
+
+/* Takes the entry out of the room; the last member moves into its place. */
+static void remove_member(rt_sio_room *r, uint32_t at) {
+    rt_sio_member last = r->members[--r->count];
+    if (at == r->count)
+        return;
+    r->members[at] = last;
+    last.socket->memberships[last.at].at = at;
+}
+
+static void remove_membership(rt_sio_socket *s, uint32_t at) {
+    rt_sio_membership last = s->memberships[--s->room_count];
+    if (at == s->room_count)
+        return;
+    s->memberships[at] = last;
+    last.room->members[last.at].at = at;
+}
+
+bool rt_sio_leave(rt_sio_socket *s, rt_slice name) {
+    rt_sio_room *r = rt_sio_room_find(s->ns, name);
+    uint32_t i = r ? membership_of(s, r) : s->room_count;
+    if (i == s->room_count)
+        return false;
+    rt_sio_seal(s->ns->io);
+    remove_member(r, s->memberships[i].at);
+    remove_membership(s, i);
+    rt_sio_room_settle(r);
+    return true;
+}
+
+void rt_sio_leave_all(rt_sio_socket *s, bool tell) {
+    rt_sio *io = s->ns->io;
+    rt_sio_membership *left = s->memberships;
+    uint32_t count = s->room_count;
+    if (count)
+        rt_sio_seal(io);
+    s->memberships = NULL;
+    s->room_count = s->room_cap = 0;
+    for (uint32_t i = 0; i < count; i++) {
+        left[i].room->pins++;
+        remove_member(left[i].room, left[i].at);
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        rt_sio_room *r = left[i].room;
+        if (tell && io->app.on_left)
+            io->app.on_left(io->app.ctx, s, rt_sio_room_name(r));
+        r->pins--;
+        rt_sio_room_settle(r);
+    }
+    rt_free(left);
+}
+
+bool rt_sio_in_room(const rt_sio_socket *s, rt_slice name) {
+    const rt_sio_room *r = rt_sio_room_find(s->ns, name);
+    return r && membership_of(s, r) < s->room_count;
+}
+
+uint32_t rt_sio_room_size(const rt_sio_ns *ns, rt_slice name) {
+    const rt_sio_room *r = rt_sio_room_find(ns, name);
+    return r ? r->count : 0;
+}
+
+bool rt_sio_room_member(const rt_sio_ns *ns, rt_slice name, uint32_t i, rt_sio_socket **socket) {
+    const rt_sio_room *r = rt_sio_room_find(ns, name);
+    if (!r || i >= r->count)
+        return false;
+    *socket = r->members[i].socket;
+    return true;
+}

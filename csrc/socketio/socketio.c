@@ -1,0 +1,87 @@
+/* The server object: options, the table handed to engineio, reaping, figures. */
+#include "socketio/socketio.h"
+
+#include "base/alloc.h"
+#include "socketio/state.h"
+
+RT_COUNTERS_DEFINE(rt_sio, RT_SIO_COUNTERS)
+
+void rt_sio_opts_default(rt_sio_opts *opts) {
+    *opts = (rt_sio_opts){
+        .connect_timeout_ms = RT_SIO_CONNECT_TIMEOUT_MS,
+        .ack_timeout_ms = RT_SIO_ACK_TIMEOUT_MS,
+        .max_attachments = RT_SIO_ATTACHMENTS_MAX,
+        .max_binary_bytes = RT_SIO_BINARY_BYTES_MAX,
+        .max_sockets_per_client = RT_SIO_SOCKETS_PER_CLIENT_MAX,
+        .max_rooms_per_socket = RT_SIO_ROOMS_PER_SOCKET_MAX,
+    };
+}
+
+/* No namespace in time: the client is no Socket.IO client, or a refused one that stays on. */
+static void on_connect_due(rt_timerq *q, rt_timer *t) {
+    rt_sio *io = q->arg;
+    rt_sio_client *c = RT_OF(t, rt_sio_client, connect_timer);
+    rt_sio_tally(io, RT_SIO_CONNECT_TIMEOUTS);
+    rt_eio_close(c->session, RT_EIO_FORCED_CLOSE);
+}
+
+rt_sio *rt_sio_new(const rt_sio_opts *opts, const rt_sio_app *app, rt_timers *timers,
+                   uint64_t (*now)(void *ctx), void *now_ctx) {
+    rt_sio *io = rt_alloc0(sizeof *io);
+    if (!io)
+        return NULL;
+    io->opts = *opts;
+    if (io->opts.max_attachments > RT_SIO_ATTACHMENTS_MAX)
+        io->opts.max_attachments = RT_SIO_ATTACHMENTS_MAX;
+    io->app = *app;
+    io->now = now;
+    io->now_ctx = now_ctx;
+    rt_random_init(&io->random);
+    rt_map_init(&io->namespaces);
+    rt_list_init(&io->closed);
+    rt_list_init(&io->gone);
+    rt_timerq_init(&io->connect_due, timers, opts->connect_timeout_ms, on_connect_due, io);
+    rt_timerq_init(&io->ack_due, timers, opts->ack_timeout_ms, rt_sio_ack_timeout, io);
+    return io;
+}
+
+void rt_sio_free(rt_sio *io) {
+    rt_sio_reap(io);
+    rt_timerq_fini(&io->connect_due);
+    rt_timerq_fini(&io->ack_due);
+    rt_map_fini(&io->namespaces);
+    rt_free(io);
+}
+
+rt_eio_app rt_sio_engine_app(rt_sio *io) {
+    return (rt_eio_app){
+        .ctx = io,
+        .on_open = rt_sio_client_open,
+        .on_message = rt_sio_client_message,
+        .on_close = rt_sio_client_close,
+    };
+}
+
+void rt_sio_reap(rt_sio *io) {
+    rt_sio_seal(io);
+    while (!rt_list_empty(&io->closed)) {
+        rt_sio_socket *s = RT_OF(rt_list_first(&io->closed), rt_sio_socket, node);
+        rt_list_unlink(&s->node);
+        rt_sio_socket_free(s);
+    }
+    while (!rt_list_empty(&io->gone)) {
+        rt_sio_client *c = RT_OF(rt_list_first(&io->gone), rt_sio_client, node);
+        rt_list_unlink(&c->node);
+        rt_sio_client_free(c);
+    }
+}
+
+void rt_sio_get_figures(const rt_sio *io, rt_sio_figures *out) {
+    *out = (rt_sio_figures){
+        .clients = io->clients,
+        .sockets = io->sockets,
+        .namespaces = (uint32_t)io->namespaces.count,
+        .rooms = io->rooms,
+        .counters = io->counters,
+    };
+}

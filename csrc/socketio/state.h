@@ -1,0 +1,156 @@
+/* The insides of socketio, shared by its files alone: server, client, socket, namespace, room.
+ *
+ * A membership is one entry on each side, each knowing the other's place, so that joining, leaving
+ * and disconnecting cost the rooms of that socket and nothing else.
+ *
+ * Ownership: a client lives from on_open to the reap after on_close; a socket is in its client's
+ * list until it closes, then in rt_sio.closed until the reap. A namespace lives while a socket,
+ * connected or asking, is in it; a room while it has members. Thread: the loop's. */
+#ifndef RT_SOCKETIO_STATE_H
+#define RT_SOCKETIO_STATE_H
+
+#include "base/buf.h"
+#include "base/map.h"
+#include "base/random.h"
+#include "base/status.h"
+#include "socketio/packet.h"
+#include "socketio/socketio.h"
+
+typedef struct rt_sio_client rt_sio_client;
+typedef struct rt_sio_room rt_sio_room;
+
+/* A run of events to one room in one turn, which share one message (fanout.c). */
+typedef struct rt_sio_batch {
+    rt_sio_room *room; /* of the last event; NULL: sealed */
+    rt_msg *msg;       /* what may be appended to; NULL until a second event came */
+} rt_sio_batch;
+
+struct rt_sio {
+    rt_sio_opts opts;
+    rt_sio_app app;
+    uint64_t (*now)(void *ctx);
+    void *now_ctx;
+    rt_random random;
+    rt_map namespaces; /* by name */
+    rt_list closed;    /* sockets to free */
+    rt_list gone;      /* clients to free */
+    rt_timerq connect_due;
+    rt_timerq ack_due;
+    rt_sio_batch batch;
+    uint32_t clients, sockets, rooms;
+    rt_sio_counters counters;
+};
+
+/* A binary packet whose attachments are still coming. */
+typedef struct rt_sio_incoming {
+    rt_buf bytes; /* the packet's text, then the attachments */
+    size_t text_len;
+    unsigned expected, have;
+    size_t ends[]; /* end of each attachment in bytes */
+} rt_sio_incoming;
+
+struct rt_sio_client {
+    rt_sio *io;
+    rt_eio_session *session; /* NULL once it has ended */
+    rt_list sockets;
+    rt_list node; /* in gone */
+    rt_timer connect_timer;
+    rt_sio_incoming *incoming;
+    void *user;
+    uint32_t socket_count;
+};
+
+enum rt_sio_state { RT_SIO_ASKING, RT_SIO_IN, RT_SIO_OUT };
+
+typedef struct rt_sio_membership {
+    rt_sio_room *room;
+    uint32_t at; /* index of this socket in room->members */
+} rt_sio_membership;
+
+struct rt_sio_socket {
+    rt_list node; /* in client->sockets or rt_sio.closed */
+    rt_sio_client *client;
+    rt_sio_ns *ns;
+    void *user;
+    rt_sio_membership *memberships;
+    uint32_t room_count, room_cap;
+    uint32_t at; /* index in ns->sockets, while IN */
+    uint8_t state;
+    char id[RT_ID_LEN];
+    rt_list acks; /* rt_sio_ack_wait.node */
+};
+
+struct rt_sio_ns {
+    rt_sio *io;
+    rt_map rooms;
+    rt_sio_socket **sockets; /* the connected ones */
+    uint32_t count, cap;
+    uint32_t users; /* sockets, asking ones included */
+    uint64_t next_ack;
+    uint32_t name_len;
+    char name[];
+};
+
+typedef struct rt_sio_member {
+    rt_sio_socket *socket;
+    uint32_t at; /* index of this room in socket->memberships */
+} rt_sio_member;
+
+struct rt_sio_room {
+    rt_sio_ns *ns;
+    rt_sio_member *members;
+    uint32_t count, cap;
+    uint32_t pins; /* sockets that are leaving and still name it */
+    uint32_t name_len;
+    char name[];
+};
+
+static inline void rt_sio_tally(rt_sio *io, int counter) {
+    io->counters.v[counter]++;
+}
+
+static inline rt_slice rt_sio_room_name(const rt_sio_room *r) {
+    return rt_slice_make(r->name, r->name_len);
+}
+
+/* --- client.c --- */
+int rt_sio_client_open(void *io, rt_eio_session *s);
+void rt_sio_client_message(void *io, rt_eio_session *s, bool binary, rt_slice bytes);
+void rt_sio_client_close(void *io, rt_eio_session *s, enum rt_eio_reason reason);
+void rt_sio_client_free(rt_sio_client *c);
+
+/* --- socket.c --- */
+/* A socket that asks for a namespace; NULL: out of memory. */
+rt_sio_socket *rt_sio_socket_new(rt_sio_client *c, rt_slice ns);
+/* Out of its rooms and namespace; the app hears of it. The memory waits for the reap. */
+void rt_sio_socket_end(rt_sio_socket *s, enum rt_eio_reason reason);
+rt_sio_socket *rt_sio_socket_find(const rt_sio_client *c, rt_slice ns);
+void rt_sio_socket_free(rt_sio_socket *s);
+/* Sends one packet to one socket. */
+void rt_sio_socket_send(rt_sio_socket *s, const rt_sio_out *o);
+/* The CONNECT answer. */
+void rt_sio_socket_greet(rt_sio_socket *s);
+
+/* --- namespace.c --- */
+rt_sio_ns *rt_sio_ns_take(rt_sio *io, rt_slice name); /* found or made, users + 1 */
+void rt_sio_ns_give(rt_sio_ns *ns);                   /* users - 1; freed at 0 */
+int rt_sio_ns_add(rt_sio_ns *ns, rt_sio_socket *s);   /* to the connected ones */
+void rt_sio_ns_remove(rt_sio_ns *ns, rt_sio_socket *s);
+
+/* --- room.c --- */
+rt_sio_room *rt_sio_room_find(const rt_sio_ns *ns, rt_slice name);
+/* Frees it when nobody is in it and nobody pins it. */
+void rt_sio_room_settle(rt_sio_room *r);
+/* Leaves every room, telling the app if `tell`. */
+void rt_sio_leave_all(rt_sio_socket *s, bool tell);
+
+/* --- ack.c --- */
+void rt_sio_acks_answer(rt_sio_socket *s, uint64_t id, const rt_sio_event *answer);
+void rt_sio_acks_drop(rt_sio_socket *s);
+void rt_sio_ack_timeout(rt_timerq *q, rt_timer *t);
+
+/* --- fanout.c --- */
+/* No later event may be appended to what was sent so far: anything else is about to be queued. */
+void rt_sio_seal(rt_sio *io);
+
+#endif
