@@ -1,0 +1,251 @@
+/* Letting a socket in.
+ *
+ *      CONNECT
+ *         │
+ *         ▼        ▼           ▼             ▼
+ *     namespace ► origin ► credential ► get_user_info ──────────► rooms ► accepted
+ *         │        │           │          │   (ask.h)  yes
+ *         └────────┴───────────┴──────────┤no      └── no answer within auth_patience_ms
+ *                                         ▼                          │
+ *                                      refused                       ▼
+ *                                (CONNECT_ERROR: final          client dropped
+ *                                 for a Socket.IO client)     (it comes back by itself)
+ *
+ * A client whose handshake was dropped after its first login may CONNECT again: its identity, kept
+ * as rt_sio_client_user, has the site and the credential. */
+#include "frappe/state.h"
+
+#include "base/status.h"
+#include "frappe/rooms.h"
+#include "json/scan.h"
+
+#define USER_MAX 1000 /* bytes: `user:{user}` must fit a room name */
+
+/* --- the question --- */
+
+static int put_path(rt_question *q, rt_buf *path) {
+    (void)q;
+    return rt_buf_puts(path, RT_LIT("/api/method/frappe.realtime.get_user_info"));
+}
+
+static enum rt_meaning take_user(rt_question *q, rt_slice message, rt_slice user) {
+    rt_slice kind, value;
+    rt_question_subject(q, &kind, &value);
+    rt_credential credential = {(enum rt_credential_kind)kind.p[0], value};
+    bool system_user =
+        rt_json_str_is(rt_json_get(message, RT_LIT("user_type")), RT_LIT("System User"));
+    enum rt_json_type apps = rt_json_type_of(rt_json_get(message, RT_LIT("installed_apps")));
+    q->who = rt_identity_get(q->site, credential, user, system_user,
+                             apps != RT_JSON_NONE && apps != RT_JSON_NULL);
+    return q->who ? RT_MEANS_YES : RT_MEANS_NOTHING;
+}
+
+/* `{}`, or anything else without a user, is what Frappe of 2026 answers without the right secret.
+ */
+static enum rt_meaning judge(rt_question *q, int status, rt_slice message) {
+    if (status != 200)
+        return RT_MEANS_NO;
+    rt_buf user;
+    rt_buf_init(&user, USER_MAX);
+    enum rt_meaning meaning = RT_MEANS_WRONG_SECRET;
+    int rc = rt_json_str_decode(rt_json_get(message, RT_LIT("user")), &user);
+    if (rc == RT_ENOMEM)
+        meaning = RT_MEANS_NOTHING;
+    else if (rc == RT_ELIMIT || rc == RT_EUTF8 || (user.n && memchr(user.p, '\0', user.n)))
+        meaning = RT_MEANS_NO;
+    else if (rc == RT_OK && user.n > 0)
+        meaning = take_user(q, message, rt_buf_slice(&user));
+    rt_buf_fini(&user);
+    return meaning;
+}
+
+/* --- the ways out --- */
+
+static void refuse(rt_frappe *f, rt_sio_socket *s, int counter, rt_slice message) {
+    rt_frappe_count(f, counter);
+    if (rt_frappe_may_log(f, RT_GATE_REFUSED))
+        rt_log(RT_LOG_INFO, "frappe", "refused: %.*s", (int)message.n, message.p);
+    rt_member_free(rt_member_of(s));
+    rt_sio_socket_set_user(s, NULL);
+    rt_sio_refuse(s, message);
+}
+
+/* With an explanation, or, when there is no memory for it, with the first words alone. */
+static void refuse_saying(rt_frappe *f, rt_sio_socket *s, int counter, const rt_buf *message,
+                          rt_slice plain) {
+    refuse(f, s, counter, message->err ? plain : rt_buf_slice(message));
+}
+
+static void drop_client(rt_frappe *f, rt_sio_socket *s) {
+    rt_frappe_count(f, RT_FRAPPE_AUTH_WAITING_DROPPED);
+    if (rt_frappe_may_log(f, RT_GATE_AWAY)) {
+        rt_slice ns = rt_sio_socket_ns_name(s);
+        rt_log(RT_LOG_WARN, "frappe", "%.*s: nobody to say who the user is, client dropped for now",
+               (int)ns.n, ns.p);
+    }
+    rt_sio_drop_client(s, RT_EIO_FORCED_CLOSE);
+}
+
+static int join_rooms(rt_sio_socket *s, const rt_identity *id) {
+    rt_buf room = RT_BUF_INIT;
+    int status = rt_rooms_put_user(&room, rt_identity_user(id));
+    if (status == RT_OK)
+        status = rt_sio_join(s, rt_buf_slice(&room));
+    rt_buf_fini(&room);
+    if (status == RT_OK)
+        status = rt_sio_join(s, RT_ROOM_WEBSITE);
+    if (status == RT_OK && id->system_user)
+        status = rt_sio_join(s, RT_ROOM_SYSTEM);
+    return status;
+}
+
+static void let_in(rt_sio_socket *s, rt_identity *id) {
+    rt_member_of(s)->identity = rt_identity_hold(id);
+    rt_identity *before = rt_sio_client_user(s);
+    rt_sio_client_set_user(s, rt_identity_hold_client(id));
+    rt_identity_rele_client(before);
+    if (join_rooms(s, id)) {
+        rt_sio_drop_client(s, RT_EIO_NO_MEMORY);
+        return;
+    }
+    rt_sio_socket_drop_handshake(s);
+    rt_sio_accept(s);
+}
+
+static void decide(rt_frappe *f, rt_sio_socket *s, enum rt_verdict verdict, rt_identity *id) {
+    if (verdict == RT_VERDICT_YES)
+        let_in(s, id);
+    else if (verdict == RT_VERDICT_NO)
+        refuse(f, s, RT_FRAPPE_REFUSED_UNAUTHORIZED, RT_LIT("Unauthorized"));
+    else
+        drop_client(f, s);
+}
+
+static void answered(rt_asker *a, rt_waiter *w, enum rt_verdict verdict, rt_identity *who) {
+    rt_ticket *t = RT_OF(w, rt_ticket, waiter);
+    rt_sio_socket *s = t->socket;
+    rt_ticket_free(t);
+    decide(RT_OF(a, rt_frappe, asker), s, verdict, who);
+}
+
+static const rt_ask_kind login = {"get_user_info", put_path, judge, answered};
+
+static void ask(rt_frappe *f, rt_sio_socket *s, rt_site *site, rt_credential credential) {
+    char kind = (char)credential.kind;
+    rt_subject subject = {
+        .kind = &login, .site = site, .first = rt_slice_make(&kind, 1), .second = credential.value};
+    enum rt_verdict verdict = RT_VERDICT_NONE;
+    rt_identity *who = NULL;
+    rt_ticket *t = rt_ticket_new(rt_member_of(s), s, RT_WANT_IN, NULL);
+    int status = t ? rt_ask(&f->asker, &subject, &t->waiter, &verdict, &who) : RT_ENOMEM;
+    if (status == RT_AGAIN)
+        return;
+    rt_ticket_free(t);
+    if (status == RT_ELIMIT)
+        rt_frappe_count(f, RT_FRAPPE_QUESTIONS_OVER_MAX);
+    if (status == RT_ENOMEM)
+        rt_sio_drop_client(s, RT_EIO_NO_MEMORY);
+    else
+        decide(f, s, verdict, who);
+}
+
+/* --- the checks --- */
+
+static void refuse_namespace(rt_frappe *f, rt_sio_socket *s, rt_slice site, const char *source,
+                             rt_slice other_host) {
+    rt_buf b = RT_BUF_INIT;
+    rt_buf_puts(&b, RT_LIT("Invalid namespace: asked for "));
+    rt_site_put_shown(&b, rt_sio_socket_ns_name(s));
+    if (site.n == 0) {
+        rt_buf_printf(&b, ", no site name in %s", source);
+    } else {
+        rt_buf_puts(&b, RT_LIT(", this host serves site "));
+        rt_site_put_shown(&b, site);
+        rt_buf_printf(&b, " (named by %s", source);
+        if (other_host.n > 0) {
+            rt_buf_puts(&b, RT_LIT(", which is not the server "));
+            rt_site_put_shown(&b, other_host);
+            rt_buf_puts(&b, RT_LIT(": see socketio_allowed_origins"));
+        }
+        rt_buf_putc(&b, ')');
+    }
+    refuse_saying(f, s, RT_FRAPPE_REFUSED_NAMESPACE, &b, RT_LIT("Invalid namespace"));
+    rt_buf_fini(&b);
+}
+
+static void refuse_origin(rt_frappe *f, rt_sio_socket *s, const rt_route *r) {
+    rt_buf b = RT_BUF_INIT;
+    rt_buf_puts(&b, RT_LIT("Invalid origin: page "));
+    rt_site_put_shown(&b, r->origin.n ? r->origin : RT_LIT("without Origin"));
+    rt_buf_puts(&b, RT_LIT(", server "));
+    rt_site_put_shown(&b, r->host.n ? r->host : RT_LIT("without Host"));
+    rt_buf_puts(&b, RT_LIT(" (see socketio_allowed_origins)"));
+    refuse_saying(f, s, RT_FRAPPE_REFUSED_ORIGIN, &b, RT_LIT("Invalid origin"));
+    rt_buf_fini(&b);
+}
+
+static void refuse_credential(rt_frappe *f, rt_sio_socket *s, int status) {
+    refuse(f, s, RT_FRAPPE_REFUSED_NO_CREDENTIAL,
+           status == RT_ENOENT ? RT_LIT("Missing cookie and authorization header. Either one "
+                                        "needed for authentication.")
+                               : RT_LIT("No authentication method used. Use cookie or "
+                                        "authorization header."));
+}
+
+static void connect_by_handshake(rt_frappe *f, rt_sio_socket *s, const rt_http_request *req) {
+    rt_route r;
+    rt_credential credential;
+    rt_site_route(req, rt_http_header_get(req, RT_LIT("Origin")), f->default_site, &f->origins, &r);
+    rt_slice ns = rt_sio_socket_ns_name(s);
+    rt_slice name = rt_slice_from(ns, 1);
+    bool foreign = r.origin.n > 0 && !r.same_host && !r.listed;
+    if (!rt_site_is_namespace(r.site, ns) || !rt_site_is_name(name)) {
+        bool by_origin = foreign && rt_slice_eq(rt_slice_of(r.source), RT_LIT("Origin"));
+        refuse_namespace(f, s, r.site, r.source, by_origin ? r.host : RT_EMPTY);
+        return;
+    }
+    if (!rt_site_origin_ok(&r)) {
+        refuse_origin(f, s, &r);
+        return;
+    }
+    int status = rt_site_credential(req, &credential);
+    if (status) {
+        refuse_credential(f, s, status);
+        return;
+    }
+    rt_site *site = rt_site_get(&f->asker.sites, name);
+    if (!site) {
+        rt_sio_drop_client(s, RT_EIO_NO_MEMORY);
+        return;
+    }
+    ask(f, s, site, credential);
+    rt_site_rele(site);
+}
+
+static void connect_by_identity(rt_frappe *f, rt_sio_socket *s, rt_identity *id) {
+    rt_slice site = rt_site_name(id->site);
+    if (!rt_site_is_namespace(site, rt_sio_socket_ns_name(s))) {
+        refuse_namespace(f, s, site, "this connection's first namespace", RT_EMPTY);
+        return;
+    }
+    rt_identity_hold(id); /* the answer may put another in its place */
+    ask(f, s, id->site, rt_identity_credential(id));
+    rt_identity_rele(id);
+}
+
+void rt_auth_connect(rt_frappe *f, rt_sio_socket *s) {
+    rt_member *m = rt_member_new(rt_frappe_now(f));
+    if (!m) {
+        rt_sio_drop_client(s, RT_EIO_NO_MEMORY);
+        return;
+    }
+    rt_sio_socket_set_user(s, m);
+    const rt_http_request *req = rt_sio_socket_handshake(s);
+    rt_identity *known = rt_sio_client_user(s);
+    if (req)
+        connect_by_handshake(f, s, req);
+    else if (known)
+        connect_by_identity(f, s, known);
+    else
+        refuse_credential(f, s, RT_ENOENT);
+}

@@ -1,0 +1,152 @@
+/* The layer put together: its object, its callbacks for Socket.IO, its figures. */
+#include "frappe/frappe.h"
+
+#include "base/alloc.h"
+#include "base/status.h"
+#include "frappe/state.h"
+#include "json/write.h"
+
+RT_COUNTERS_DEFINE(rt_frappe, RT_FRAPPE_COUNTERS)
+
+void rt_frappe_opts_default(rt_frappe_opts *opts) {
+    *opts = (rt_frappe_opts){
+        .auth_patience_ms = RT_FRAPPE_AUTH_PATIENCE_MS,
+        .cache_ms = RT_FRAPPE_CACHE_MS,
+        .cache_refused_ms = RT_FRAPPE_CACHE_REFUSED_MS,
+        .cache_max = RT_FRAPPE_CACHE_MAX,
+    };
+}
+
+static int copy_text(rt_slice text, rt_slice *out) {
+    *out = RT_EMPTY;
+    if (text.n == 0)
+        return RT_OK;
+    char *p = rt_alloc(text.n);
+    if (!p)
+        return RT_ENOMEM;
+    memcpy(p, text.p, text.n);
+    *out = rt_slice_make(p, text.n);
+    return RT_OK;
+}
+
+rt_frappe *rt_frappe_new(const rt_frappe_opts *opts, const rt_frappe_ports *ports,
+                         rt_timers *timers) {
+    rt_frappe *f = rt_alloc0(sizeof *f);
+    if (!f)
+        return NULL;
+    f->ports = *ports;
+    f->developer_mode = opts->developer_mode;
+    rt_origins_init(&f->origins);
+    if (copy_text(opts->default_site, &f->default_site))
+        goto fail_origins;
+    if (rt_origins_set(&f->origins, RT_EMPTY, opts->allowed_origins))
+        goto fail_default_site;
+    rt_asker_opts asking = {.patience_ms = opts->auth_patience_ms,
+                            .keep_ms = opts->cache_ms,
+                            .keep_refused_ms = opts->cache_refused_ms,
+                            .keep_max = opts->cache_max};
+    rt_asker_init(&f->asker, &asking, &f->ports, timers, f->counters.v);
+    rt_viewers_init(&f->viewers, timers, f);
+    return f;
+
+fail_default_site:
+    rt_free((char *)f->default_site.p);
+fail_origins:
+    rt_origins_fini(&f->origins);
+    rt_free(f);
+    return NULL;
+}
+
+void rt_frappe_free(rt_frappe *f) {
+    if (!f)
+        return;
+    rt_viewers_fini(&f->viewers);
+    rt_asker_fini(&f->asker);
+    rt_origins_fini(&f->origins);
+    rt_free((char *)f->default_site.p);
+    rt_free(f);
+}
+
+int rt_frappe_set_allowed_origins(rt_frappe *f, rt_slice site, rt_slice origins) {
+    return rt_origins_set(&f->origins, site, origins);
+}
+
+bool rt_frappe_allow_origin(void *ctx, const rt_http_request *req, rt_slice origin) {
+    rt_frappe *f = ctx;
+    rt_route route;
+    rt_site_route(req, origin, f->default_site, &f->origins, &route);
+    return rt_site_origin_ok(&route);
+}
+
+/* --- Socket.IO's callbacks --- */
+
+static void on_connect(void *ctx, rt_sio_socket *s, rt_slice auth) {
+    (void)auth; /* Frappe's clients send none, its servers read none */
+    rt_auth_connect(ctx, s);
+}
+
+static void on_event(void *ctx, rt_sio_socket *s, const rt_sio_event *ev) {
+    rt_events_handle(ctx, s, ev);
+}
+
+static void on_left(void *ctx, rt_sio_socket *s, rt_slice room) {
+    rt_member *m = rt_member_of(s);
+    if (m && m->identity)
+        rt_events_left(ctx, s, room);
+}
+
+static void on_disconnect(void *ctx, rt_sio_socket *s, enum rt_eio_reason reason) {
+    (void)ctx;
+    (void)reason;
+    rt_member_free(rt_member_of(s));
+    rt_sio_socket_set_user(s, NULL);
+}
+
+static void on_client_gone(void *ctx, void *client_user) {
+    (void)ctx;
+    rt_identity_rele_client(client_user);
+}
+
+rt_sio_app rt_frappe_socketio_app(rt_frappe *f) {
+    return (rt_sio_app){
+        .ctx = f,
+        .on_connect = on_connect,
+        .on_event = on_event,
+        .on_disconnect = on_disconnect,
+        .on_left = on_left,
+        .on_client_gone = on_client_gone,
+    };
+}
+
+void rt_frappe_attach(rt_frappe *f, rt_sio *io) {
+    f->io = io;
+}
+
+void rt_frappe_forget(rt_frappe *f, rt_slice site, rt_slice user) {
+    rt_asker_forget(&f->asker, site, user);
+}
+
+/* --- figures --- */
+
+void rt_frappe_get_figures(const rt_frappe *f, rt_frappe_figures *out) {
+    *out = (rt_frappe_figures){
+        .identities = f->asker.sites.connected,
+        .questions = f->asker.open_count,
+        .waiting = f->asker.waiting,
+        .cached = f->asker.kept,
+        .counters = f->counters,
+    };
+}
+
+int rt_frappe_put_waiting_sites(const rt_frappe *f, rt_buf *out) {
+    uint64_t now = rt_frappe_now(f);
+    size_t cursor = 0;
+    const rt_map_entry *e;
+    rt_buf_putc(out, '{');
+    while ((e = rt_map_next(&f->asker.sites.by_name, &cursor))) {
+        const rt_site *site = e->value;
+        if (site->away_since)
+            rt_json_put_member_u64(out, rt_site_name(site), (now - site->away_since) / 1000);
+    }
+    return rt_buf_putc(out, '}');
+}

@@ -1,0 +1,109 @@
+/* Frappe's rules on top of Socket.IO: which site, who may connect, which rooms, who views what, and
+ * the `events` envelope. docs/frappe.md has the rules in words.
+ *
+ * The layer's public header. Pure: the web process, Redis and the clock are ports (ports.h), so
+ * that a table of cases tests it without a socket.
+ *
+ * Ownership: rt_frappe owns identities and questions. Thread: the loop's.
+ * Must not know: curl, hiredis, libuv, threads, Python. */
+#ifndef RT_FRAPPE_FRAPPE_H
+#define RT_FRAPPE_FRAPPE_H
+
+#include "base/buf.h"
+#include "base/counters.h"
+#include "base/timers.h"
+#include "frappe/ports.h"
+#include "socketio/socketio.h"
+
+/* Limits and times, with their defaults. */
+#define RT_FRAPPE_AUTH_PATIENCE_MS 20000   /* asking while the web process is away, then drop */
+#define RT_FRAPPE_RETRY_FIRST_MS 250       /* backoff between two askings: doubles ... */
+#define RT_FRAPPE_RETRY_MAX_MS 4000        /* ... up to this */
+#define RT_FRAPPE_CACHE_MS 10000           /* how long an answer is good */
+#define RT_FRAPPE_CACHE_REFUSED_MS 2000    /* how long a refusal is good */
+#define RT_FRAPPE_CACHE_MAX 20000          /* answers kept */
+#define RT_FRAPPE_WAITING_MAX 100000       /* those waiting for answers, all sites together ... */
+#define RT_FRAPPE_TICKETS_MAX 100          /* ... and permissions one socket waits for */
+#define RT_FRAPPE_ENVELOPE_MAX (16u << 20) /* bytes of one envelope */
+#define RT_FRAPPE_VIEWERS_MS 20            /* changes of one document's viewers: told together */
+#define RT_FRAPPE_EVENTS_PER_SECOND 100    /* client events per socket and second ... */
+#define RT_FRAPPE_EVENTS_BURST 400         /* ... with this much credit saved up */
+
+typedef struct rt_frappe_opts {
+    rt_slice default_site; /* site for localhost and 127.0.0.1; may be empty */
+    bool developer_mode;   /* open_in_editor is allowed */
+    uint32_t auth_patience_ms;
+    uint32_t cache_ms;
+    uint32_t cache_refused_ms;
+    uint32_t cache_max;
+    /* Origins allowed besides the same host: comma-separated, or "*". May be empty. */
+    rt_slice allowed_origins;
+} rt_frappe_opts;
+void rt_frappe_opts_default(rt_frappe_opts *opts);
+
+#define RT_FRAPPE_COUNTERS(X)                                                                      \
+    X(RT_FRAPPE_REFUSED_NAMESPACE, "refused_namespace")                                            \
+    X(RT_FRAPPE_REFUSED_ORIGIN, "refused_origin")                                                  \
+    X(RT_FRAPPE_REFUSED_NO_CREDENTIAL, "refused_no_credential")                                    \
+    X(RT_FRAPPE_REFUSED_UNAUTHORIZED, "refused_unauthorized")                                      \
+    X(RT_FRAPPE_AUTH_WAITING_DROPPED, "auth_dropped_web_away")                                     \
+    X(RT_FRAPPE_QUESTIONS, "questions_asked")                                                      \
+    X(RT_FRAPPE_QUESTIONS_SHARED, "questions_shared")                                              \
+    X(RT_FRAPPE_QUESTIONS_CACHED, "questions_from_cache")                                          \
+    X(RT_FRAPPE_QUESTIONS_FAILED, "questions_failed")                                              \
+    X(RT_FRAPPE_QUESTIONS_OVER_MAX, "questions_over_max")                                          \
+    X(RT_FRAPPE_PERMISSION_DENIED, "permission_denied")                                            \
+    X(RT_FRAPPE_PERMISSION_UNANSWERED, "permission_unanswered")                                    \
+    X(RT_FRAPPE_EVENTS_IGNORED, "client_events_ignored")                                           \
+    X(RT_FRAPPE_EVENTS_OVER_RATE, "client_events_over_rate")                                       \
+    X(RT_FRAPPE_ENVELOPES, "envelopes")                                                            \
+    X(RT_FRAPPE_ENVELOPES_MALFORMED, "envelopes_malformed")                                        \
+    X(RT_FRAPPE_ENVELOPES_NO_NAMESPACE, "envelopes_room_without_namespace")                        \
+    X(RT_FRAPPE_ENVELOPES_TO_NOBODY, "envelopes_to_nobody")                                        \
+    X(RT_FRAPPE_PYTHON_NUMBERS, "nan_replaced")
+RT_COUNTERS_DECLARE(rt_frappe, RT_FRAPPE_COUNTERS)
+
+typedef struct rt_frappe rt_frappe;
+
+rt_frappe *rt_frappe_new(const rt_frappe_opts *opts, const rt_frappe_ports *ports,
+                         rt_timers *timers); /* NULL: out of memory; opts are copied */
+/* Forgets and cancels all questions. After rt_sio_free, so that every on_disconnect and
+ * on_client_gone has come, and while the ports still work. */
+void rt_frappe_free(rt_frappe *f);
+
+/* The callbacks for rt_sio_new, and the way to give the result back. */
+rt_sio_app rt_frappe_socketio_app(rt_frappe *f);
+void rt_frappe_attach(rt_frappe *f, rt_sio *io);
+/* For rt_eio_app.allow_origin: the same rule as at CONNECT. */
+bool rt_frappe_allow_origin(void *f, const rt_http_request *req, rt_slice origin);
+/* Replaces the origins allowed for one site besides the same host, or, with an empty site, those of
+ * rt_frappe_opts (when configuration has changed). RT_OK, or RT_ENOMEM and the old ones stay. */
+int rt_frappe_set_allowed_origins(rt_frappe *f, rt_slice site, rt_slice origins);
+
+/* --- publishing --- */
+
+/* One envelope, `{"event":..,"message":..,"room":..,"namespace":..}`, as on the Redis channel.
+ * Malformed: counted, logged at most once a second, RT_EFRAPPE_ENVELOPE. Never closes anything. */
+int rt_frappe_envelope(rt_frappe *f, rt_slice json);
+
+/* The same, taken apart already (in-process publishing). `message` is JSON text and is checked
+ * here. `event` and `room` are plain text; an empty `room` means the whole namespace, an empty
+ * `site` every namespace. */
+int rt_frappe_publish(rt_frappe *f, rt_slice site, rt_slice room, rt_slice event, rt_slice message);
+
+/* Drops cached answers about a user of a site (an empty user: of the whole site). */
+void rt_frappe_forget(rt_frappe *f, rt_slice site, rt_slice user);
+
+/* --- figures --- */
+typedef struct rt_frappe_figures {
+    uint32_t identities; /* distinct (site, credential) pairs connected */
+    uint32_t questions;  /* in flight */
+    uint32_t waiting;    /* sockets waiting for one */
+    uint32_t cached;     /* answers kept */
+    rt_frappe_counters counters;
+} rt_frappe_figures;
+void rt_frappe_get_figures(const rt_frappe *f, rt_frappe_figures *out);
+/* Appends `{"site": seconds, ...}`: sites whose web process has not answered, and since when. */
+int rt_frappe_put_waiting_sites(const rt_frappe *f, rt_buf *out);
+
+#endif

@@ -1,0 +1,141 @@
+/* Sites and identities: small, shared, counted. */
+#include "frappe/identity.h"
+
+#include "base/alloc.h"
+#include "base/status.h"
+
+#define CREDENTIAL_MAX (RT_HTTP_HEAD_MAX + 1) /* it came in a request head; and its kind */
+#define USER_MAX 1000                         /* bytes: `user:{user}` must fit a room name */
+
+void rt_sites_init(rt_sites *s) {
+    rt_map_init(&s->by_name);
+    s->connected = 0;
+}
+
+void rt_sites_fini(rt_sites *s) {
+    rt_map_fini(&s->by_name);
+}
+
+rt_slice rt_site_name(const rt_site *site) {
+    return rt_slice_make(site->name, site->name_len);
+}
+
+rt_site *rt_site_get(rt_sites *s, rt_slice name) {
+    rt_site *site = rt_map_get(&s->by_name, name);
+    if (site)
+        return rt_site_hold(site);
+    if (name.n > UINT8_MAX)
+        return NULL;
+    site = rt_alloc0(sizeof *site + name.n);
+    if (!site)
+        return NULL;
+    site->sites = s;
+    site->refs = 1;
+    site->name_len = (uint8_t)name.n;
+    memcpy(site->name, name.p, name.n);
+    rt_map_init(&site->identities);
+    if (rt_map_put(&s->by_name, rt_site_name(site), site)) {
+        rt_free(site);
+        return NULL;
+    }
+    return site;
+}
+
+rt_site *rt_site_hold(rt_site *site) {
+    site->refs++;
+    return site;
+}
+
+void rt_site_rele(rt_site *site) {
+    if (--site->refs > 0)
+        return;
+    (void)rt_map_del(&site->sites->by_name, rt_site_name(site));
+    rt_map_fini(&site->identities);
+    rt_free(site);
+}
+
+static rt_slice key_of(const rt_identity *id) {
+    return rt_slice_make(id->text, id->credential_len);
+}
+
+rt_credential rt_identity_credential(const rt_identity *id) {
+    return (rt_credential){(enum rt_credential_kind)id->text[0], rt_slice_from(key_of(id), 1)};
+}
+
+rt_slice rt_identity_user(const rt_identity *id) {
+    return rt_slice_make(id->text + id->credential_len, id->user_len);
+}
+
+bool rt_identity_is_guest(const rt_identity *id) {
+    return rt_slice_eq(rt_identity_user(id), RT_LIT("Guest"));
+}
+
+static rt_identity *make(rt_site *site, rt_credential credential, rt_slice user) {
+    size_t key_len = credential.value.n + 1;
+    if (key_len > CREDENTIAL_MAX || user.n > USER_MAX)
+        return NULL;
+    rt_identity *id = rt_alloc0(sizeof *id + key_len + user.n);
+    if (!id)
+        return NULL;
+    id->refs = 1;
+    id->credential_len = (uint16_t)key_len;
+    id->user_len = (uint16_t)user.n;
+    id->text[0] = (char)credential.kind;
+    memcpy(id->text + 1, credential.value.p, credential.value.n);
+    memcpy(id->text + key_len, user.p, user.n);
+    id->site = rt_site_hold(site);
+    return id;
+}
+
+static void unlist(rt_identity *id) {
+    if (id->current)
+        (void)rt_map_del(&id->site->identities, key_of(id));
+    id->current = false;
+}
+
+rt_identity *rt_identity_get(rt_site *site, rt_credential credential, rt_slice user,
+                             bool system_user, bool has_apps) {
+    rt_identity *id = make(site, credential, user);
+    if (!id)
+        return NULL;
+    id->system_user = system_user;
+    id->has_apps = has_apps;
+    rt_identity *known = rt_map_get(&site->identities, key_of(id));
+    if (known && rt_slice_eq(rt_identity_user(known), user) && known->system_user == system_user &&
+        known->has_apps == has_apps) {
+        rt_identity_rele(id);
+        return rt_identity_hold(known);
+    }
+    if (known)
+        unlist(known);
+    /* Without room in the map it works as well, it is only not shared. */
+    id->current = rt_map_put(&site->identities, key_of(id), id) == RT_OK;
+    return id;
+}
+
+rt_identity *rt_identity_hold(rt_identity *id) {
+    id->refs++;
+    return id;
+}
+
+void rt_identity_rele(rt_identity *id) {
+    if (!id || --id->refs > 0)
+        return;
+    unlist(id);
+    rt_site_rele(id->site);
+    rt_free(id);
+}
+
+rt_identity *rt_identity_hold_client(rt_identity *id) {
+    if (id->clients++ == 0)
+        id->site->sites->connected++;
+    return rt_identity_hold(id);
+}
+
+void rt_identity_rele_client(rt_identity *id) {
+    if (!id)
+        return;
+    if (--id->clients == 0)
+        id->site->sites->connected--;
+    rt_identity_rele(id);
+}

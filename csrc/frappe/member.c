@@ -1,0 +1,87 @@
+/* What is kept for each socket. */
+#include "frappe/member.h"
+
+#include "base/alloc.h"
+#include "frappe/frappe.h"
+
+#define THOUSAND 1000u
+
+rt_member *rt_member_new(uint64_t now) {
+    rt_member *m = rt_alloc0(sizeof *m);
+    if (!m)
+        return NULL;
+    m->credit = RT_FRAPPE_EVENTS_BURST * THOUSAND;
+    m->credit_ms = (uint32_t)now;
+    return m;
+}
+
+void rt_member_free(rt_member *m) {
+    if (!m)
+        return;
+    while (m->tickets)
+        rt_ticket_free(m->tickets);
+    rt_identity_rele(m->identity);
+    rt_free(m);
+}
+
+bool rt_member_pay(rt_member *m, uint64_t now) {
+    /* The low half of the clock is enough: it turns over after 49 days. */
+    uint64_t passed = (uint32_t)((uint32_t)now - m->credit_ms);
+    uint64_t credit = m->credit + passed * RT_FRAPPE_EVENTS_PER_SECOND;
+    if (credit > RT_FRAPPE_EVENTS_BURST * THOUSAND)
+        credit = RT_FRAPPE_EVENTS_BURST * THOUSAND;
+    m->credit_ms = (uint32_t)now;
+    bool enough = credit >= THOUSAND;
+    m->credit = (uint32_t)(enough ? credit - THOUSAND : credit);
+    return enough;
+}
+
+rt_ticket *rt_ticket_new(rt_member *m, rt_sio_socket *s, enum rt_want want,
+                         const rt_subject_name *name) {
+    static const rt_subject_name none;
+    if (!name)
+        name = &none;
+    if (name->room.n > UINT16_MAX || name->docname.n > UINT16_MAX)
+        return NULL;
+    rt_ticket *t = rt_alloc(sizeof *t + name->room.n + name->docname.n);
+    if (!t)
+        return NULL;
+    rt_waiter_init(&t->waiter);
+    t->socket = s;
+    t->want = (uint8_t)want;
+    t->room_len = (uint16_t)name->room.n;
+    t->doctype_len = (uint16_t)name->doctype_len;
+    t->docname_len = (uint16_t)name->docname.n;
+    if (name->room.n)
+        memcpy(t->text, name->room.p, name->room.n);
+    if (name->docname.n)
+        memcpy(t->text + name->room.n, name->docname.p, name->docname.n);
+    t->next = m->tickets;
+    m->tickets = t;
+    return t;
+}
+
+void rt_ticket_free(rt_ticket *t) {
+    if (!t)
+        return;
+    rt_ticket **at = &rt_member_of(t->socket)->tickets;
+    while (*at != t)
+        at = &(*at)->next;
+    *at = t->next;
+    rt_waiter_leave(&t->waiter);
+    rt_free(t);
+}
+
+rt_ticket *rt_ticket_find(const rt_member *m, enum rt_want want, rt_slice room) {
+    rt_ticket *t = m->tickets;
+    while (t && (t->want != want || !rt_slice_eq(rt_ticket_room(t), room)))
+        t = t->next;
+    return t;
+}
+
+uint32_t rt_ticket_waiting(const rt_member *m) {
+    uint32_t n = 0;
+    for (const rt_ticket *t = m->tickets; t; t = t->next)
+        n += t->want != RT_WANT_NOTHING;
+    return n;
+}

@@ -1,0 +1,71 @@
+/* What the layer keeps for each socket (rt_sio_socket_user): as little as it can, because most
+ * sockets are idle most of the time.
+ *
+ * Ownership: rt_member_new/free. A ticket belongs to its member, and is freed by whoever takes it
+ * off. Thread: the loop's. Must not know: what is done when an answer comes. */
+#ifndef RT_FRAPPE_MEMBER_H
+#define RT_FRAPPE_MEMBER_H
+
+#include "frappe/ask.h"
+#include "socketio/socketio.h"
+
+enum rt_want {
+    RT_WANT_IN,       /* to be let in */
+    RT_WANT_DOCTYPE,  /* doctype_subscribe */
+    RT_WANT_DOC,      /* doc_subscribe */
+    RT_WANT_OPEN_DOC, /* doc_open */
+    RT_WANT_NOTHING,  /* a note: how the client names a document it has open */
+};
+
+/* Something a socket waits for, or has to remember. */
+typedef struct rt_ticket {
+    rt_waiter waiter;
+    struct rt_ticket *next; /* of the same socket */
+    rt_sio_socket *socket;
+    uint16_t room_len;
+    uint16_t doctype_len; /* the room is a prefix, the doctype, a slash, the name */
+    uint16_t docname_len;
+    uint8_t want; /* enum rt_want */
+    char text[];  /* room; docname as JSON */
+} rt_ticket;
+
+typedef struct rt_member {
+    rt_identity *identity; /* NULL until it is let in */
+    rt_ticket *tickets;
+    uint32_t credit;    /* thousandths of client events it may still send at once */
+    uint32_t credit_ms; /* when that was counted */
+} rt_member;
+
+rt_member *rt_member_new(uint64_t now); /* NULL: out of memory */
+void rt_member_free(rt_member *m);      /* its tickets leave their questions */
+
+static inline rt_member *rt_member_of(const rt_sio_socket *s) {
+    return rt_sio_socket_user(s);
+}
+
+/* Takes the credit of one event: RT_FRAPPE_EVENTS_PER_SECOND, saved up to RT_FRAPPE_EVENTS_BURST.
+ * False: there is none left. */
+bool rt_member_pay(rt_member *m, uint64_t now);
+
+/* A document or doctype in a client's words. */
+typedef struct rt_subject_name {
+    rt_slice room;      /* its room: prefix, doctype, and for a document a slash and the name */
+    size_t doctype_len; /* bytes */
+    rt_slice docname;   /* as JSON, as the client sent it; empty for a doctype */
+} rt_subject_name;
+
+/* A new ticket at the head of m->tickets; NULL: out of memory. */
+rt_ticket *rt_ticket_new(rt_member *m, rt_sio_socket *s, enum rt_want want,
+                         const rt_subject_name *name);
+void rt_ticket_free(rt_ticket *t); /* takes it off first */
+/* The ticket of that want and room, or NULL. */
+rt_ticket *rt_ticket_find(const rt_member *m, enum rt_want want, rt_slice room);
+uint32_t rt_ticket_waiting(const rt_member *m); /* how many wait for a permission */
+static inline rt_slice rt_ticket_room(const rt_ticket *t) {
+    return rt_slice_make(t->text, t->room_len);
+}
+static inline rt_slice rt_ticket_docname(const rt_ticket *t) {
+    return rt_slice_make(t->text + t->room_len, t->docname_len);
+}
+
+#endif

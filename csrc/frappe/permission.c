@@ -1,0 +1,169 @@
+/* May this user see this doctype, this document? Frappe has two methods to ask, by generation:
+ * can_subscribe_doctype and can_subscribe_doc in v15, has_permission since v16. Which one a site
+ * has is guessed from its get_user_info (`installed_apps` came with v16), known once one has
+ * answered, and open again after a 404 or a 417 - what Frappe says of a document and of a method
+ * that it does not have. So an update of the site needs no restart of this server. */
+#include "frappe/state.h"
+
+#include "base/status.h"
+#include "frappe/rooms.h"
+#include "json/scan.h"
+#include "wire/query.h"
+
+static enum rt_endpoint other_than(enum rt_endpoint e) {
+    return e == RT_ENDPOINT_CAN_SUBSCRIBE ? RT_ENDPOINT_HAS_PERMISSION : RT_ENDPOINT_CAN_SUBSCRIBE;
+}
+
+static enum rt_endpoint best_endpoint(const rt_question *q) {
+    if (q->site->endpoint != RT_ENDPOINT_UNKNOWN)
+        return (enum rt_endpoint)q->site->endpoint;
+    return q->who->has_apps ? RT_ENDPOINT_HAS_PERMISSION : RT_ENDPOINT_CAN_SUBSCRIBE;
+}
+
+static int put_path(rt_question *q, rt_buf *path) {
+    rt_slice doctype, name;
+    rt_question_subject(q, &doctype, &name);
+    if (!q->other_tried)
+        q->endpoint = (uint8_t)best_endpoint(q);
+    rt_buf_puts(path, RT_LIT("/api/method/frappe.realtime."));
+    bool has_permission = q->endpoint == RT_ENDPOINT_HAS_PERMISSION;
+    if (has_permission)
+        rt_buf_puts(path, RT_LIT("has_permission"));
+    else
+        rt_buf_puts(path, name.n ? RT_LIT("can_subscribe_doc") : RT_LIT("can_subscribe_doctype"));
+    rt_buf_puts(path, RT_LIT("?doctype="));
+    rt_query_encode(doctype, path);
+    /* has_permission wants its `name`, be it empty. */
+    if (has_permission)
+        rt_buf_puts(path, RT_LIT("&name="));
+    else if (name.n)
+        rt_buf_puts(path, RT_LIT("&docname="));
+    return rt_query_encode(name, path);
+}
+
+/* As Python has it: null, false, zero and empty things say no. */
+static bool is_true(rt_slice value) {
+    rt_json_iter it;
+    switch (rt_json_type_of(value)) {
+    case RT_JSON_BOOL:
+        return value.p[0] == 't';
+    case RT_JSON_STRING:
+        return value.n > 2;
+    case RT_JSON_NUMBER:
+        for (size_t i = 0; i < value.n && (value.p[i] | 0x20) != 'e'; i++) {
+            if (value.p[i] >= '1' && value.p[i] <= '9')
+                return true;
+        }
+        return false;
+    case RT_JSON_ARRAY:
+    case RT_JSON_OBJECT:
+        return rt_json_iter_init(&it, value) == RT_OK && it.at != it.end;
+    default:
+        return false;
+    }
+}
+
+static enum rt_meaning judge(rt_question *q, int status, rt_slice message) {
+    if (status == 200) {
+        q->site->endpoint = q->endpoint;
+        return is_true(message) ? RT_MEANS_YES : RT_MEANS_NO;
+    }
+    if (q->site->endpoint == q->endpoint)
+        q->site->endpoint = RT_ENDPOINT_UNKNOWN;
+    if (q->other_tried)
+        return RT_MEANS_NO;
+    q->other_tried = true;
+    q->endpoint = (uint8_t)other_than((enum rt_endpoint)q->endpoint);
+    return RT_MEANS_ASK_AGAIN;
+}
+
+/* --- what follows --- */
+
+/* True when the room alone does not give the client's words back: a name sent as a number, or a
+ * doctype with a slash in it. */
+static bool needs_note(const rt_subject_name *name) {
+    rt_slice doctype, docname;
+    return name->docname.p[0] != '"' || !rt_rooms_split_open_doc(name->room, &doctype, &docname) ||
+           doctype.n != name->doctype_len;
+}
+
+static void opened(rt_frappe *f, rt_ticket *t, const rt_subject_name *name) {
+    rt_sio_socket *s = t->socket;
+    rt_ticket_free(rt_ticket_find(rt_member_of(s), RT_WANT_NOTHING, name->room));
+    rt_viewers_changed(f, s, name);
+    if (needs_note(name))
+        t->want = RT_WANT_NOTHING;
+    else
+        rt_ticket_free(t);
+}
+
+static void grant(rt_frappe *f, rt_ticket *t) {
+    rt_subject_name name = {rt_ticket_room(t), t->doctype_len, rt_ticket_docname(t)};
+    int status = rt_sio_join(t->socket, name.room);
+    if (status && rt_frappe_may_log(f, RT_GATE_LIMIT)) {
+        rt_slice user = rt_identity_user(rt_member_of(t->socket)->identity);
+        rt_log(RT_LOG_WARN, "frappe", "%.*s could not join a room: %s", (int)user.n, user.p,
+               rt_status_text(status));
+    }
+    if (status == RT_OK && t->want == RT_WANT_OPEN_DOC)
+        opened(f, t, &name);
+    else
+        rt_ticket_free(t);
+}
+
+static void decide(rt_frappe *f, rt_ticket *t, enum rt_verdict verdict) {
+    if (verdict == RT_VERDICT_YES) {
+        grant(f, t);
+        return;
+    }
+    rt_frappe_count(f, verdict == RT_VERDICT_NO ? RT_FRAPPE_PERMISSION_DENIED
+                                                : RT_FRAPPE_PERMISSION_UNANSWERED);
+    rt_ticket_free(t);
+}
+
+static void answered(rt_asker *a, rt_waiter *w, enum rt_verdict verdict, rt_identity *who) {
+    (void)who;
+    decide(RT_OF(a, rt_frappe, asker), RT_OF(w, rt_ticket, waiter), verdict);
+}
+
+static const rt_ask_kind permission = {"has_permission", put_path, judge, answered};
+
+static void over_max(rt_frappe *f, const rt_identity *id) {
+    rt_frappe_count(f, RT_FRAPPE_QUESTIONS_OVER_MAX);
+    if (!rt_frappe_may_log(f, RT_GATE_LIMIT))
+        return;
+    rt_slice user = rt_identity_user(id);
+    rt_log(RT_LOG_WARN, "frappe",
+           "%.*s: too many permissions asked for at one time, one is ignored", (int)user.n, user.p);
+}
+
+void rt_permission_ask(rt_frappe *f, rt_sio_socket *s, enum rt_want want,
+                       const rt_subject_name *name) {
+    rt_member *m = rt_member_of(s);
+    if (rt_ticket_find(m, want, name->room))
+        return; /* asked already, and not answered yet */
+    if (rt_ticket_waiting(m) >= RT_FRAPPE_TICKETS_MAX) {
+        over_max(f, m->identity);
+        return;
+    }
+    rt_ticket *t = rt_ticket_new(m, s, want, name);
+    if (!t)
+        return;
+    size_t prefix = name->docname.n == 0  ? rt_rooms_prefix(RT_ROOM_DOCTYPE).n
+                    : want == RT_WANT_DOC ? rt_rooms_prefix(RT_ROOM_DOC).n
+                                          : rt_rooms_prefix(RT_ROOM_OPEN_DOC).n;
+    rt_slice rest = rt_slice_from(rt_ticket_room(t), prefix);
+    rt_subject subject = {.kind = &permission,
+                          .site = m->identity->site,
+                          .who = m->identity,
+                          .first = rt_slice_make(rest.p, name->doctype_len),
+                          .second = rt_slice_from(rest, name->doctype_len + 1)};
+    enum rt_verdict verdict = RT_VERDICT_NONE;
+    rt_identity *who;
+    int status = rt_ask(&f->asker, &subject, &t->waiter, &verdict, &who);
+    if (status == RT_AGAIN)
+        return;
+    if (status == RT_ELIMIT)
+        over_max(f, m->identity);
+    decide(f, t, verdict);
+}

@@ -1,0 +1,46 @@
+/* What Frappe's rules need from the outside world: the web process, Redis, the clock.
+ *
+ * Ownership: arguments are borrowed for the call; answers for the callback.
+ * Thread: the loop's, in both directions. Callbacks never come from inside the call that asked. */
+#ifndef RT_FRAPPE_PORTS_H
+#define RT_FRAPPE_PORTS_H
+
+#include "base/slice.h"
+
+#include <stdint.h>
+
+/* A GET to the web process that serves `site`. */
+typedef struct rt_frappe_request {
+    rt_slice site;
+    rt_slice path;          /* "/api/method/frappe.realtime.get_user_info", query included */
+    rt_slice sid;           /* value of the sid cookie as the client sent it, or empty */
+    rt_slice authorization; /* header value, or empty */
+    rt_slice secret;        /* X-Frappe-Socket-Secret, or empty */
+} rt_frappe_request;
+
+typedef struct rt_frappe_answer {
+    int status;        /* HTTP status, or 0: no answer (refused, timeout, broken, too big) */
+    rt_slice body;     /* at most the web client's answer limit */
+    const char *error; /* for status 0: what went wrong, for the log */
+} rt_frappe_answer;
+
+typedef void rt_frappe_answer_fn(void *arg, const rt_frappe_answer *answer);
+/* found: false when the key does not exist; status: RT_OK, or why Redis did not answer. */
+typedef void rt_frappe_redis_fn(void *arg, int status, bool found, rt_slice value);
+
+typedef struct rt_frappe_ports {
+    void *ctx;
+    /* RT_OK and a handle for web_cancel in *call, or RT_ENOMEM. `done` comes exactly once, unless
+     * cancelled. */
+    int (*web_get)(void *ctx, const rt_frappe_request *req, rt_frappe_answer_fn *done, void *arg,
+                   void **call);
+    void (*web_cancel)(void *ctx, void *call);
+    /* GET key. RT_OK: `done` will come exactly once; else it will not (RT_ECLOSED: not connected).
+     */
+    int (*redis_get)(void *ctx, rt_slice key, rt_frappe_redis_fn *done, void *arg);
+    /* PUBLISH; best effort. */
+    int (*redis_publish)(void *ctx, rt_slice channel, rt_slice message);
+    uint64_t (*now)(void *ctx); /* monotonic ms */
+} rt_frappe_ports;
+
+#endif

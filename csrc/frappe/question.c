@@ -1,0 +1,285 @@
+/* One question: made, asked, answered, kept (ask.h has the diagram). */
+#include "frappe/ask.h"
+
+#include "base/alloc.h"
+#include "base/status.h"
+#include "frappe/frappe.h"
+#include "json/scan.h"
+
+#define LOG_EVERY_MS 1000
+
+static uint64_t now_of(const rt_question *q) {
+    return q->asker->ports->now(q->asker->ports->ctx);
+}
+
+static rt_slice key_of(const rt_question *q) {
+    return rt_slice_make(q->key, q->key_len);
+}
+
+void rt_question_subject(const rt_question *q, rt_slice *first, rt_slice *second) {
+    rt_slice subject = rt_slice_from(key_of(q), q->head);
+    size_t nul = rt_slice_find(subject, '\0');
+    *first = rt_slice_make(subject.p, nul);
+    *second = rt_slice_from(subject, nul + 1);
+}
+
+rt_question *rt_question_new(rt_asker *a, const rt_subject *s, rt_slice key) {
+    rt_question *q = rt_alloc0(sizeof *q + key.n);
+    if (!q)
+        return NULL;
+    q->asker = a;
+    q->kind = s->kind;
+    q->head = 2 * sizeof(void *);
+    q->key_len = (uint32_t)key.n;
+    memcpy(q->key, key.p, key.n);
+    rt_list_init(&q->waiters);
+    rt_timer_init(&q->timer);
+    rt_list_push(&a->open, &q->node);
+    a->open_count++;
+    q->site = rt_site_hold(s->site);
+    q->who = s->who ? rt_identity_hold(s->who) : NULL;
+    /* Without room in the map it works as well, it is only not shared. */
+    q->listed = rt_map_put(&a->questions, key_of(q), q) == RT_OK;
+    return q;
+}
+
+void rt_question_unlist(rt_question *q) {
+    if (q->listed)
+        (void)rt_map_del(&q->asker->questions, key_of(q));
+    q->listed = false;
+}
+
+void rt_question_drop(rt_question *q) {
+    rt_asker *a = q->asker;
+    rt_question_unlist(q);
+    if (q->call)
+        a->ports->web_cancel(a->ports->ctx, q->call);
+    if (q->state == RT_QUESTION_ANSWERED)
+        a->kept--;
+    else
+        a->open_count--;
+    rt_timer_disarm(&q->timer);
+    rt_list_unlink(&q->node);
+    rt_identity_rele(q->who);
+    rt_site_rele(q->site);
+    rt_free(q);
+}
+
+/* --- asking --- */
+
+static void rest(rt_question *q) {
+    q->state = RT_QUESTION_RESTING;
+    rt_timer_arm(&q->asker->backoff[q->rests], &q->timer, now_of(q));
+    if (q->rests < RT_ASK_BACKOFFS - 1)
+        q->rests++;
+}
+
+void rt_question_rested(rt_timerq *timers, rt_timer *t) {
+    (void)timers;
+    rt_question_proceed(RT_OF(t, rt_question, timer));
+}
+
+static void log_away(rt_question *q, const rt_frappe_answer *answer) {
+    rt_asker *a = q->asker;
+    uint64_t now = now_of(q);
+    if (q->site->away_since)
+        return;
+    q->site->away_since = now ? now : 1;
+    if (!rt_log_allowed(&a->gate, now, LOG_EVERY_MS))
+        return;
+    rt_slice site = rt_site_name(q->site);
+    if (answer->status)
+        rt_log(RT_LOG_WARN, "frappe", "site %.*s: no usable answer to %s (HTTP %d), asking again",
+               (int)site.n, site.p, q->kind->what, answer->status);
+    else
+        rt_log(RT_LOG_WARN, "frappe", "site %.*s: no answer to %s (%s), asking again", (int)site.n,
+               site.p, q->kind->what, answer->error ? answer->error : "no reason given");
+}
+
+static void log_back(rt_question *q) {
+    if (!q->site->away_since)
+        return;
+    rt_slice site = rt_site_name(q->site);
+    rt_log(RT_LOG_INFO, "frappe", "site %.*s: the web process answers again, after %llu s",
+           (int)site.n, site.p, (unsigned long long)(now_of(q) - q->site->away_since) / 1000);
+    q->site->away_since = 0;
+}
+
+/* `{}` came, and what it hides cannot be told without Redis. */
+static void rest_without_secret(rt_question *q) {
+    rt_slice site = rt_site_name(q->site);
+    if (rt_log_allowed(&q->asker->gate, now_of(q), LOG_EVERY_MS))
+        rt_log(RT_LOG_WARN, "frappe",
+               "site %.*s: %s wants the socket secret, and Redis (redis_queue) does not give it, "
+               "asking again",
+               (int)site.n, site.p, q->kind->what);
+    rest(q);
+}
+
+static void log_secret_refused(rt_question *q) {
+    rt_slice site = rt_site_name(q->site);
+    if (rt_log_allowed(&q->asker->gate, now_of(q), LOG_EVERY_MS))
+        rt_log(RT_LOG_WARN, "frappe",
+               "site %.*s: %s names no user although it was given socketio_auth_secret from Redis; "
+               "do the web process and this server use the same redis_queue?",
+               (int)site.n, site.p, q->kind->what);
+}
+
+/* Takes q off the open questions, and keeps it as an answer or frees it. */
+static void keep_or_drop(rt_question *q) {
+    rt_asker *a = q->asker;
+    rt_timerq *time = q->refused ? &a->keep_refused : &a->keep;
+    /* rt_timerq knows no 0 ms: rt_asker_init leaves such a queue without `arg`. */
+    if (!q->listed || !time->arg || a->kept_max == 0) {
+        rt_question_drop(q);
+        return;
+    }
+    rt_list_unlink(&q->node);
+    a->open_count--;
+    q->state = RT_QUESTION_ANSWERED;
+    rt_list_push(&a->answered, &q->node);
+    a->kept++;
+    rt_timer_arm(time, &q->timer, now_of(q));
+    if (a->kept > a->kept_max)
+        rt_question_drop(RT_OF(rt_list_first(&a->answered), rt_question, node));
+}
+
+void rt_question_kept(rt_timerq *timers, rt_timer *t) {
+    (void)timers;
+    rt_question_drop(RT_OF(t, rt_question, timer));
+}
+
+/* Any waiter may do anything, forgetting this question or making another waiter leave among it:
+ * nothing of q is touched once the first has been told. */
+static void settle(rt_question *q, bool yes) {
+    rt_asker *a = q->asker;
+    const rt_ask_kind *kind = q->kind;
+    rt_identity *who = q->who ? rt_identity_hold(q->who) : NULL;
+    rt_list told;
+    rt_list_move(&told, &q->waiters);
+    for (rt_list *node = told.next; node != &told; node = node->next)
+        rt_waiter_stop(RT_OF(node, rt_waiter, node));
+    q->refused = !yes;
+    keep_or_drop(q);
+    rt_list *node;
+    while ((node = rt_list_first(&told))) {
+        rt_list_unlink(node);
+        kind->answered(a, RT_OF(node, rt_waiter, node), yes ? RT_VERDICT_YES : RT_VERDICT_NO, who);
+    }
+    rt_identity_rele(who);
+}
+
+static enum rt_meaning meaning_of(rt_question *q, const rt_frappe_answer *answer) {
+    switch (answer->status) {
+    case 200:
+        if (rt_json_check(answer->body, RT_JSON_STRICT, NULL, NULL) ||
+            rt_json_type_of(answer->body) != RT_JSON_OBJECT)
+            return RT_MEANS_NOTHING; /* a login page, a proxy's greeting */
+        return q->kind->judge(q, 200, rt_json_get(answer->body, RT_LIT("message")));
+    case 401:
+    case 403:
+        return RT_MEANS_NO;
+    case 404:
+    case 417:
+        return q->kind->judge(q, answer->status, RT_EMPTY);
+    default:
+        return RT_MEANS_NOTHING;
+    }
+}
+
+static void act_on(rt_question *q, enum rt_meaning meaning) {
+    if (meaning == RT_MEANS_WRONG_SECRET && q->wrong_secret) {
+        log_secret_refused(q);
+        meaning = RT_MEANS_NO;
+    }
+    if (meaning == RT_MEANS_YES || meaning == RT_MEANS_NO) {
+        settle(q, meaning == RT_MEANS_YES);
+    } else if (rt_list_empty(&q->waiters)) {
+        rt_question_drop(q);
+    } else if (meaning == RT_MEANS_NOTHING) {
+        rest(q);
+    } else {
+        q->wrong_secret = q->wrong_secret || meaning == RT_MEANS_WRONG_SECRET;
+        rt_question_proceed(q);
+    }
+}
+
+static void answer_came(void *arg, const rt_frappe_answer *answer) {
+    rt_question *q = arg;
+    q->call = NULL;
+    enum rt_meaning meaning = meaning_of(q, answer);
+    if (meaning == RT_MEANS_NOTHING) {
+        q->asker->counters[RT_FRAPPE_QUESTIONS_FAILED]++;
+        log_away(q, answer);
+    } else {
+        log_back(q);
+    }
+    act_on(q, meaning);
+}
+
+static rt_credential credential_of(const rt_question *q) {
+    if (q->who)
+        return rt_identity_credential(q->who);
+    rt_slice kind, value;
+    rt_question_subject(q, &kind, &value);
+    return (rt_credential){(enum rt_credential_kind)kind.p[0], value};
+}
+
+static void fly(rt_question *q) {
+    rt_asker *a = q->asker;
+    rt_credential credential = credential_of(q);
+    rt_frappe_request req = {.site = rt_site_name(q->site),
+                             .secret = rt_buf_slice(&a->secret.value)};
+    if (credential.kind == RT_CREDENTIAL_HEADER)
+        req.authorization = credential.value;
+    else
+        req.sid = credential.value;
+    rt_buf path = RT_BUF_INIT;
+    int status = q->kind->put_path(q, &path);
+    if (status == RT_OK) {
+        req.path = rt_buf_slice(&path);
+        q->secret_version = a->secret.version;
+        status = a->ports->web_get(a->ports->ctx, &req, answer_came, q, &q->call);
+    }
+    rt_buf_fini(&path);
+    if (status) {
+        q->call = NULL;
+        rest(q);
+        return;
+    }
+    q->state = RT_QUESTION_FLYING;
+    a->counters[RT_FRAPPE_QUESTIONS]++;
+}
+
+/* The next request, once there is a secret to send along: any, or, when the last was wrong, another
+ * reading of it. Without Redis old versions of Frappe answer all the same, but `{}` says nothing.
+ */
+void rt_question_proceed(rt_question *q) {
+    rt_secret *secret = &q->asker->secret;
+    bool stale = q->wrong_secret && q->secret_version == secret->version;
+    if (!stale && secret->known) {
+        fly(q);
+        return;
+    }
+    q->state = RT_QUESTION_SECRET;
+    if (rt_secret_read(secret) == RT_OK)
+        return;
+    if (q->wrong_secret)
+        rest_without_secret(q);
+    else
+        fly(q);
+}
+
+void rt_question_secret_came(void *arg, int status) {
+    rt_asker *a = arg;
+    /* Neither flying nor resting calls anybody back, and both keep the question where it is. */
+    for (rt_list *node = a->open.next; node != &a->open; node = node->next) {
+        rt_question *q = RT_OF(node, rt_question, node);
+        if (q->state != RT_QUESTION_SECRET)
+            continue;
+        if (status && q->wrong_secret)
+            rest_without_secret(q);
+        else
+            fly(q);
+    }
+}

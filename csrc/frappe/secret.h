@@ -1,0 +1,35 @@
+/* The socket secret: Redis key `socketio_auth_secret`, which the web process makes at its first
+ * get_user_info and wants to see from the server (Frappe of 2026). Read when first needed, kept,
+ * and read again when an answer shows that it is wrong.
+ *
+ * Ownership: caller's memory; a read in flight survives rt_secret_fini and is then dropped.
+ * Thread: the loop's. Must not know: who needs it. */
+#ifndef RT_FRAPPE_SECRET_H
+#define RT_FRAPPE_SECRET_H
+
+#include "base/buf.h"
+#include "frappe/ports.h"
+
+struct rt_secret_read;
+
+typedef struct rt_secret {
+    const rt_frappe_ports *ports;
+    struct rt_secret_read *read; /* in flight, or NULL */
+    /* After a read: RT_OK (there may be no key: the value is empty), or why Redis did not answer.
+     */
+    void (*done)(void *arg, int status);
+    void *arg;
+    rt_buf value;
+    bool known;       /* Redis has answered */
+    uint32_t version; /* counts the answers of Redis */
+} rt_secret;
+
+void rt_secret_init(rt_secret *s, const rt_frappe_ports *ports, void (*done)(void *arg, int status),
+                    void *arg);
+void rt_secret_fini(rt_secret *s);
+
+/* Starts a read, unless one is in flight. RT_OK: `done` will be called, later; else it will not,
+ * and this is why. */
+int rt_secret_read(rt_secret *s);
+
+#endif

@@ -1,0 +1,50 @@
+/* The layer's one object, put together from the parts that the other headers describe.
+ *
+ * Ownership: rt_frappe_new/free. Thread: the loop's. Private to frappe/. */
+#ifndef RT_FRAPPE_STATE_H
+#define RT_FRAPPE_STATE_H
+
+#include "frappe/frappe.h"
+#include "frappe/viewers.h"
+
+enum rt_frappe_gate { RT_GATE_REFUSED, RT_GATE_AWAY, RT_GATE_LIMIT, RT_GATE_ENVELOPE, RT_GATES };
+
+struct rt_frappe {
+    rt_sio *io;
+    rt_frappe_ports ports;
+    rt_asker asker;
+    rt_viewers viewers;
+    rt_origins origins;
+    rt_slice default_site; /* own copy */
+    bool developer_mode;
+    rt_log_gate gates[RT_GATES];
+    rt_frappe_counters counters;
+};
+
+static inline void rt_frappe_count(rt_frappe *f, int counter) {
+    f->counters.v[counter]++;
+}
+
+static inline uint64_t rt_frappe_now(const rt_frappe *f) {
+    return f->ports.now(f->ports.ctx);
+}
+
+/* True when a line of that gate may be logged: one a second. */
+static inline bool rt_frappe_may_log(rt_frappe *f, enum rt_frappe_gate gate) {
+    return rt_log_allowed(&f->gates[gate], rt_frappe_now(f), 1000);
+}
+
+/* --- auth.c --- */
+void rt_auth_connect(rt_frappe *f, rt_sio_socket *s);
+
+/* --- permission.c --- */
+/* Asks whether the socket may, and joins the room of `name` when it may. */
+void rt_permission_ask(rt_frappe *f, rt_sio_socket *s, enum rt_want want,
+                       const rt_subject_name *name);
+
+/* --- events.c --- */
+void rt_events_handle(rt_frappe *f, rt_sio_socket *s, const rt_sio_event *ev);
+/* The socket has left the room because it goes. */
+void rt_events_left(rt_frappe *f, rt_sio_socket *s, rt_slice room);
+
+#endif
