@@ -1,0 +1,408 @@
+/* One connection: reads into the loop's buffer, hands requests and frames on, writes once per turn.
+ */
+#include "net/conn.h"
+
+#include "base/alloc.h"
+#include "base/status.h"
+#include "net/fds.h"
+#include "wire/reply.h"
+
+#include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#define IOV_MAX_PER_WRITE 64
+
+static rt_conn *conn_of(const rt_eio_port *p) {
+    return RT_OF(p, rt_conn, port);
+}
+
+static uint64_t now_of(const rt_conn *c) {
+    return c->front->loop->now;
+}
+
+static void mark_pending(rt_conn *c) {
+    if (!rt_list_linked(&c->pending))
+        rt_list_push(&c->front->pending, &c->pending);
+}
+
+/* --- closing --- */
+
+static void free_parser(rt_conn *c) {
+    rt_http_free(c->http);
+    c->http = NULL;
+}
+
+static void free_held(rt_conn *c) {
+    if (!c->held)
+        return;
+    rt_buf_fini(c->held);
+    rt_free(c->held);
+    c->held = NULL;
+}
+
+static void on_handle_closed(uv_handle_t *handle) {
+    rt_conn *c = (rt_conn *)handle;
+    free_parser(c);
+    free_held(c);
+    rt_free(c);
+}
+
+void rt_conn_close(rt_conn *c, bool broken) {
+    if (c->state == RT_CONN_CLOSED)
+        return;
+    rt_front *f = c->front;
+    c->state = RT_CONN_CLOSED;
+    rt_timer_disarm(&c->timer);
+    rt_list_unlink(&c->node);
+    rt_list_unlink(&c->pending);
+    rt_list_unlink(&c->resume);
+    rt_outq_fini(&c->out);
+    f->connections--;
+    uv_poll_stop(&c->poll);
+    rt_fds_close(c->fd);
+    uv_close((uv_handle_t *)&c->poll, on_handle_closed);
+    rt_eio_port_closed(f->eio, &c->port, broken);
+}
+
+/* Our side is done: the peer sees the end, reads what we sent, and closes. Closing at once with
+ * unread input would reset the connection and could destroy our last words. */
+static void linger(rt_conn *c) {
+    c->state = RT_CONN_LINGERING;
+    shutdown(c->fd, SHUT_WR);
+    rt_timer_arm(&c->front->linger_due, &c->timer, now_of(c));
+}
+
+/* Nothing more is read; what is owed is written, then the connection lingers. */
+static void finish_up(rt_conn *c) {
+    if (c->state >= RT_CONN_FLUSHING)
+        return;
+    c->state = RT_CONN_FLUSHING;
+    rt_list_unlink(&c->resume);
+    rt_timer_arm(&c->front->write_due, &c->timer, now_of(c));
+    mark_pending(c);
+}
+
+/* --- what engineio may do --- */
+
+static int port_send(rt_eio_port *p, rt_msg *m) {
+    rt_conn *c = conn_of(p);
+    if (c->state >= RT_CONN_FLUSHING)
+        return RT_ECLOSED;
+    int status = rt_outq_push(&c->out, m);
+    if (status == RT_OK)
+        mark_pending(c);
+    return status;
+}
+
+/* The next request may come: into the parser if we are in it, else from what was held back. */
+static void port_finish(rt_eio_port *p, bool keep_alive) {
+    rt_conn *c = conn_of(p);
+    if (c->state != RT_CONN_ANSWERING && c->state != RT_CONN_READING)
+        return;
+    if (!keep_alive) {
+        finish_up(c);
+        return;
+    }
+    c->state = RT_CONN_READING;
+    rt_timer_arm(&c->front->idle_due, &c->timer, now_of(c));
+    if (c->held && !rt_list_linked(&c->resume))
+        rt_list_push(&c->front->resume, &c->resume);
+}
+
+static void port_upgrade(rt_eio_port *p) {
+    rt_conn *c = conn_of(p);
+    c->state = RT_CONN_WEBSOCKET;
+    rt_timer_disarm(&c->timer);
+}
+
+static void port_close(rt_eio_port *p, bool flush) {
+    rt_conn *c = conn_of(p);
+    if (flush)
+        finish_up(c);
+    else
+        rt_conn_close(c, false);
+}
+
+static size_t port_owed(const rt_eio_port *p) {
+    return rt_outq_owed(&conn_of(p)->out);
+}
+
+static const rt_eio_port_ops port_ops = {port_send, port_finish, port_upgrade, port_close,
+                                         port_owed};
+
+/* --- requests --- */
+
+static int send_bytes(rt_conn *c, rt_slice bytes) {
+    rt_msg *m = rt_msg_copy(bytes);
+    if (!m)
+        return RT_ENOMEM;
+    int status = port_send(&c->port, m);
+    rt_msg_rele(m);
+    return status;
+}
+
+/* Answers a request that is not engineio's. */
+static int answer_route(rt_conn *c, const rt_http_request *req) {
+    rt_front *f = c->front;
+    rt_buf body, head;
+    rt_buf_init(&body, 0);
+    rt_buf_init(&head, 0);
+    const char *type = "text/plain; charset=utf-8";
+    int code = f->route(f->route_ctx, req, &body, &type);
+    bool keep_alive = req->keep_alive && !req->has_body && !req->upgrade;
+    rt_reply_start(&head, code);
+    rt_reply_header(&head, RT_LIT("Content-Type"), rt_slice_of(type));
+    rt_reply_header(&head, RT_LIT("Cache-Control"), RT_LIT("no-store"));
+    rt_reply_end(&head, body.n, keep_alive);
+    if (req->method != RT_HTTP_HEAD)
+        rt_buf_puts(&head, rt_buf_slice(&body));
+    int status = head.err != RT_OK ? head.err : body.err;
+    if (status == RT_OK)
+        status = send_bytes(c, rt_buf_slice(&head));
+    rt_buf_fini(&body);
+    rt_buf_fini(&head);
+    if (status == RT_OK)
+        port_finish(&c->port, keep_alive);
+    return status;
+}
+
+/* RT_OK to go on parsing; RT_ECLOSED stops the parser of a connection that takes no more input. */
+static int go_on(const rt_conn *c) {
+    return c->state >= RT_CONN_FLUSHING ? RT_ECLOSED : RT_OK;
+}
+
+static int on_head(void *arg, const rt_http_request *req) {
+    rt_conn *c = arg;
+    rt_front *f = c->front;
+    rt_front_count(f, RT_FRONT_REQUESTS);
+    c->state = RT_CONN_ANSWERING;
+    c->engineio = rt_slice_starts(req->target, f->opts.path);
+    if (req->has_body)
+        rt_timer_arm(&f->body_due, &c->timer, now_of(c));
+    else
+        rt_timer_disarm(&c->timer);
+    int status = c->engineio ? rt_eio_request(f->eio, &c->port, req) : answer_route(c, req);
+    if (status == RT_OK && req->expect_continue && c->state == RT_CONN_ANSWERING)
+        status = send_bytes(c, RT_LIT("HTTP/1.1 100 Continue\r\n\r\n"));
+    return status == RT_OK ? go_on(c) : status;
+}
+
+static int on_body(void *arg, rt_slice bytes) {
+    rt_conn *c = arg;
+    int status = c->engineio ? rt_eio_request_body(c->front->eio, &c->port, bytes) : RT_OK;
+    return status == RT_OK ? go_on(c) : status;
+}
+
+static int on_end(void *arg) {
+    rt_conn *c = arg;
+    if (c->state == RT_CONN_ANSWERING)
+        rt_timer_disarm(&c->timer);
+    int status = c->engineio ? rt_eio_request_end(c->front->eio, &c->port) : RT_OK;
+    return status == RT_OK ? go_on(c) : status;
+}
+
+static const rt_http_events http_events = {on_head, on_body, on_end};
+
+/* A request we cannot read is answered, then the connection closes; nobody else notices. */
+static void refuse_request(rt_conn *c, int status) {
+    rt_front_count(c->front, RT_FRONT_BAD_REQUESTS);
+    rt_slice answer = RT_LIT("HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n");
+    if (status == RT_EHTTP_HEADERS)
+        answer =
+            RT_LIT("HTTP/1.1 431 Request Header Fields Too Large\r\nConnection: close\r\n\r\n");
+    else if (status == RT_EHTTP_TARGET)
+        answer = RT_LIT("HTTP/1.1 414 URI Too Long\r\nConnection: close\r\n\r\n");
+    if (c->port.up || send_bytes(c, answer) != RT_OK)
+        rt_conn_close(c, true); /* in the middle of a request that engineio has: it is told */
+    else
+        finish_up(c);
+}
+
+static int hold(rt_conn *c, const char *bytes, size_t n) {
+    if (!c->held) {
+        c->held = rt_alloc(sizeof *c->held);
+        if (!c->held)
+            return RT_ENOMEM;
+        rt_buf_init(c->held, RT_FRONT_PIPELINED_MAX);
+    }
+    return rt_buf_put(c->held, bytes, n);
+}
+
+/* Parses requests until the bytes are used up, an answer is being waited for, or it is no HTTP any
+ * more. Returns how many bytes were used. */
+static size_t feed_requests(rt_conn *c, const char *bytes, size_t n) {
+    size_t at = 0;
+    while (at < n && (c->state == RT_CONN_READING || (c->state == RT_CONN_ANSWERING && c->http))) {
+        if (!c->http)
+            c->http = rt_http_new(&http_events, c);
+        if (!c->http) {
+            rt_conn_close(c, true);
+            return n;
+        }
+        if (!rt_http_busy(c->http))
+            rt_timer_arm(&c->front->head_due, &c->timer, now_of(c));
+        size_t used;
+        int status = rt_http_feed(c->http, rt_slice_make(bytes + at, n - at), &used);
+        at += used;
+        if (status == RT_AGAIN)
+            return at;
+        if (c->state < RT_CONN_FLUSHING && status != RT_OK)
+            refuse_request(c, status);
+        if (c->state != RT_CONN_CLOSED)
+            free_parser(c);
+    }
+    return at;
+}
+
+static void on_bytes(rt_conn *c, char *bytes, size_t n) {
+    size_t used = feed_requests(c, bytes, n);
+    if (c->state == RT_CONN_WEBSOCKET) {
+        if (used < n)
+            rt_eio_websocket_bytes(c->front->eio, &c->port, bytes + used, n - used);
+        return;
+    }
+    if (c->state == RT_CONN_ANSWERING && used < n && hold(c, bytes + used, n - used) != RT_OK) {
+        rt_front_count(c->front, RT_FRONT_PIPELINED_OVER_MAX);
+        rt_conn_close(c, true);
+    }
+}
+
+void rt_conn_resume(rt_conn *c) {
+    rt_list_unlink(&c->resume);
+    rt_buf *held = c->held;
+    c->held = NULL;
+    on_bytes(c, held->p, held->n);
+    rt_buf_fini(held);
+    rt_free(held);
+}
+
+/* --- I/O --- */
+
+static void on_readable(rt_conn *c) {
+    rt_loop *l = c->front->loop;
+    ssize_t n = recv(c->fd, l->read_buffer, RT_READ_BUFFER, 0);
+    if (n < 0) {
+        if (errno != EAGAIN && errno != EINTR)
+            rt_conn_close(c, true);
+        return;
+    }
+    if (n == 0) {
+        rt_conn_close(c, false);
+        return;
+    }
+    c->front->counters.v[RT_FRONT_BYTES_IN] += (uint64_t)n;
+    if (c->state < RT_CONN_FLUSHING)
+        on_bytes(c, l->read_buffer, (size_t)n);
+}
+
+static void on_event(uv_poll_t *poll, int status, int events) {
+    rt_conn *c = (rt_conn *)poll;
+    rt_loop *l = c->front->loop;
+    l->now = uv_now(&l->uv);
+    if (status < 0) {
+        rt_conn_close(c, true);
+        return;
+    }
+    if (events & UV_WRITABLE) {
+        c->blocked = false;
+        mark_pending(c);
+    }
+    if (events & UV_READABLE)
+        on_readable(c);
+}
+
+static void watch(rt_conn *c) {
+    int events = UV_READABLE | (c->blocked ? UV_WRITABLE : 0);
+    c->watches_write = c->blocked;
+    if (uv_poll_start(&c->poll, events, on_event) != 0)
+        rt_conn_close(c, true);
+}
+
+/* The kernel takes no more. From here on its debt is counted, message by message as they come. */
+static void block(rt_conn *c) {
+    rt_front_count(c->front, RT_FRONT_WRITES_BLOCKED);
+    c->blocked = true;
+    c->counted = 0;
+    c->owed = 0;
+    if (c->state != RT_CONN_WEBSOCKET && !rt_timer_armed(&c->timer))
+        rt_timer_arm(&c->front->write_due, &c->timer, now_of(c));
+    watch(c);
+}
+
+static void check_debt(rt_conn *c) {
+    for (; c->counted < c->out.count; c->counted++)
+        c->owed += rt_outq_at(&c->out, c->counted)->len;
+    if (c->state != RT_CONN_WEBSOCKET || c->owed <= c->front->opts.max_owed)
+        return;
+    rt_front_count(c->front, RT_FRONT_SLOW);
+    rt_eio_port_slow(c->front->eio, &c->port);
+}
+
+/* Everything is written. */
+static void drained(rt_conn *c) {
+    if (c->watches_write)
+        watch(c);
+    if (c->state == RT_CONN_FLUSHING)
+        linger(c);
+}
+
+void rt_conn_flush(rt_conn *c) {
+    rt_front *f = c->front;
+    rt_list_unlink(&c->pending);
+    if (c->blocked) {
+        check_debt(c);
+        return;
+    }
+    struct iovec iov[IOV_MAX_PER_WRITE];
+    int n = rt_outq_iov(&c->out, iov, IOV_MAX_PER_WRITE, RT_FRONT_WRITE_CAP);
+    if (n == 0) {
+        drained(c);
+        return;
+    }
+    struct msghdr msg = {.msg_iov = iov, .msg_iovlen = (size_t)n};
+    ssize_t wrote = sendmsg(c->fd, &msg, MSG_NOSIGNAL | MSG_DONTWAIT);
+    if (wrote < 0 && errno != EAGAIN && errno != EINTR && errno != ENOBUFS) {
+        rt_conn_close(c, true);
+        return;
+    }
+    rt_front_count(f, RT_FRONT_WRITES);
+    if (wrote > 0) {
+        f->counters.v[RT_FRONT_BYTES_OUT] += (uint64_t)wrote;
+        rt_outq_wrote(&c->out, (size_t)wrote);
+    }
+    if (!rt_outq_empty(&c->out))
+        block(c);
+    else
+        drained(c);
+}
+
+void rt_conn_new(rt_front *f, int fd) {
+    int one = 1;
+    rt_conn *c = rt_alloc0(sizeof *c);
+    if (!c || rt_fds_add(fd) != RT_OK) {
+        rt_free(c);
+        close(fd);
+        return;
+    }
+    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one); /* fails on a Unix socket: fine */
+    c->front = f;
+    c->fd = fd;
+    c->port.ops = &port_ops;
+    rt_list_init(&c->node);
+    rt_list_init(&c->pending);
+    rt_list_init(&c->resume);
+    rt_timer_init(&c->timer);
+    rt_outq_init(&c->out);
+    if (uv_poll_init(&f->loop->uv, &c->poll, fd) != 0) {
+        rt_fds_close(fd);
+        rt_free(c);
+        return;
+    }
+    f->connections++;
+    rt_list_push(&f->open, &c->node);
+    rt_timer_arm(&f->head_due, &c->timer, now_of(c));
+    watch(c);
+}

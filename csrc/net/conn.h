@@ -1,0 +1,82 @@
+/* One accepted connection, and the front it belongs to: the insides of front.c and conn.c.
+ *
+ *             head            engineio answers          keep-alive
+ *   accept ──► READING ──────► ANSWERING ──────────────► READING
+ *                │  bad request    │  101      │ close       ▲
+ *                │                 ▼           │             │
+ *                │              WEBSOCKET      │          pipelined bytes
+ *                ▼                 ▼           ▼
+ *              FLUSHING (no more input; what is owed is written) ──► LINGERING ──► CLOSED
+ *
+ * Ownership: a connection frees itself in its handle's close callback. Thread: the loop's. */
+#ifndef RT_NET_CONN_H
+#define RT_NET_CONN_H
+
+#include "base/log.h"
+#include "base/outq.h"
+#include "net/front.h"
+#include "wire/http.h"
+
+struct rt_front {
+    rt_loop *loop;
+    rt_eio *eio;
+    rt_front_opts opts;
+    rt_front_route *route;
+    void *route_ctx;
+    uv_poll_t *listeners[RT_FRONT_LISTENERS_MAX];
+    int listener_fds[RT_FRONT_LISTENERS_MAX];
+    int listener_count;
+    int spare_fd; /* given up to accept and close one connection when descriptors run out */
+    rt_list open;
+    rt_list pending; /* owe bytes that were not offered to the kernel yet */
+    rt_list resume;  /* answered; requests that came meanwhile wait in `held` */
+    rt_timerq head_due, body_due, idle_due, write_due, linger_due;
+    rt_loop_hook hook;
+    rt_log_gate accept_gate;
+    uint32_t connections;
+    rt_front_counters counters;
+};
+
+enum rt_conn_state {
+    RT_CONN_READING,
+    RT_CONN_ANSWERING,
+    RT_CONN_WEBSOCKET,
+    RT_CONN_FLUSHING,
+    RT_CONN_LINGERING,
+    RT_CONN_CLOSED,
+};
+
+typedef struct rt_conn {
+    uv_poll_t poll; /* first: its close callback frees the connection */
+    rt_front *front;
+    rt_eio_port port;
+    rt_list node;    /* in front->open */
+    rt_list pending; /* in front->pending */
+    rt_list resume;  /* in front->resume */
+    rt_timer timer;
+    rt_outq out;
+    rt_http *http;    /* while a request is being read */
+    rt_buf *held;     /* bytes behind an open request; NULL: none */
+    uint32_t counted; /* while blocked: messages at the front of `out` that `owed` covers */
+    uint32_t owed;    /* while blocked: their bytes */
+    int fd;
+    uint8_t state;
+    bool blocked;       /* the kernel would not take more; waiting for writable */
+    bool watches_write; /* uv_poll is asked for UV_WRITABLE */
+    bool engineio;      /* the open request is engineio's */
+} rt_conn;
+
+/* Takes an accepted, non-blocking descriptor; closes it when something fails. */
+void rt_conn_new(rt_front *f, int fd);
+/* At once; engineio is told. `broken`: by an error. */
+void rt_conn_close(rt_conn *c, bool broken);
+/* Offers what is owed to the kernel: one sendmsg. */
+void rt_conn_flush(rt_conn *c);
+/* Goes on with the bytes that were held back. */
+void rt_conn_resume(rt_conn *c);
+
+static inline void rt_front_count(rt_front *f, int counter) {
+    f->counters.v[counter]++;
+}
+
+#endif

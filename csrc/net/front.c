@@ -1,0 +1,212 @@
+/* Listeners, the turn's end, and the deadlines of all connections. */
+#define _GNU_SOURCE /* accept4 */
+#include "net/front.h"
+
+#include "base/alloc.h"
+#include "base/log.h"
+#include "base/status.h"
+#include "net/conn.h"
+#include "net/fds.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#define ACCEPTS_PER_TURN 128
+
+RT_COUNTERS_DEFINE(rt_front, RT_FRONT_COUNTERS)
+
+void rt_front_opts_default(rt_front_opts *opts) {
+    *opts = (rt_front_opts){
+        .path = RT_LIT("/socket.io/"),
+        .max_owed = RT_EIO_OWED_MAX,
+        .max_connections = RT_FRONT_CONNECTIONS_MAX,
+    };
+}
+
+/* --- deadlines --- */
+
+static void close_late(rt_timerq *q, rt_timer *t, int counter) {
+    rt_front_count(q->arg, counter);
+    rt_conn_close(RT_OF(t, rt_conn, timer), true);
+}
+
+static void on_head_due(rt_timerq *q, rt_timer *t) {
+    close_late(q, t, RT_FRONT_TIMED_OUT_HEAD);
+}
+
+static void on_body_due(rt_timerq *q, rt_timer *t) {
+    close_late(q, t, RT_FRONT_TIMED_OUT_BODY);
+}
+
+static void on_idle_due(rt_timerq *q, rt_timer *t) {
+    close_late(q, t, RT_FRONT_TIMED_OUT_IDLE);
+}
+
+static void on_write_due(rt_timerq *q, rt_timer *t) {
+    close_late(q, t, RT_FRONT_TIMED_OUT_WRITE);
+}
+
+static void on_linger_due(rt_timerq *q, rt_timer *t) {
+    (void)q;
+    rt_conn_close(RT_OF(t, rt_conn, timer), false);
+}
+
+/* --- the turn's end --- */
+
+/* A write that fails ends a session, which may owe news to others: go on until nobody is pending.
+ */
+static void at_turn_end(void *arg) {
+    rt_front *f = arg;
+    do {
+        rt_eio_flush(f->eio);
+        while (!rt_list_empty(&f->resume))
+            rt_conn_resume(RT_OF(rt_list_first(&f->resume), rt_conn, resume));
+        rt_eio_flush(f->eio);
+        while (!rt_list_empty(&f->pending))
+            rt_conn_flush(RT_OF(rt_list_first(&f->pending), rt_conn, pending));
+    } while (!rt_list_empty(&f->resume) || rt_eio_has_pending(f->eio));
+}
+
+/* --- accepting --- */
+
+static int open_spare(void) {
+    return open("/dev/null", O_RDONLY | O_CLOEXEC);
+}
+
+/* Out of descriptors: the connection would stay in the backlog and wake us for ever. The spare one
+ * is given up to take it and close it. */
+static void turn_away(rt_front *f, int listener) {
+    rt_front_count(f, RT_FRONT_ACCEPT_FAILED);
+    if (rt_log_allowed(&f->accept_gate, f->loop->now, 10000))
+        rt_log(RT_LOG_ERROR, "net",
+               "no file descriptors left: connections are turned away; raise the limit "
+               "(ulimit -n, LimitNOFILE=)");
+    if (f->spare_fd >= 0)
+        close(f->spare_fd);
+    int fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
+    if (fd >= 0)
+        close(fd);
+    f->spare_fd = open_spare();
+}
+
+static void on_listener(uv_poll_t *poll, int status, int events) {
+    (void)events;
+    rt_front *f = poll->data;
+    f->loop->now = uv_now(&f->loop->uv);
+    int listener;
+    if (status < 0 || uv_fileno((uv_handle_t *)poll, &listener) != 0)
+        return;
+    for (int i = 0; i < ACCEPTS_PER_TURN; i++) {
+        int fd = accept4(listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+        if (fd < 0) {
+            if (errno == EMFILE || errno == ENFILE)
+                turn_away(f, listener);
+            return;
+        }
+        if (f->connections >= f->opts.max_connections) {
+            rt_front_count(f, RT_FRONT_REFUSED_FULL);
+            close(fd);
+            continue;
+        }
+        rt_front_count(f, RT_FRONT_ACCEPTED);
+        rt_conn_new(f, fd);
+    }
+}
+
+int rt_front_listen(rt_front *f, int fd) {
+    if (f->listener_count == RT_FRONT_LISTENERS_MAX)
+        return RT_ELIMIT;
+    uv_poll_t *poll = rt_alloc0(sizeof *poll);
+    if (!poll)
+        return RT_ENOMEM;
+    poll->data = f;
+    int status = rt_fds_add(fd);
+    if (status != RT_OK)
+        goto fail_poll;
+    status = RT_EIO;
+    if (uv_poll_init(&f->loop->uv, poll, fd) != 0)
+        goto fail_fd;
+    uv_poll_start(poll, UV_READABLE, on_listener);
+    f->listener_fds[f->listener_count] = fd;
+    f->listeners[f->listener_count++] = poll;
+    return RT_OK;
+
+fail_fd:
+    rt_fds_forget(fd);
+fail_poll:
+    rt_free(poll);
+    return status;
+}
+
+static void free_handle(uv_handle_t *handle) {
+    rt_free(handle);
+}
+
+void rt_front_stop_listening(rt_front *f) {
+    while (f->listener_count) {
+        uv_poll_t *poll = f->listeners[--f->listener_count];
+        uv_poll_stop(poll);
+        rt_fds_close(f->listener_fds[f->listener_count]);
+        uv_close((uv_handle_t *)poll, free_handle);
+    }
+}
+
+/* --- life --- */
+
+rt_front *rt_front_new(rt_loop *loop, rt_eio *eio, const rt_front_opts *opts, rt_front_route *route,
+                       void *route_ctx) {
+    rt_front *f = rt_alloc0(sizeof *f);
+    if (!f)
+        return NULL;
+    f->loop = loop;
+    f->eio = eio;
+    f->opts = *opts;
+    f->route = route;
+    f->route_ctx = route_ctx;
+    f->spare_fd = open_spare();
+    rt_list_init(&f->open);
+    rt_list_init(&f->pending);
+    rt_list_init(&f->resume);
+    rt_timerq_init(&f->head_due, &loop->timers, RT_FRONT_HEAD_MS, on_head_due, f);
+    rt_timerq_init(&f->body_due, &loop->timers, RT_FRONT_BODY_MS, on_body_due, f);
+    rt_timerq_init(&f->idle_due, &loop->timers, RT_FRONT_IDLE_MS, on_idle_due, f);
+    rt_timerq_init(&f->write_due, &loop->timers, RT_FRONT_WRITE_MS, on_write_due, f);
+    rt_timerq_init(&f->linger_due, &loop->timers, RT_FRONT_LINGER_MS, on_linger_due, f);
+    f->hook.at_turn_end = at_turn_end;
+    f->hook.arg = f;
+    rt_loop_add_hook(loop, &f->hook);
+    return f;
+}
+
+void rt_front_close(rt_front *f) {
+    rt_front_stop_listening(f);
+    at_turn_end(f);
+    while (!rt_list_empty(&f->open))
+        rt_conn_close(RT_OF(rt_list_first(&f->open), rt_conn, node), false);
+    rt_loop_remove_hook(f->loop, &f->hook);
+}
+
+void rt_front_free(rt_front *f) {
+    if (f->spare_fd >= 0)
+        close(f->spare_fd);
+    rt_timerq_fini(&f->head_due);
+    rt_timerq_fini(&f->body_due);
+    rt_timerq_fini(&f->idle_due);
+    rt_timerq_fini(&f->write_due);
+    rt_timerq_fini(&f->linger_due);
+    rt_free(f);
+}
+
+void rt_front_get_figures(const rt_front *f, rt_front_figures *out) {
+    *out = (rt_front_figures){.connections = f->connections, .counters = f->counters};
+    for (const rt_list *at = f->open.next; at != &f->open; at = at->next) {
+        const rt_conn *c = RT_OF(at, rt_conn, node);
+        if (!c->blocked)
+            continue;
+        out->blocked++;
+        if (c->owed > out->owed_max)
+            out->owed_max = c->owed;
+    }
+}

@@ -1,0 +1,77 @@
+/* The public face: listeners, connections, and which request goes where.
+ *
+ * `/socket.io/` goes to engineio; every other path to the app's route function.
+ *
+ * Ownership: new/close; a connection frees itself when its handle is closed. Thread: the loop's.
+ * Must not know: sites, users, rooms. */
+#ifndef RT_NET_FRONT_H
+#define RT_NET_FRONT_H
+
+#include "base/buf.h"
+#include "base/counters.h"
+#include "engineio/engineio.h"
+#include "net/loop.h"
+
+#define RT_FRONT_HEAD_MS 10000  /* for a request head, from its first byte or the connection */
+#define RT_FRONT_BODY_MS 30000  /* for a request body */
+#define RT_FRONT_IDLE_MS 65000  /* between requests; above the 60 s that proxies keep upstreams */
+#define RT_FRONT_WRITE_MS 30000 /* for the rest of an answer when the peer does not read */
+#define RT_FRONT_LINGER_MS 2000 /* for the peer to close after our last byte */
+#define RT_FRONT_CONNECTIONS_MAX 200000
+#define RT_FRONT_PIPELINED_MAX 16384    /* bytes held back behind an open request */
+#define RT_FRONT_WRITE_CAP (256u << 10) /* bytes per connection and turn */
+#define RT_FRONT_LISTENERS_MAX 8
+
+#define RT_FRONT_COUNTERS(X)                                                                       \
+    X(RT_FRONT_ACCEPTED, "accepted")                                                               \
+    X(RT_FRONT_ACCEPT_FAILED, "accept_failed")                                                     \
+    X(RT_FRONT_REFUSED_FULL, "refused_connections_max")                                            \
+    X(RT_FRONT_REQUESTS, "requests")                                                               \
+    X(RT_FRONT_BAD_REQUESTS, "bad_requests")                                                       \
+    X(RT_FRONT_BYTES_IN, "bytes_in")                                                               \
+    X(RT_FRONT_BYTES_OUT, "bytes_out")                                                             \
+    X(RT_FRONT_WRITES, "writes")                                                                   \
+    X(RT_FRONT_WRITES_BLOCKED, "writes_blocked")                                                   \
+    X(RT_FRONT_TIMED_OUT_HEAD, "timed_out_head")                                                   \
+    X(RT_FRONT_TIMED_OUT_BODY, "timed_out_body")                                                   \
+    X(RT_FRONT_TIMED_OUT_IDLE, "timed_out_idle")                                                   \
+    X(RT_FRONT_TIMED_OUT_WRITE, "timed_out_write")                                                 \
+    X(RT_FRONT_PIPELINED_OVER_MAX, "pipelined_over_max")                                           \
+    X(RT_FRONT_SLOW, "closed_slow")
+RT_COUNTERS_DECLARE(rt_front, RT_FRONT_COUNTERS)
+
+typedef struct rt_front_opts {
+    rt_slice path;     /* "/socket.io/": prefix of the raw target */
+    uint32_t max_owed; /* bytes owed to one WebSocket before it is called slow */
+    uint32_t max_connections;
+} rt_front_opts;
+void rt_front_opts_default(rt_front_opts *opts);
+
+/* Answers a request outside `path`: sets the status and appends the body; the content type is a
+ * string that outlives the call. */
+typedef int rt_front_route(void *ctx, const rt_http_request *req, rt_buf *body,
+                           const char **content_type);
+
+typedef struct rt_front rt_front;
+
+/* NULL: out of memory. */
+rt_front *rt_front_new(rt_loop *loop, rt_eio *eio, const rt_front_opts *opts, rt_front_route *route,
+                       void *route_ctx);
+/* Takes a listening, non-blocking socket. RT_OK, RT_ELIMIT, RT_EIO, RT_ENOMEM: the descriptor stays
+ * the caller's. */
+int rt_front_listen(rt_front *f, int fd);
+void rt_front_stop_listening(rt_front *f);
+/* Writes what is owed once more, then closes all connections. Sessions must be closed already. */
+void rt_front_close(rt_front *f);
+/* After the loop has ended. */
+void rt_front_free(rt_front *f);
+
+typedef struct rt_front_figures {
+    uint32_t connections;
+    uint32_t blocked;  /* connections whose peer does not read fast enough */
+    uint64_t owed_max; /* bytes owed to the worst of them */
+    rt_front_counters counters;
+} rt_front_figures;
+void rt_front_get_figures(const rt_front *f, rt_front_figures *out);
+
+#endif

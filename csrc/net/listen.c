@@ -1,0 +1,150 @@
+/* Listening sockets, TCP on both families and Unix. */
+#include "net/listen.h"
+
+#include "base/status.h"
+
+#include <errno.h>
+#include <netdb.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#define BACKLOG 4096 /* the kernel cuts it to net.core.somaxconn */
+#define FLAGS (SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC)
+
+static int fail(int fd, char *why, size_t why_len, const char *what) {
+    int saved = errno;
+    if (fd >= 0)
+        close(fd);
+    snprintf(why, why_len, "%s: %s", what, strerror(saved));
+    errno = saved;
+    return RT_EIO;
+}
+
+/* A bound and listening socket, or -1. */
+static int bound(const struct sockaddr *address, socklen_t len, int v6only) {
+    int one = 1;
+    int fd = socket(address->sa_family, FLAGS, 0);
+    if (fd < 0)
+        return -1;
+    setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
+    if (address->sa_family == AF_INET6)
+        setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &v6only, sizeof v6only);
+    if (bind(fd, address, len) == 0 && listen(fd, BACKLOG) == 0)
+        return fd;
+    int saved = errno;
+    close(fd);
+    errno = saved;
+    return -1;
+}
+
+static int port_of(int fd) {
+    struct sockaddr_storage a;
+    socklen_t len = sizeof a;
+    if (getsockname(fd, (struct sockaddr *)&a, &len) != 0)
+        return 0;
+    return ntohs(a.ss_family == AF_INET6 ? ((struct sockaddr_in6 *)&a)->sin6_port
+                                         : ((struct sockaddr_in *)&a)->sin_port);
+}
+
+static int listen_everywhere(int *port, int *fd) {
+    struct sockaddr_in6 six = {.sin6_family = AF_INET6, .sin6_port = htons((uint16_t)*port)};
+    *fd = bound((struct sockaddr *)&six, sizeof six, 0);
+    if (*fd < 0 && errno != EADDRINUSE && errno != EACCES) { /* no IPv6 on this machine */
+        struct sockaddr_in four = {.sin_family = AF_INET, .sin_port = htons((uint16_t)*port)};
+        *fd = bound((struct sockaddr *)&four, sizeof four, 0);
+    }
+    return *fd < 0 ? RT_EIO : RT_OK;
+}
+
+static void set_port(struct sockaddr *address, int port) {
+    if (address->sa_family == AF_INET6)
+        ((struct sockaddr_in6 *)address)->sin6_port = htons((uint16_t)port);
+    else
+        ((struct sockaddr_in *)address)->sin_port = htons((uint16_t)port);
+}
+
+/* Every address of the name; with port 0 the first one's port is used for the rest. */
+static int listen_on_name(const char *host, int *port, int *fds, int max, int *count, char *why,
+                          size_t why_len) {
+    struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE};
+    struct addrinfo *found;
+    int code = getaddrinfo(host, NULL, &hints, &found);
+    if (code != 0) {
+        snprintf(why, why_len, "%s: %s", host, gai_strerror(code));
+        errno = EADDRNOTAVAIL;
+        return RT_EIO;
+    }
+    int saved = EADDRNOTAVAIL;
+    for (struct addrinfo *a = found; a && *count < max; a = a->ai_next) {
+        set_port(a->ai_addr, *port);
+        int fd = bound(a->ai_addr, a->ai_addrlen, 1);
+        if (fd < 0) {
+            saved = errno;
+            continue;
+        }
+        fds[(*count)++] = fd;
+        *port = port_of(fd);
+    }
+    freeaddrinfo(found);
+    if (*count)
+        return RT_OK;
+    errno = saved;
+    return fail(-1, why, why_len, host);
+}
+
+int rt_listen_tcp(const char *host, int *port, int *fds, int max, int *count, char *why,
+                  size_t why_len) {
+    *count = 0;
+    if (host && *host)
+        return listen_on_name(host, port, fds, max, count, why, why_len);
+    if (listen_everywhere(port, &fds[0]) != RT_OK)
+        return fail(-1, why, why_len, "all interfaces");
+    *count = 1;
+    *port = port_of(fds[0]);
+    return RT_OK;
+}
+
+/* True when somebody answers on the socket file. */
+static int alive(const struct sockaddr_un *address) {
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (fd < 0)
+        return 1;
+    int refused = connect(fd, (const struct sockaddr *)address, sizeof *address) != 0 &&
+                  (errno == ECONNREFUSED || errno == ENOENT);
+    close(fd);
+    return !refused;
+}
+
+static int remove_stale(const struct sockaddr_un *address) {
+    struct stat st;
+    if (lstat(address->sun_path, &st) != 0)
+        return errno == ENOENT ? RT_OK : RT_EIO;
+    if (!S_ISSOCK(st.st_mode) || alive(address)) {
+        errno = EADDRINUSE; /* never remove what is no socket, or is in use */
+        return RT_EIO;
+    }
+    return unlink(address->sun_path) == 0 ? RT_OK : RT_EIO;
+}
+
+int rt_listen_unix(const char *path, int *out, char *why, size_t why_len) {
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    if (strlen(path) >= sizeof address.sun_path) {
+        errno = ENAMETOOLONG;
+        return fail(-1, why, why_len, path);
+    }
+    memcpy(address.sun_path, path, strlen(path) + 1);
+    if (remove_stale(&address) != RT_OK)
+        return fail(-1, why, why_len, path);
+    int fd = bound((struct sockaddr *)&address, sizeof address, 0);
+    if (fd < 0)
+        return fail(-1, why, why_len, path);
+    if (chmod(path, 0666) != 0)
+        return fail(fd, why, why_len, path);
+    *out = fd;
+    return RT_OK;
+}
