@@ -1,0 +1,63 @@
+/* The extension module frappe_rt._rt: its table of functions and its birth. */
+#include "python/module.h"
+
+#include "base/status.h"
+#include "base/log.h"
+#include "server/server.h"
+
+#ifndef FRAPPE_RT_VERSION
+#define FRAPPE_RT_VERSION "0.1.0"
+#endif
+
+PyObject *rt_py_raise(int status) {
+    if (status == RT_ENOMEM)
+        return PyErr_NoMemory();
+    PyErr_SetString(PyExc_RuntimeError, rt_status_text(status));
+    return NULL;
+}
+
+#define WITH_KEYWORDS(f) (PyCFunction)(void (*)(void)) f
+
+static PyMethodDef methods[] = {
+    {"publish", WITH_KEYWORDS(rt_py_publish), METH_FASTCALL,
+     "publish(site, room, event, message) -> bool\n\n"
+     "Hand an event to the server thread of this process; False when none runs or it is full."},
+    {"redis_publish", rt_py_redis_publish, METH_VARARGS,
+     "redis_publish(url, envelope) -> None\n\nPUBLISH on `events`; OSError when Redis is away."},
+    {"start", rt_py_start, METH_VARARGS,
+     "start(bench, overrides) -> str\n\nStart the server thread; JSON that says where it listens."},
+    {"stop", WITH_KEYWORDS(rt_py_stop), METH_VARARGS | METH_KEYWORDS,
+     "stop(deadline_ms=2000) -> bool\n\nStop it; False when none ran."},
+    {"running", rt_py_running, METH_NOARGS,
+     "running() -> bool\n\nWhether a server thread of this very process runs."},
+    {"stats", WITH_KEYWORDS(rt_py_stats), METH_VARARGS | METH_KEYWORDS,
+     "stats(timeout_ms=1000) -> str\n\nFigures and counters as JSON."},
+    {"set_log", WITH_KEYWORDS(rt_py_set_log), METH_VARARGS | METH_KEYWORDS,
+     "set_log(level, callback_fd=2) -> None\n\nWhere the thread's log lines go."},
+    {"load_config", rt_py_load_config, METH_VARARGS,
+     "load_config(bench, overrides) -> str\n\nThe effective configuration as JSON."},
+    {NULL, NULL, 0, NULL},
+};
+
+static int fill_module(PyObject *module) {
+    rt_server_log_to(RT_LOG_WARN, 2);
+    return PyModule_AddStringConstant(module, "version", FRAPPE_RT_VERSION);
+}
+
+static PyModuleDef_Slot slots[] = {
+    {Py_mod_exec, (void *)(size_t)fill_module},
+    {0, NULL},
+};
+
+static struct PyModuleDef definition = {
+    PyModuleDef_HEAD_INIT,
+    .m_name = "frappe_rt._rt",
+    .m_doc = "The realtime server thread and its publishers.",
+    .m_size = 0,
+    .m_methods = methods,
+    .m_slots = slots,
+};
+
+PyMODINIT_FUNC PyInit__rt(void) {
+    return PyModuleDef_Init(&definition);
+}

@@ -1,0 +1,117 @@
+/* The server's life, seen from Python. */
+#include "python/module.h"
+
+#include "base/buf.h"
+#include "base/status.h"
+#include "server/server.h"
+
+#include <errno.h>
+
+static PyObject *listening(const rt_server_address *where) {
+    rt_buf text;
+    rt_buf_init(&text, 0);
+    PyObject *result = NULL;
+    if (rt_server_put_address(where, &text) == RT_OK)
+        result = PyUnicode_FromStringAndSize(text.p, (Py_ssize_t)text.n);
+    else
+        PyErr_NoMemory();
+    rt_buf_fini(&text);
+    return result;
+}
+
+static PyObject *raise_start(int status, int code, const char *why) {
+    switch (status) {
+    case RT_ECLOSED:
+        PyErr_SetString(PyExc_RuntimeError, "a server runs in this process already");
+        return NULL;
+    case RT_EINVAL:
+        return PyErr_Format(PyExc_ValueError, "%s", why);
+    case RT_EIO: {
+        PyObject *args = Py_BuildValue("(is)", code, *why ? why : rt_status_text(status));
+        if (args)
+            PyErr_SetObject(PyExc_OSError, args);
+        Py_XDECREF(args);
+        return NULL;
+    }
+    default:
+        return rt_py_raise(status);
+    }
+}
+
+PyObject *rt_py_start(PyObject *module, PyObject *args) {
+    (void)module;
+    const char *bench, *overrides;
+    char why[512] = "";
+    rt_config config;
+    rt_server_address where;
+    int status, code;
+    if (!PyArg_ParseTuple(args, "zz:start", &bench, &overrides))
+        return NULL;
+    status = rt_config_load(&config, bench, overrides, why, sizeof why);
+    if (status != RT_OK)
+        return raise_start(status, 0, why);
+    Py_BEGIN_ALLOW_THREADS;
+    errno = 0;
+    status = rt_server_start(&config, &where, why, sizeof why);
+    code = errno;
+    Py_END_ALLOW_THREADS;
+    return status == RT_OK ? listening(&where) : raise_start(status, code, why);
+}
+
+PyObject *rt_py_stop(PyObject *module, PyObject *args, PyObject *kwargs) {
+    (void)module;
+    static char *names[] = {"deadline_ms", NULL};
+    unsigned deadline_ms = 2000;
+    int status;
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "|I:stop", names, &deadline_ms))
+        return NULL;
+    Py_BEGIN_ALLOW_THREADS;
+    status = rt_server_stop(deadline_ms);
+    Py_END_ALLOW_THREADS;
+    if (status == RT_ENOMEM)
+        return PyErr_NoMemory();
+    return PyBool_FromLong(status != RT_ENOENT);
+}
+
+PyObject *rt_py_running(PyObject *module, PyObject *unused) {
+    (void)module;
+    (void)unused;
+    return PyBool_FromLong(rt_server_running());
+}
+
+PyObject *rt_py_stats(PyObject *module, PyObject *args, PyObject *kwargs) {
+    (void)module;
+    static char *names[] = {"timeout_ms", NULL};
+    unsigned timeout_ms = 1000;
+    int status;
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "|I:stats", names, &timeout_ms))
+        return NULL;
+    rt_buf text;
+    rt_buf_init(&text, 0);
+    Py_BEGIN_ALLOW_THREADS;
+    status = rt_server_stats(timeout_ms, &text);
+    Py_END_ALLOW_THREADS;
+    PyObject *result = NULL;
+    if (status == RT_OK)
+        result = PyUnicode_FromStringAndSize(text.p, (Py_ssize_t)text.n);
+    else if (status == RT_ENOENT)
+        PyErr_SetString(PyExc_RuntimeError, "no server runs in this process");
+    else if (status == RT_AGAIN)
+        PyErr_Format(PyExc_RuntimeError, "the server did not answer within %u ms", timeout_ms);
+    else
+        rt_py_raise(status);
+    rt_buf_fini(&text);
+    return result;
+}
+
+PyObject *rt_py_set_log(PyObject *module, PyObject *args, PyObject *kwargs) {
+    (void)module;
+    static char *names[] = {"level", "callback_fd", NULL};
+    int level, fd = 2;
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "i|i:set_log", names, &level, &fd))
+        return NULL;
+    if (level < 0 || level > 3)
+        return PyErr_Format(PyExc_ValueError, "set_log: level %d is not 0 to 3", level);
+    rt_server_log_to(level, fd);
+    Py_RETURN_NONE;
+}

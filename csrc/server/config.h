@@ -1,0 +1,106 @@
+/* The effective configuration of a bench: one parser for the server, the publisher and the command
+ * line. Keys, order of sources and defaults are those of Frappe (docs/configuration.md).
+ *
+ * Order, later wins: defaults, <bench>/config.json, <bench>/sites/common_site_config.json,
+ * environment, overrides given by the caller. As in Frappe, what is falsy in a file (0, false,
+ * null,
+ * "", [], {}) counts as absent, and so does an empty environment variable; but 0 and false are
+ * values for the keys that begin with frappe_rt_, which Frappe does not read, and for an override
+ * all but null is taken as it is.
+ *
+ * Ownership: caller's memory for the struct; strings inside belong to it (init/fini).
+ * Thread: any. cJSON lives in config.c alone: it recurses and cannot hold \u0000, so it reads
+ * trusted configuration and nothing else. */
+#ifndef RT_SERVER_CONFIG_H
+#define RT_SERVER_CONFIG_H
+
+#include "base/buf.h"
+#include "base/slice.h"
+
+#include <stdint.h>
+
+enum rt_config_from {
+    RT_FROM_DEFAULT,
+    RT_FROM_LEGACY_FILE, /* <bench>/config.json */
+    RT_FROM_COMMON_FILE, /* <bench>/sites/common_site_config.json */
+    RT_FROM_ENVIRONMENT,
+    RT_FROM_CALLER,
+};
+
+/* One table is the truth: key, member, type, default, environment variable, limits, one line of
+ * help. X(member, "key", TYPE, "default", "ENVIRONMENT" or NULL, min, max, "help") with TYPE one of
+ * STR, INT, BOOL. A list value of a STR key is joined with commas. */
+#define RT_CONFIG_TABLE(X)                                                                         \
+    X(socketio_port, "socketio_port", INT, "9000", "FRAPPE_SOCKETIO_PORT", 0, 65535,               \
+      "TCP port, all interfaces, IPv4 and IPv6; 0 takes a free one")                               \
+    X(socketio_uds, "socketio_uds", STR, "", "FRAPPE_SOCKETIO_UDS", 0, 0,                          \
+      "listen on this Unix socket instead of a port")                                              \
+    X(socketio_host, "frappe_rt_host", STR, "", "FRAPPE_RT_HOST", 0, 0,                            \
+      "listen on this address only; empty: all interfaces")                                        \
+    X(redis_queue, "redis_queue", STR, "redis://127.0.0.1:11311", "FRAPPE_REDIS_QUEUE", 0, 0,      \
+      "Redis that carries the events channel and the socket secret")                               \
+    X(use_redis, "frappe_rt_redis", BOOL, "1", "FRAPPE_RT_REDIS", 0, 1, "connect to Redis at all") \
+    X(default_site, "default_site", STR, "", "FRAPPE_SITE", 0, 0,                                  \
+      "site used when Host is localhost or 127.0.0.1")                                             \
+    X(developer_mode, "developer_mode", BOOL, "0", NULL, 0, 1, "allow open_in_editor")             \
+    X(webserver_port, "webserver_port", INT, "8000", NULL, 1, 65535, "port of the web process")    \
+    X(webserver_host, "webserver_host", STR, "", NULL, 0, 0,                                       \
+      "host of the web process; a scheme or a port in it is kept")                                 \
+    X(server_ip, "server_ip", STR, "", NULL, 0, 0,                                                 \
+      "callbacks go to http://{server_ip} with the site as Host")                                  \
+    X(allowed_origins, "socketio_allowed_origins", STR, "", NULL, 0, 0,                            \
+      "origins allowed besides the site's own host: list, comma-separated, or *")                  \
+    X(allow_cors, "allow_cors", STR, "", NULL, 0, 0, "the same, as Frappe's web process reads it") \
+    X(ping_interval_ms, "frappe_rt_ping_interval_ms", INT, "25000", "FRAPPE_RT_PING_INTERVAL_MS",  \
+      100, 3600000, "heartbeat: time between pings")                                               \
+    X(ping_timeout_ms, "frappe_rt_ping_timeout_ms", INT, "20000", "FRAPPE_RT_PING_TIMEOUT_MS",     \
+      100, 3600000, "heartbeat: time for the answer")                                              \
+    X(max_payload, "frappe_rt_max_payload", INT, "1000000", "FRAPPE_RT_MAX_PAYLOAD", 1024,         \
+      67108864, "bytes of one message from a client")                                              \
+    X(max_owed, "frappe_rt_max_owed", INT, "8388608", "FRAPPE_RT_MAX_OWED", 65536, 1073741824,     \
+      "bytes owed to one client before it is dropped as slow")                                     \
+    X(web_in_flight, "frappe_rt_web_in_flight", INT, "16", "FRAPPE_RT_WEB_IN_FLIGHT", 1, 1000,     \
+      "requests to the web process at one time")                                                   \
+    X(web_timeout_ms, "frappe_rt_web_timeout_ms", INT, "10000", "FRAPPE_RT_WEB_TIMEOUT_MS", 100,   \
+      120000, "time for one request to the web process")                                           \
+    X(auth_patience_ms, "frappe_rt_auth_patience_ms", INT, "20000", "FRAPPE_RT_AUTH_PATIENCE_MS",  \
+      100, 600000, "how long a connection waits for a web process that is away")                   \
+    X(cache_ms, "frappe_rt_cache_ms", INT, "10000", "FRAPPE_RT_CACHE_MS", 0, 60000,                \
+      "how long an answer of the web process is good; 0: no cache")
+
+typedef struct rt_config {
+#define RT_CONFIG_MEMBER_STR(member) char *member;
+#define RT_CONFIG_MEMBER_INT(member) long member;
+#define RT_CONFIG_MEMBER_BOOL(member) bool member;
+#define RT_CONFIG_MEMBER(member, key, type, def, env, min, max, help)                              \
+    RT_CONFIG_MEMBER_##type(member)
+    RT_CONFIG_TABLE(RT_CONFIG_MEMBER)
+#undef RT_CONFIG_MEMBER
+#define RT_CONFIG_SOURCE(member, key, type, def, env, min, max, help) uint8_t member##_from;
+    RT_CONFIG_TABLE(RT_CONFIG_SOURCE)
+#undef RT_CONFIG_SOURCE
+    char *bench; /* absolute path of the bench, or NULL: defaults, environment and overrides only */
+} rt_config;
+
+/* `bench`: its folder, or NULL. `overrides`: JSON object text whose keys are those of the table (a
+ * wrong key or type is an error), or NULL. RT_OK; RT_EINVAL with a message for people in `why` that
+ * names the file, line, key, value and what was expected; RT_ENOMEM. A missing file is fine, a
+ * broken one is not. */
+int rt_config_load(rt_config *c, const char *bench, const char *overrides, char *why, size_t n);
+void rt_config_fini(rt_config *c);
+
+/* Puts the values of one JSON text over those in `c`, which rt_config_load has filled, as it does
+ * for each of its sources. `name` is what messages call the text. RT_OK, RT_EINVAL (some values may
+ * have been taken), RT_ENOMEM. */
+int rt_config_apply(rt_config *c, enum rt_config_from from, const char *name, rt_slice text,
+                    char *why, size_t n);
+
+/* `{"key": {"value": v, "from": "default" | "config.json" | "common_site_config.json" |
+ * "environment" | "caller", "default": v, "environment": name | null, "help": text}, ...}` as new
+ * rt_alloc'ed text; passwords in URLs are masked. NULL: out of memory. */
+char *rt_config_describe(const rt_config *c);
+
+/* Appends `{"key": value, ...}`, passwords included: for the process itself, not for show. */
+int rt_config_put_values(const rt_config *c, rt_buf *out);
+
+#endif

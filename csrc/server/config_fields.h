@@ -1,0 +1,44 @@
+/* Inside server/config*.c only: the table of config.h as an array, to walk it.
+ *
+ * Ownership: constant. Thread: any. */
+#ifndef RT_SERVER_CONFIG_FIELDS_H
+#define RT_SERVER_CONFIG_FIELDS_H
+
+#include "server/config.h"
+
+enum rt_config_kind { RT_KIND_STR, RT_KIND_INT, RT_KIND_BOOL };
+
+typedef struct rt_config_field {
+    const char *key;
+    enum rt_config_kind kind;
+    size_t value_at; /* offset of the member in rt_config */
+    size_t from_at;  /* offset of its source */
+    const char *def;
+    const char *env; /* or NULL */
+    long min, max;   /* RT_KIND_INT */
+    const char *help;
+} rt_config_field;
+
+#define RT_CONFIG_FIELD(member, key, type, def, env, min, max, help)                               \
+    {key,                                                                                          \
+     RT_KIND_##type,                                                                               \
+     offsetof(rt_config, member),                                                                  \
+     offsetof(rt_config, member##_from),                                                           \
+     def,                                                                                          \
+     env,                                                                                          \
+     min,                                                                                          \
+     max,                                                                                          \
+     help},
+static const rt_config_field rt_config_fields[] = {RT_CONFIG_TABLE(RT_CONFIG_FIELD)};
+#undef RT_CONFIG_FIELD
+#define RT_CONFIG_FIELDS (sizeof rt_config_fields / sizeof rt_config_fields[0])
+
+static inline void *rt_config_value(const rt_config *c, const rt_config_field *f) {
+    return (char *)c + f->value_at;
+}
+
+static inline uint8_t *rt_config_source(const rt_config *c, const rt_config_field *f) {
+    return (uint8_t *)c + f->from_at;
+}
+
+#endif

@@ -1,0 +1,33 @@
+/* pthread_atfork handlers. */
+#include "server/fork.h"
+
+#include "base/status.h"
+#include "net/fds.h"
+#include "server/inbox.h"
+
+static void prepare(void) {
+    rt_inbox_lock();
+    rt_fds_lock();
+}
+
+static void in_parent(void) {
+    rt_fds_unlock();
+    rt_inbox_unlock();
+}
+
+static void in_child(void) {
+    rt_fds_close_in_child();
+    rt_inbox_abandon_in_child();
+}
+
+static int registered;
+
+static void watch_once(void) {
+    registered = pthread_atfork(prepare, in_parent, in_child) == 0;
+}
+
+int rt_fork_watch(void) {
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    pthread_once(&once, watch_once);
+    return registered ? RT_OK : RT_ENOMEM;
+}

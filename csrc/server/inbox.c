@@ -1,0 +1,81 @@
+/* The inbox: one list, one mutex; a wake-up only when the list was empty. */
+#include "server/inbox.h"
+
+#include "base/status.h"
+#include "server/server.h"
+
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static rt_loop *open_loop; /* NULL: closed */
+static rt_inbox_item *first;
+static rt_inbox_item **last = &first;
+static size_t bytes;
+
+void rt_inbox_open(rt_loop *loop) {
+    pthread_mutex_lock(&lock);
+    open_loop = loop;
+    pthread_mutex_unlock(&lock);
+}
+
+bool rt_inbox_is_open(void) {
+    pthread_mutex_lock(&lock);
+    bool is_open = open_loop != NULL;
+    pthread_mutex_unlock(&lock);
+    return is_open;
+}
+
+static rt_inbox_item *take_all(void) {
+    rt_inbox_item *items = first;
+    first = NULL;
+    last = &first;
+    bytes = 0;
+    return items;
+}
+
+rt_inbox_item *rt_inbox_close(void) {
+    pthread_mutex_lock(&lock);
+    open_loop = NULL;
+    rt_inbox_item *items = take_all();
+    pthread_mutex_unlock(&lock);
+    return items;
+}
+
+rt_inbox_item *rt_inbox_take(void) {
+    pthread_mutex_lock(&lock);
+    rt_inbox_item *items = take_all();
+    pthread_mutex_unlock(&lock);
+    return items;
+}
+
+int rt_inbox_put(rt_inbox_item *item) {
+    int status = RT_OK;
+    pthread_mutex_lock(&lock);
+    if (!open_loop) {
+        status = RT_ENOENT;
+    } else if (item->kind == RT_INBOX_PUBLISH && bytes + item->bytes > RT_INBOX_MAX_BYTES) {
+        status = RT_ELIMIT;
+    } else {
+        bool was_empty = first == NULL;
+        item->next = NULL;
+        *last = item;
+        last = &item->next;
+        bytes += item->bytes;
+        if (was_empty)
+            rt_loop_wake(open_loop);
+    }
+    pthread_mutex_unlock(&lock);
+    return status;
+}
+
+void rt_inbox_lock(void) {
+    pthread_mutex_lock(&lock);
+}
+
+void rt_inbox_unlock(void) {
+    pthread_mutex_unlock(&lock);
+}
+
+void rt_inbox_abandon_in_child(void) {
+    open_loop = NULL;
+    take_all();
+    pthread_mutex_unlock(&lock);
+}

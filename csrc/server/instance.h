@@ -1,0 +1,38 @@
+/* The insides of the running server, shared by server/'s files: every layer's object and its
+ * wiring.
+ *
+ * Ownership: made by server.c, used by the loop's thread alone until it ends. */
+#ifndef RT_SERVER_INSTANCE_H
+#define RT_SERVER_INSTANCE_H
+
+#include "frappe/frappe.h"
+#include "net/front.h"
+#include "net/redis.h"
+#include "net/webclient.h"
+#include "server/config.h"
+
+#include <pthread.h>
+
+typedef struct rt_instance {
+    rt_config config;
+    rt_loop loop;
+    rt_eio *eio;
+    rt_sio *sio;
+    rt_frappe *frappe;
+    rt_front *front;
+    rt_web *web;
+    rt_redis *redis; /* NULL: not used */
+    rt_loop_hook reap_hook;
+    pthread_t thread;
+    uint64_t started_ms;
+    bool stopping;
+} rt_instance;
+
+/* Fills the table of what Frappe's rules need from outside (ports.c). */
+rt_frappe_ports rt_instance_ports(rt_instance *in);
+/* Appends all figures as a JSON object (stats.c). */
+int rt_instance_put_stats(const rt_instance *in, rt_buf *out);
+/* Answers /health and tells what this is (routes.c). */
+int rt_instance_route(void *in, const rt_http_request *req, rt_buf *body, const char **type);
+
+#endif

@@ -1,0 +1,428 @@
+/* Starting, stopping, and the thread in between. */
+#define _GNU_SOURCE /* pthread_timedjoin_np */
+#include "server/server.h"
+
+#include "base/alloc.h"
+#include "base/log.h"
+#include "base/status.h"
+#include "net/fds.h"
+#include "net/listen.h"
+#include "server/fork.h"
+#include "server/inbox.h"
+#include "server/instance.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+static pthread_mutex_t life = PTHREAD_MUTEX_INITIALIZER; /* one start or stop at a time */
+static rt_instance *current;
+static pid_t owner; /* the process that `current` belongs to */
+
+/* --- asking the thread for its figures --- */
+
+typedef struct rt_stats_ask {
+    pthread_mutex_t lock;
+    pthread_cond_t answered;
+    rt_buf text;
+    int refs;
+    bool done;
+} rt_stats_ask;
+
+static void ask_rele(rt_stats_ask *ask) {
+    pthread_mutex_lock(&ask->lock);
+    bool last = --ask->refs == 0;
+    pthread_mutex_unlock(&ask->lock);
+    if (!last)
+        return;
+    rt_buf_fini(&ask->text);
+    pthread_cond_destroy(&ask->answered);
+    pthread_mutex_destroy(&ask->lock);
+    rt_free(ask);
+}
+
+static void answer(const rt_instance *in, rt_stats_ask *ask) {
+    pthread_mutex_lock(&ask->lock);
+    if (in)
+        rt_instance_put_stats(in, &ask->text);
+    ask->done = true;
+    pthread_cond_signal(&ask->answered);
+    pthread_mutex_unlock(&ask->lock);
+    ask_rele(ask);
+}
+
+/* --- the thread --- */
+
+static void shut_down(rt_instance *in) {
+    if (in->stopping)
+        return;
+    in->stopping = true;
+    rt_front_stop_listening(in->front);
+    rt_eio_close_all(in->eio, RT_EIO_SERVER_SHUTDOWN);
+    rt_front_close(in->front);
+    rt_eio_close_all(in->eio,
+                     RT_EIO_SERVER_SHUTDOWN); /* what a last pipelined request has opened */
+    rt_frappe_free(in->frappe);               /* before the web client that holds its questions */
+    in->frappe = NULL;
+    rt_web_close(in->web);
+    if (in->redis)
+        rt_redis_close(in->redis);
+    rt_loop_remove_hook(&in->loop, &in->reap_hook);
+    rt_loop_stop(&in->loop);
+}
+
+static void serve_items(rt_instance *in, rt_inbox_item *item) {
+    while (item) {
+        rt_inbox_item *next = item->next;
+        switch (item->kind) {
+        case RT_INBOX_PUBLISH:
+            rt_frappe_publish(in->frappe, item->site, item->room, item->event, item->message);
+            break;
+        case RT_INBOX_STATS:
+            answer(in, item->ask);
+            break;
+        case RT_INBOX_STOP:
+            shut_down(in);
+            break;
+        }
+        rt_free(item);
+        item = next;
+    }
+}
+
+static void on_wake(void *arg) {
+    rt_instance *in = arg;
+    if (!in->stopping)
+        serve_items(in, rt_inbox_take());
+}
+
+static void drop_items(rt_inbox_item *item) {
+    while (item) {
+        rt_inbox_item *next = item->next;
+        if (item->kind == RT_INBOX_STATS)
+            answer(NULL, item->ask);
+        rt_free(item);
+        item = next;
+    }
+}
+
+static void reap(void *arg) {
+    rt_instance *in = arg;
+    rt_sio_reap(in->sio);
+    rt_eio_reap(in->eio);
+}
+
+static void *thread_main(void *arg) {
+    rt_instance *in = arg;
+    pthread_setname_np(pthread_self(), "frappe_rt");
+    rt_loop_run(&in->loop);
+    return NULL;
+}
+
+/* --- building and tearing down --- */
+
+static void on_redis_message(void *arg, rt_slice payload) {
+    rt_frappe_envelope(((rt_instance *)arg)->frappe, payload);
+}
+
+/* What the thread has left behind once its loop has ended, or what a failed start has made. */
+static void instance_free(rt_instance *in) {
+    if (in->eio) {
+        rt_eio_close_all(in->eio, RT_EIO_SERVER_SHUTDOWN);
+        rt_eio_free(in->eio);
+    }
+    if (in->sio)
+        rt_sio_free(in->sio);
+    if (in->frappe)
+        rt_frappe_free(in->frappe);
+    if (in->front)
+        rt_front_free(in->front);
+    rt_loop_fini(&in->loop);
+    rt_config_fini(&in->config);
+    rt_free(in);
+}
+
+static int build_rules(rt_instance *in) {
+    rt_frappe_opts fo;
+    rt_sio_opts so;
+    rt_eio_opts eo;
+    const rt_config *c = &in->config;
+    rt_frappe_opts_default(&fo);
+    fo.default_site = rt_slice_of(c->default_site);
+    fo.developer_mode = c->developer_mode;
+    fo.auth_patience_ms = (uint32_t)c->auth_patience_ms;
+    fo.cache_ms = (uint32_t)c->cache_ms;
+    fo.allowed_origins = rt_slice_of(*c->allowed_origins ? c->allowed_origins : c->allow_cors);
+    rt_frappe_ports ports = rt_instance_ports(in);
+    in->frappe = rt_frappe_new(&fo, &ports, &in->loop.timers);
+    if (!in->frappe)
+        return RT_ENOMEM;
+    rt_sio_app sio_app = rt_frappe_socketio_app(in->frappe);
+    rt_sio_opts_default(&so);
+    in->sio = rt_sio_new(&so, &sio_app, &in->loop.timers, rt_loop_now, &in->loop);
+    if (!in->sio)
+        return RT_ENOMEM;
+    rt_frappe_attach(in->frappe, in->sio);
+    rt_eio_opts_default(&eo);
+    eo.ping_interval_ms = (uint32_t)c->ping_interval_ms;
+    eo.ping_timeout_ms = (uint32_t)c->ping_timeout_ms;
+    eo.max_payload = (uint32_t)c->max_payload;
+    eo.max_owed = (uint32_t)c->max_owed;
+    eo.cors = RT_EIO_CORS_ASK;
+    rt_eio_app eio_app = rt_sio_engine_app(in->sio);
+    eio_app.allow_origin = rt_frappe_allow_origin;
+    eio_app.allow_origin_ctx = in->frappe;
+    in->eio = rt_eio_new(&eo, &eio_app, &in->loop.timers, rt_loop_now, &in->loop);
+    return in->eio ? RT_OK : RT_ENOMEM;
+}
+
+static int build_net(rt_instance *in, char *why, size_t why_len) {
+    rt_front_opts fo;
+    rt_web_opts wo;
+    const rt_config *c = &in->config;
+    rt_front_opts_default(&fo);
+    fo.max_owed = (uint32_t)c->max_owed;
+    in->front = rt_front_new(&in->loop, in->eio, &fo, rt_instance_route, in);
+    rt_web_opts_default(&wo);
+    wo.in_flight = (uint32_t)c->web_in_flight;
+    wo.timeout_ms = (uint32_t)c->web_timeout_ms;
+    in->web = rt_web_new(&in->loop, &wo);
+    if (!in->front || !in->web)
+        return RT_ENOMEM;
+    in->reap_hook.at_turn_end = reap;
+    in->reap_hook.arg = in;
+    rt_loop_add_hook(&in->loop, &in->reap_hook);
+    if (!c->use_redis)
+        return RT_OK;
+    return rt_redis_new(&in->loop, c->redis_queue, "events", on_redis_message, in, &in->redis, why,
+                        why_len);
+}
+
+static int open_listeners(const rt_config *c, rt_server_address *where, int *fds, int *count,
+                          char *why, size_t why_len) {
+    *where = (rt_server_address){0};
+    char reason[256];
+    int status;
+    if (*c->socketio_uds) {
+        status = rt_listen_unix(c->socketio_uds, fds, reason, sizeof reason);
+        *count = status == RT_OK;
+        snprintf(where->uds, sizeof where->uds, "%s", c->socketio_uds);
+        if (status != RT_OK)
+            snprintf(why, why_len, "cannot listen on Unix socket %s (set by socketio_uds)", reason);
+        return status;
+    }
+    where->port = (int)c->socketio_port;
+    status = rt_listen_tcp(c->socketio_host, &where->port, fds, RT_FRONT_LISTENERS_MAX, count,
+                           reason, sizeof reason);
+    snprintf(where->host, sizeof where->host, "%s", c->socketio_host);
+    if (status == RT_OK)
+        return RT_OK;
+    int saved = errno;
+    snprintf(why, why_len,
+             "cannot listen on port %ld (%s); set socketio_port in "
+             "sites/common_site_config.json or FRAPPE_SOCKETIO_PORT to a free port",
+             c->socketio_port, reason);
+    errno = saved;
+    return status;
+}
+
+/* A thread that sees no signal: their handlers belong to the host program. */
+static int start_thread(rt_instance *in) {
+    sigset_t all, before;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    int code = pthread_create(&in->thread, NULL, thread_main, in);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    return code == 0 ? RT_OK : RT_EIO;
+}
+
+/* Everything is closed on the way out by running the loop down, as at an ordinary end. */
+static void run_down(rt_instance *in) {
+    if (in->front && in->web) {
+        shut_down(in);
+    } else {
+        rt_loop_stop(&in->loop);
+    }
+    rt_loop_run(&in->loop);
+    instance_free(in);
+}
+
+static int start_locked(rt_config *config, rt_server_address *where, char *why, size_t why_len) {
+    int fds[RT_FRONT_LISTENERS_MAX], count = 0, taken = 0;
+    rt_instance *in = rt_alloc0(sizeof *in);
+    int status = in ? rt_fork_watch() : RT_ENOMEM;
+    if (status == RT_OK)
+        status = rt_loop_init(&in->loop, on_wake, in);
+    if (status != RT_OK) {
+        rt_free(in);
+        rt_config_fini(config);
+        return status;
+    }
+    in->config = *config;
+    status = open_listeners(&in->config, where, fds, &count, why, why_len);
+    int saved = errno;
+    if (status == RT_OK)
+        status = build_rules(in);
+    if (status == RT_OK)
+        status = build_net(in, why, why_len);
+    while (status == RT_OK && taken < count) {
+        status = rt_front_listen(in->front, fds[taken]);
+        taken += status == RT_OK;
+    }
+    in->started_ms = in->loop.now;
+    if (status == RT_OK)
+        status = start_thread(in);
+    if (status != RT_OK) {
+        for (int i = taken; i < count; i++)
+            close(fds[i]);
+        run_down(in);
+        errno = saved;
+        return status;
+    }
+    current = in;
+    owner = getpid();
+    rt_inbox_open(&in->loop);
+    return RT_OK;
+}
+
+/* A child inherits the pointer, but neither the thread nor the right to touch what it owned. */
+static bool mine(void) {
+    return current && owner == getpid();
+}
+
+int rt_server_start(rt_config *config, rt_server_address *where, char *why, size_t why_len) {
+    pthread_mutex_lock(&life);
+    int status = RT_ECLOSED;
+    *why = '\0';
+    if (mine())
+        rt_config_fini(config);
+    else
+        status = start_locked(config, where, why, why_len);
+    pthread_mutex_unlock(&life);
+    return status;
+}
+
+static struct timespec deadline_in(clockid_t clock, uint32_t ms) {
+    struct timespec t;
+    clock_gettime(clock, &t);
+    t.tv_sec += ms / 1000;
+    t.tv_nsec += (long)(ms % 1000) * 1000000;
+    if (t.tv_nsec >= 1000000000) {
+        t.tv_sec++;
+        t.tv_nsec -= 1000000000;
+    }
+    return t;
+}
+
+static int stop_locked(uint32_t deadline_ms) {
+    rt_instance *in = current;
+    rt_inbox_item *item = rt_alloc0(sizeof *item);
+    if (!item)
+        return RT_ENOMEM;
+    item->kind = RT_INBOX_STOP;
+    if (rt_inbox_put(item) != RT_OK)
+        rt_free(item);
+    struct timespec until = deadline_in(CLOCK_REALTIME, deadline_ms);
+    int code = pthread_timedjoin_np(in->thread, NULL, &until);
+    drop_items(rt_inbox_close());
+    current = NULL;
+    if (code != 0) {
+        rt_log(RT_LOG_ERROR, "server", "the server thread did not end within %u ms", deadline_ms);
+        return RT_AGAIN;
+    }
+    if (*in->config.socketio_uds)
+        unlink(in->config.socketio_uds);
+    instance_free(in);
+    return RT_OK;
+}
+
+int rt_server_stop(uint32_t deadline_ms) {
+    pthread_mutex_lock(&life);
+    int status = mine() ? stop_locked(deadline_ms) : RT_ENOENT;
+    pthread_mutex_unlock(&life);
+    return status;
+}
+
+bool rt_server_running(void) {
+    return rt_inbox_is_open();
+}
+
+/* --- messages to the thread --- */
+
+static rt_slice place(char **at, rt_slice from) {
+    if (from.n)
+        memcpy(*at, from.p, from.n);
+    rt_slice copy = rt_slice_make(*at, from.n);
+    *at += from.n;
+    return copy;
+}
+
+int rt_server_publish(rt_slice site, rt_slice room, rt_slice event, rt_slice message) {
+    size_t bytes = site.n + room.n + event.n + message.n;
+    if (!rt_inbox_is_open())
+        return RT_ENOENT;
+    rt_inbox_item *item = rt_alloc(sizeof *item + bytes);
+    if (!item)
+        return RT_ENOMEM;
+    char *at = item->data;
+    item->kind = RT_INBOX_PUBLISH;
+    item->bytes = sizeof *item + bytes;
+    item->site = place(&at, site);
+    item->room = place(&at, room);
+    item->event = place(&at, event);
+    item->message = place(&at, message);
+    int status = rt_inbox_put(item);
+    if (status != RT_OK)
+        rt_free(item);
+    return status;
+}
+
+static rt_stats_ask *ask_new(void) {
+    rt_stats_ask *ask = rt_alloc0(sizeof *ask);
+    if (!ask)
+        return NULL;
+    pthread_condattr_t attr;
+    pthread_condattr_init(&attr);
+    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+    pthread_mutex_init(&ask->lock, NULL);
+    pthread_cond_init(&ask->answered, &attr);
+    pthread_condattr_destroy(&attr);
+    rt_buf_init(&ask->text, 0);
+    ask->refs = 2; /* ours, and the thread's */
+    return ask;
+}
+
+int rt_server_stats(uint32_t timeout_ms, rt_buf *out) {
+    rt_stats_ask *ask = ask_new();
+    rt_inbox_item *item = ask ? rt_alloc0(sizeof *item) : NULL;
+    if (!item) {
+        if (ask) {
+            ask->refs = 1;
+            ask_rele(ask);
+        }
+        return RT_ENOMEM;
+    }
+    item->kind = RT_INBOX_STATS;
+    item->ask = ask;
+    int status = rt_inbox_put(item);
+    if (status != RT_OK) {
+        rt_free(item);
+        ask->refs = 1;
+        ask_rele(ask);
+        return status;
+    }
+    struct timespec until = deadline_in(CLOCK_MONOTONIC, timeout_ms);
+    pthread_mutex_lock(&ask->lock);
+    int code = 0;
+    while (!ask->done && code == 0)
+        code = pthread_cond_timedwait(&ask->answered, &ask->lock, &until);
+    status = !ask->done ? RT_AGAIN : ask->text.n == 0 ? RT_ENOENT : ask->text.err;
+    if (status == RT_OK)
+        status = rt_buf_puts(out, rt_buf_slice(&ask->text));
+    pthread_mutex_unlock(&ask->lock);
+    ask_rele(ask);
+    return status;
+}
