@@ -1,0 +1,60 @@
+"""Frappe's realtime server as a thread of C, and the functions that publish through it.
+
+>>> import frappe_rt
+>>> with frappe_rt.start(site="demo.localhost", socketio_port=0):
+...     frappe_rt.publish_realtime("note", {"text": "hello"}, user="ada@example.com")
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+from frappe_rt._rt import version as __version__
+
+if TYPE_CHECKING:
+    from frappe_rt.publish import publish_progress as publish_progress
+    from frappe_rt.publish import publish_realtime as publish_realtime
+    from frappe_rt.rooms import get_doc_room as get_doc_room
+    from frappe_rt.rooms import get_doctype_room as get_doctype_room
+    from frappe_rt.rooms import get_site_room as get_site_room
+    from frappe_rt.rooms import get_task_progress_room as get_task_progress_room
+    from frappe_rt.rooms import get_user_room as get_user_room
+    from frappe_rt.rooms import get_website_room as get_website_room
+    from frappe_rt.server import Server as Server
+    from frappe_rt.server import running as running
+    from frappe_rt.server import start as start
+    from frappe_rt.server import stats as stats
+    from frappe_rt.server import stop as stop
+
+#: Public name -> its module, imported at first use: a process that serves does not carry what
+#: publishes, nor the other way round.
+_MODULES = {
+    "Server": "server",
+    "get_doc_room": "rooms",
+    "get_doctype_room": "rooms",
+    "get_site_room": "rooms",
+    "get_task_progress_room": "rooms",
+    "get_user_room": "rooms",
+    "get_website_room": "rooms",
+    "publish_progress": "publish",
+    "publish_realtime": "publish",
+    "running": "server",
+    "start": "server",
+    "stats": "server",
+    "stop": "server",
+}
+
+__all__ = ["__version__", *_MODULES]
+
+
+def __getattr__(name: str) -> object:
+    if name not in _MODULES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value: object = getattr(import_module(f"frappe_rt.{_MODULES[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_MODULES})

@@ -1,0 +1,30 @@
+"""The extension module: the server thread, its configuration, and two ways to publish."""
+
+version: str
+
+def load_config(bench: str | None, overrides: str | None) -> str:
+    """JSON ``{"values": {key: value}, "sources": {key: {"value", "from", "default",
+    "environment", "help"}}}``. `overrides` is a JSON object. Raises ValueError."""
+
+def start(bench: str | None, overrides: str | None) -> str:
+    """JSON ``{"port": int | null, "uds": str | null, "addresses": [str]}``.
+
+    Raises ValueError (configuration), OSError (cannot listen), RuntimeError (runs already)."""
+
+def stop(deadline_ms: int = 2000) -> bool:
+    """Releases the GIL. False when nothing ran."""
+
+def running() -> bool:
+    """Whether a server thread of this very process runs."""
+
+def publish(site: str, room: str, event: str, message: bytes) -> bool:
+    """To the thread of this process; room "" is the whole site. False: none runs, or it is full."""
+
+def redis_publish(url: str, envelope: bytes) -> None:
+    """PUBLISH on ``events``; releases the GIL. Raises OSError when Redis is away."""
+
+def stats(timeout_ms: int = 1000) -> str:
+    """Figures and counters as JSON. Raises RuntimeError when no server runs."""
+
+def set_log(level: int, callback_fd: int = 2) -> None:
+    """The thread's log lines of `level` (0 debug .. 3 error) and above go to this descriptor."""

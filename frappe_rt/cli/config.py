@@ -1,0 +1,34 @@
+"""``config``: what the server would use, and why."""
+
+from __future__ import annotations
+
+import json
+
+import click
+
+from frappe_rt import config as configuration
+from frappe_rt.cli.listening import fail
+
+
+@click.command()
+@click.option(
+    "--bench",
+    type=click.Path(exists=True, file_okay=False, resolve_path=True),
+    help="Folder of the bench; default: FRAPPE_BENCH_ROOT, else the one around here.",
+)
+@click.option("--json", "as_json", is_flag=True, help="As JSON, with the help text of each key.")
+def config(bench: str | None, as_json: bool) -> None:
+    """Show the effective configuration and where each value is from."""
+    try:
+        effective = configuration.load(bench)
+    except ValueError as error:
+        fail(str(error))
+    if as_json:
+        click.echo(json.dumps(effective.sources, indent=2))
+        return
+    click.echo(f"bench: {effective.bench or 'none found'}\n")
+    width = max(map(len, effective.sources))
+    for key, source in effective.sources.items():
+        value = json.dumps(source["value"])
+        line = f"{key:{width}}  {value:28}  {source['from']}"
+        click.secho(line, bold=source["from"] != "default")

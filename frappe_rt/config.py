@@ -1,0 +1,91 @@
+"""The effective configuration of a bench, as the server itself reads it: one parser, in C.
+
+Where a key comes from, later wins: default, ``<bench>/config.json``,
+``<bench>/sites/common_site_config.json``, environment, what the caller gives.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from frappe_rt import _rt
+
+
+class Config:
+    """Effective values by key, and for each key where its value is from."""
+
+    def __init__(self, bench: str | None, values: dict[str, Any], sources: dict[str, Any]) -> None:
+        self.bench = bench
+        self.values = values
+        #: ``{key: {"value", "from", "default", "environment", "help"}}``; passwords are masked.
+        self.sources: dict[str, dict[str, Any]] = sources
+
+    def __getitem__(self, key: str) -> Any:
+        return self.values[key]
+
+
+class Given(NamedTuple):
+    """What `frappe_rt.start` was told. A forked child publishes by the same configuration."""
+
+    #: None: the one found from here; "": none.
+    bench: str | None = None
+    site: str | None = None
+    overrides: dict[str, Any] = {}  # noqa: RUF012, never written to
+
+
+#: Set by `frappe_rt.start`, taken back by `frappe_rt.stop`.
+given = Given()
+
+_cached: tuple[Given, Config] | None = None
+
+
+def find_bench(folder: str | os.PathLike[str] | None = None) -> str | None:
+    """The bench this process belongs to: an absolute path, or None.
+
+    ``FRAPPE_BENCH_ROOT``, else the first folder with ``sites/`` and ``apps/`` on the way up from
+    `folder` (default: the working directory), so that running inside ``sites/`` works.
+    """
+    root = os.environ.get("FRAPPE_BENCH_ROOT")
+    if root and folder is None:
+        return str(Path(root).absolute())
+    try:
+        here = Path(folder or Path.cwd()).absolute()
+    except FileNotFoundError:  # the working directory has been removed
+        return None
+    for place in (here, *here.parents):
+        if (place / "sites").is_dir() and (place / "apps").is_dir():
+            return str(place)
+    return None
+
+
+def encode_overrides(overrides: dict[str, Any]) -> str | None:
+    """The JSON text the extension takes. Entries that are None mean: not given."""
+    kept = {key: value for key, value in overrides.items() if value is not None}
+    return json.dumps(kept) if kept else None
+
+
+def load(bench: str | None = None, **overrides: Any) -> Config:
+    """Read the configuration of `bench`; None: the one found from here, if any; "": none.
+
+    Raises ValueError with a message for people: the file, the line or key, and what was expected.
+    """
+    bench = (find_bench() if bench is None else bench) or None
+    found = json.loads(_rt.load_config(bench, encode_overrides(overrides)))
+    return Config(bench, found["values"], found["sources"])
+
+
+def get_effective() -> Config:
+    """The configuration this process publishes by, read once. Raises ValueError as `load` does."""
+    global _cached
+    if _cached is None or _cached[0] is not given:
+        _cached = given, load(given.bench, **given.overrides)
+    return _cached[1]
+
+
+def give(what: Given) -> None:
+    """Replace what `start` was told, and forget the configuration that was read."""
+    global given
+    given = what

@@ -1,0 +1,145 @@
+"""`publish_realtime` and `publish_progress` with Frappe's rules: event, room, ``after_commit``.
+
+The same in every Frappe generation (docs/publishing.md): a call that worked with Frappe's own
+functions means the same here. One difference: nothing raises into the caller. Frappe's code calls
+these in the middle of saves and imports, and a browser that is not told is no reason to lose one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, MutableMapping
+from typing import Any
+
+from frappe_rt import inside, rooms
+from frappe_rt.deliver import deliver, lose
+
+
+def publish_realtime(
+    event: str | None = None,
+    message: Any = None,
+    room: str | None = None,
+    user: str | None = None,
+    doctype: str | None = None,
+    docname: str | int | None = None,
+    task_id: str | None = None,
+    after_commit: bool = False,
+    *,
+    site: str | None = None,
+) -> None:
+    """Send an event to browsers.
+
+    :param event: name of the event; default ``task_progress`` inside a task, else ``global``
+    :param message: its one argument, anything Frappe can serialise; None becomes ``{}``
+    :param room: to exactly this room, else the first that is known of:
+    :param task_id: who watches this task (default: the task this code runs in); at once, whatever
+        `after_commit` says
+    :param user: all tabs of this user
+    :param doctype: with `docname`: who has that document open
+    :param docname: a name, or a number for autoincrement documents
+    :param after_commit: wait for the end of the current transaction, once per event, message and
+        room; a rollback drops it. Without a transaction: at once
+    :param site: default Frappe's current site, else the one given to `start`
+
+    With no addressee at all it goes to ``all``: the system users of the site. ``msgprint`` goes to
+    who is logged in, ``list_update`` always to its doctype and ``docinfo_update`` to its document.
+    """
+    try:
+        message = {} if message is None else message
+        task_id = task_id or inside.get_task_id()
+        event = event or ("task_progress" if task_id else "global")
+        if event == "msgprint":
+            user = user or inside.get_session_user()
+        room = _get_fixed_room(event, message, doctype, docname) or room
+        if not room and task_id:
+            room, after_commit = rooms.get_task_progress_room(task_id), False
+            if isinstance(message, MutableMapping):
+                message.setdefault("task_id", task_id)
+        room = room or _get_room(user, doctype, docname)
+        if not (after_commit and _defer(event, message, room, site)):
+            deliver(event, message, room, site)
+    except Exception as error:  # Frappe's objects may raise anything from an attribute or "=="
+        lose("lost_bad_message", "event %r: %s: %s", event, type(error).__name__, error)
+
+
+def publish_progress(
+    percent: float,
+    title: str | None = None,
+    doctype: str | None = None,
+    docname: str | int | None = None,
+    description: str | None = None,
+    task_id: str | None = None,
+    *,
+    user: str | None = None,
+    site: str | None = None,
+) -> None:
+    """Show how far something is, in Desk's progress dialog (100 closes it).
+
+    Goes to who watches the task, else to who has the document open when both `doctype` and
+    `docname` are given, else to `user` (default: who is logged in).
+    """
+    to_document = doctype and docname
+    publish_realtime(
+        "progress",
+        {"percent": percent, "title": title, "description": description},
+        user=None if to_document else user or inside.get_session_user(),
+        doctype=doctype,
+        docname=docname,
+        task_id=task_id,
+        site=site,
+    )
+
+
+def _get_fixed_room(
+    event: str, message: Any, doctype: str | None, docname: str | int | None
+) -> str | None:
+    """The room of the two events that Desk expects in one place, whatever the caller says."""
+    if event == "list_update":
+        if not doctype and isinstance(message, Mapping):
+            doctype = message.get("doctype")
+        return rooms.get_doctype_room(doctype or "")
+    if event == "docinfo_update":
+        return rooms.get_doc_room(doctype or "", docname)
+    return None
+
+
+def _get_room(user: str | None, doctype: str | None, docname: str | int | None) -> str:
+    if user:
+        return rooms.get_user_room(user)
+    if doctype and docname:
+        return rooms.get_doc_room(doctype, docname)
+    return rooms.get_site_room()
+
+
+def _defer(event: str, message: Any, room: str, site: str | None) -> bool:
+    """Put the event off until the transaction is committed. False: there is none to wait for.
+
+    The log has Frappe's name and shape: its own functions may flush what we wrote, and we theirs.
+    """
+    local, database = inside.get_local(), inside.get_database()
+    if local is None or database is None or (site and site != inside.get_site()):
+        return False
+    log = getattr(local, "_realtime_log", None)
+    if log is None:
+        log = local._realtime_log = []
+        database.after_commit.add(flush_realtime_log)
+        database.after_rollback.add(clear_realtime_log)
+    entry = [event, message, room]
+    if entry not in log:
+        log.append(entry)
+    return True
+
+
+def flush_realtime_log() -> None:
+    """After a commit: deliver what waited. Messages are read now, as they have become."""
+    local = inside.get_local()
+    waiting = list(getattr(local, "_realtime_log", None) or ())
+    clear_realtime_log()
+    for event, message, room in waiting:
+        deliver(event, message, room)
+
+
+def clear_realtime_log() -> None:
+    """After a rollback: forget what waited."""
+    local = inside.get_local()
+    if getattr(local, "_realtime_log", None) is not None:
+        del local._realtime_log

@@ -1,0 +1,110 @@
+"""The server of this process: start, stop, figures.
+
+The server is a thread that never takes the GIL. It belongs to the process that started it: a forked
+child has none (and publishes through Redis). At exit it is stopped and joined, with a deadline.
+"""
+
+from __future__ import annotations
+
+import atexit
+import json
+import os
+from _thread import allocate_lock
+from typing import Any
+
+from frappe_rt import _rt, config
+
+#: Seconds a stop may take: what is owed to clients is flushed, then their transports are dropped.
+STOP_SECONDS = 2.0
+
+
+class Server:
+    """A running server, as `start` returns it. As a context manager it stops at the end."""
+
+    def __init__(self, listening: dict[str, Any], site: str | None) -> None:
+        self.port: int | None = listening["port"]
+        self.uds: str | None = listening["uds"]
+        #: Where it listens, for people: ``["0.0.0.0:9000", "[::]:9000"]`` or the socket's path.
+        self.addresses: list[str] = listening["addresses"]
+        self.site = site
+
+    def __enter__(self) -> Server:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        stop()
+
+
+_lock = allocate_lock()
+_started: tuple[config.Given, Server] | None = None
+
+
+def start(bench: str | None = None, site: str | None = None, **overrides: Any) -> Server:
+    """Start the server of this process. The second call with the same arguments changes nothing.
+
+    :param bench: folder of the bench whose configuration counts; None: the one found from here, if
+        any; "": none
+    :param site: the site that publishes without one go to, and that ``localhost`` means
+    :param overrides: configuration keys, above all files and the environment
+        (``socketio_port=0`` takes a free port, ``frappe_rt_redis=False`` needs no Redis)
+
+    Raises ValueError (configuration), OSError (port in use), RuntimeError (it runs already, but
+    was started with other arguments).
+    """
+    global _started
+    if site:
+        overrides.setdefault("default_site", site)
+    found = config.find_bench() if bench is None else bench
+    given = config.Given(found or "", site, overrides)
+    with _lock:
+        if _started is not None and _rt.running():
+            if _started[0] == given:
+                return _started[1]
+            raise RuntimeError(
+                f"a server runs in this process already, on {', '.join(_started[1].addresses)}; "
+                "stop it first"
+            )
+        listening = json.loads(_rt.start(given.bench or None, config.encode_overrides(overrides)))
+        config.give(given)
+        server = Server(listening, site)
+        _started = given, server
+        return server
+
+
+def stop(deadline: float = STOP_SECONDS) -> bool:
+    """Stop the server of this process within `deadline` seconds. False when none ran."""
+    global _started
+    with _lock:
+        stopped = _rt.stop(int(deadline * 1000))
+        if _started is not None:
+            _started = None
+            config.give(config.Given())
+        return stopped
+
+
+def running() -> bool:
+    """Whether a server thread of this process runs; False in a forked child."""
+    return _rt.running()
+
+
+def stats(timeout: float = 1.0) -> dict[str, Any]:
+    """Figures and counters of the server, and under ``publisher`` those of this process.
+
+    Raises RuntimeError when no server runs here or it does not answer within `timeout` seconds.
+    """
+    from frappe_rt import deliver  # what only serves needs nothing of what publishes
+
+    figures: dict[str, Any] = json.loads(_rt.stats(int(timeout * 1000)))
+    figures["publisher"] = deliver.get_counters()
+    return figures
+
+
+def _forget_in_child() -> None:
+    """A forked child has no server, but publishes by the configuration its parent was given."""
+    global _lock, _started
+    _lock = allocate_lock()
+    _started = None
+
+
+os.register_at_fork(after_in_child=_forget_in_child)
+atexit.register(stop)
