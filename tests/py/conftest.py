@@ -1,0 +1,44 @@
+import logging
+import sys
+
+import pytest
+from support.fakes import FakeRt, make_frappe
+from support.redis_server import RedisServer
+
+from frappe_rt import config, deliver, server
+
+
+@pytest.fixture
+def rt(monkeypatch):
+    """A fake extension in place of the real one, and publishing as in a fresh process."""
+    fake = FakeRt()
+    for module in (config, deliver, server):
+        monkeypatch.setattr(module, "_rt", fake)
+    monkeypatch.setattr(deliver, "_counters", dict.fromkeys(deliver._counters, 0))
+    monkeypatch.setattr(deliver, "_told", {})
+    config.give(config.Given(site="one.localhost"))
+    yield fake
+    config.give(config.Given())
+
+
+@pytest.fixture
+def frappe(monkeypatch):
+    """This process runs Frappe, in a request of ada@example.com to one.localhost."""
+    module = make_frappe()
+    monkeypatch.setitem(sys.modules, "frappe", module)
+    return module
+
+
+@pytest.fixture
+def complaints(caplog):
+    """Log lines of frappe_rt so far, as a function."""
+    caplog.set_level(logging.DEBUG, logger="frappe_rt")
+    return lambda: [record.getMessage() for record in caplog.records]
+
+
+@pytest.fixture
+def redis():
+    """A redis-server of this test's own."""
+    server = RedisServer()
+    yield server
+    server.stop()

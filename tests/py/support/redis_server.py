@@ -1,0 +1,74 @@
+"""A redis-server of the tests' own, and a subscriber that speaks just enough of its protocol."""
+
+import json
+import socket
+import subprocess
+import time
+from contextlib import contextmanager
+
+
+class RedisServer:
+    """On a free port of 127.0.0.1; keeps nothing."""
+
+    def __init__(self):
+        with socket.create_server(("127.0.0.1", 0)) as free:
+            self.port = free.getsockname()[1]
+        self.process = None
+        self.start()
+
+    @property
+    def url(self):
+        return f"redis://127.0.0.1:{self.port}"
+
+    def start(self):
+        self.process = subprocess.Popen(
+            ["redis-server", "--port", str(self.port), "--bind", "127.0.0.1", "--save", ""],
+            stdout=subprocess.DEVNULL,
+        )
+        end = time.monotonic() + 10
+        while True:
+            try:
+                return self.connect().close()
+            except ConnectionRefusedError:
+                assert time.monotonic() < end, "redis-server does not start"
+                time.sleep(0.02)
+
+    def stop(self):
+        if self.process is not None:
+            self.process.terminate()
+            self.process.wait(10)
+            self.process = None
+
+    def connect(self):
+        return socket.create_connection(("127.0.0.1", self.port), timeout=10)
+
+    @contextmanager
+    def subscribe(self, channel):
+        with self.connect() as connection, connection.makefile("rwb") as stream:
+            stream.write(f"SUBSCRIBE {channel}\r\n".encode())
+            stream.flush()
+            subscriber = Subscriber(stream)
+            assert subscriber.read_push()[0] == b"subscribe"
+            yield subscriber
+
+
+class Subscriber:
+    def __init__(self, stream):
+        self.stream = stream
+
+    def read(self):
+        """The next message of the channel, taken as JSON."""
+        kind, _, text = self.read_push()
+        assert kind == b"message"
+        return json.loads(text)
+
+    def read_push(self):
+        return [self.read_part() for _ in range(int(self.stream.readline()[1:]))]
+
+    def read_part(self):
+        head = self.stream.readline()
+        if head[:1] == b":":
+            return int(head[1:])
+        text = self.stream.read(int(head[1:]))
+        self.stream.read(2)
+        return text

@@ -1,0 +1,205 @@
+"""The command line, as a process of its own."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+
+import pytest
+
+PATIENCE = 20
+
+
+@pytest.fixture
+def bench(tmp_path):
+    for folder in ("sites", "apps"):
+        (tmp_path / folder).mkdir()
+    return tmp_path
+
+
+def configure(bench, **values):
+    (bench / "sites/common_site_config.json").write_text(json.dumps(values))
+
+
+def get_free_port():
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        return free.getsockname()[1]
+
+
+def start(*words, cwd, **environment):
+    return subprocess.Popen(
+        [sys.executable, "-m", "frappe_rt", *words],
+        cwd=cwd,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        env=os.environ | environment,
+    )
+
+
+def run(*words, cwd, **environment):
+    process = start(*words, cwd=cwd, **environment)
+    output, _ = process.communicate(timeout=PATIENCE)
+    return process.returncode, output
+
+
+class Serve:
+    """A running `serve`; `output` grows by what it prints."""
+
+    def __init__(self, bench, *options, **environment):
+        self.process = start("serve", *options, cwd=bench, **environment)
+        self.output = ""
+
+    def read_until(self, text):
+        for line in self.process.stdout:
+            self.output += line
+            if text in line:
+                return line
+        raise AssertionError(f"ended without {text!r}: {self.output}")
+
+    def end(self, how=signal.SIGTERM):
+        """Exit status, and seconds until it was there."""
+        began = time.monotonic()
+        self.process.send_signal(how)
+        rest, _ = self.process.communicate(timeout=PATIENCE)
+        self.output += rest
+        return self.process.returncode, time.monotonic() - began
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.process.kill()
+        self.process.communicate()
+
+
+@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT])
+def test_serves_until_a_signal(bench, how):
+    port = get_free_port()
+    configure(bench, socketio_port=port, frappe_rt_redis=0)
+    with Serve(bench) as serve:
+        assert f"0.0.0.0:{port}" in serve.read_until("listens on")
+        with socket.create_connection(("127.0.0.1", port)) as client:
+            client.sendall(b"GET /socket.io/?EIO=4&transport=polling HTTP/1.1\r\nHost: a\r\n\r\n")
+            assert client.recv(100).startswith(b"HTTP/1.1 200 ")
+            status, seconds = serve.end(how)
+        assert (status, seconds < 2) == (0, True), serve.output
+
+
+def test_starts_without_redis_and_web_process_and_says_so(bench):
+    redis, web = get_free_port(), get_free_port()
+    configure(
+        bench, socketio_port=0, redis_queue=f"redis://u:hush@127.0.0.1:{redis}", webserver_port=web
+    )
+    with Serve(bench, "--port", "0") as serve:
+        serve.read_until("listens on")
+        told = serve.read_until("redis: ")
+        assert f"127.0.0.1:{redis} is not there yet (Connection refused)" in told
+        told = serve.read_until("web process: ")
+        assert f"127.0.0.1:{web} is not there yet (Connection refused)" in told
+        assert serve.end()[0] == 0
+        assert "hush" not in serve.output
+
+
+def test_options_stand_above_the_configuration(bench, tmp_path):
+    configure(bench, socketio_uds=str(tmp_path / "rt.sock"))
+    with Serve(bench, "--port", "0", "--host", "127.0.0.1", "--no-redis") as serve:
+        assert "127.0.0.1:" in serve.read_until("listens on")
+        serve.read_until("redis: not used")
+        assert not (tmp_path / "rt.sock").exists()
+
+
+def test_unix_socket(bench, tmp_path):
+    configure(bench, socketio_port=get_free_port())
+    path = tmp_path / "rt.sock"
+    with Serve(bench, "--uds", str(path), "--no-redis") as serve:
+        assert str(path) in serve.read_until("listens on")
+        with socket.socket(socket.AF_UNIX) as client:
+            client.connect(str(path))
+        assert serve.end()[0] == 0
+    assert not path.exists()
+
+
+def test_bench_option_and_environment(bench, tmp_path_factory):
+    elsewhere = tmp_path_factory.mktemp("elsewhere")
+    configure(bench, frappe_rt_redis=0)
+    for options, environment in (
+        (["--bench", str(bench)], {}),
+        ([], {"FRAPPE_BENCH_ROOT": str(bench)}),
+    ):
+        with Serve(elsewhere, "--port", "0", *options, **environment) as serve:
+            assert serve.read_until("bench:") == f"bench: {bench}\n"
+
+
+def test_outside_a_bench(tmp_path):
+    with Serve(tmp_path, "--port", "0", "--no-redis") as serve:
+        assert "none found" in serve.read_until("bench:")
+
+
+def test_port_in_use(bench):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        configure(bench, socketio_port=port, frappe_rt_redis=0)
+        status, output = run("serve", cwd=bench)
+    assert status == 1
+    assert output.count("\n") == 1, output
+    assert str(port) in output
+    assert "socketio_port" in output
+
+
+def test_broken_configuration(bench):
+    (bench / "sites/common_site_config.json").write_text('{\n  "socketio_port": 9000,,\n}\n')
+    for command in ("serve", "config"):
+        status, output = run(command, cwd=bench)
+        assert status == 1
+        assert output.count("\n") == 1, output
+        assert "common_site_config.json" in output
+        assert "line 2" in output
+
+
+@pytest.mark.parametrize("words", [["serve", "--port", "x"], ["serve", "--bench", "/none"], ["no"]])
+def test_wrong_usage(bench, words):
+    status, output = run(*words, cwd=bench)
+    assert status == 2
+    assert "Error" in output
+
+
+def test_no_colours_in_a_pipe(bench):
+    configure(bench, redis_queue=f"redis://127.0.0.1:{get_free_port()}")
+    with Serve(bench, "--port", "0") as serve:
+        serve.read_until("web process: ")
+        serve.end()
+        assert "\x1b" not in serve.output
+
+
+def test_config_shows_where_values_are_from(bench):
+    configure(bench, socketio_port=9123, redis_queue="redis://:hush@h:1")
+    status, output = run("config", cwd=bench, FRAPPE_SITE="one.localhost")
+    assert status == 0
+    lines = {line.split()[0]: line.split()[1:] for line in output.splitlines() if line}
+    assert lines["socketio_port"] == ["9123", "common_site_config.json"]
+    assert lines["default_site"] == ['"one.localhost"', "environment"]
+    assert lines["webserver_port"] == ["8000", "default"]
+    assert "hush" not in output
+
+
+def test_config_as_json(bench):
+    status, output = run("config", "--json", cwd=bench)
+    assert status == 0
+    assert json.loads(output)["socketio_port"]["value"] == 9000
+
+
+def test_help_names_every_command(bench):
+    status, output = run("--help", cwd=bench)
+    assert status == 0
+    for command in ("config", "demo", "serve"):
+        assert f"  {command} " in output
+        assert run(command, "--help", cwd=bench)[0] == 0
+
+
+def test_version(bench):
+    status, output = run("--version", cwd=bench)
+    assert (status, output.split()[0]) == (0, "frappe_rt,")

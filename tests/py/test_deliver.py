@@ -1,0 +1,122 @@
+"""Where a publish goes, and what happens when it cannot."""
+
+import os
+
+import pytest
+
+from frappe_rt import config, deliver
+from frappe_rt.deliver import get_counters
+from frappe_rt.publish import publish_realtime
+
+
+@pytest.fixture
+def elsewhere(rt):
+    """No server thread in this process."""
+    rt.here = False
+    return rt
+
+
+def test_thread_of_this_process_first(rt):
+    publish_realtime("e", {"n": 1})
+    assert rt.envelopes == []
+    assert get_counters()["to_thread"] == 1
+
+
+def test_full_inbox_loses_and_does_not_fall_to_redis(rt, complaints):
+    rt.full = True
+    publish_realtime("e")
+    assert rt.envelopes == []
+    assert get_counters()["lost_inbox_full"] == 1
+    assert complaints() == ["not published, event 'e': the server does not keep up (1 lost so far)"]
+
+
+def test_redis_gets_frappes_envelope(elsewhere):
+    publish_realtime("e", {"n": 1}, user="u")
+    assert elsewhere.envelopes == [
+        (
+            "redis://127.0.0.1:11000",
+            {"event": "e", "message": {"n": 1}, "room": "user:u", "namespace": "one.localhost"},
+        )
+    ]
+    assert get_counters()["to_redis"] == 1
+
+
+def test_whole_site_has_no_room(elsewhere):
+    deliver.deliver("e", None, None)
+    assert elsewhere.envelopes[0][1] == {
+        "event": "e", "message": None, "room": None, "namespace": "one.localhost",
+    }  # fmt: skip
+
+
+def test_the_sites_own_redis_stands_above(elsewhere, frappe):
+    frappe.local.conf = {"redis_queue": "redis://own:1"}
+    publish_realtime("e")
+    assert elsewhere.envelopes[0][0] == "redis://own:1"
+
+
+def test_configuration_is_read_once(elsewhere):
+    for _ in range(3):
+        publish_realtime("e")
+    assert elsewhere.loads == 1
+    config.give(config.Given(site="x"))
+    publish_realtime("e")
+    assert elsewhere.loads == 2
+
+
+def test_redis_away_is_counted_and_told_once(elsewhere, complaints, monkeypatch):
+    elsewhere.redis_error = OSError("connection refused")
+    now = 1000.0
+    monkeypatch.setattr(deliver, "monotonic", lambda: now)
+    for _ in range(5):
+        publish_realtime("e")
+    assert get_counters()["lost_redis_away"] == 5
+    assert complaints() == ["not published, event 'e': connection refused (1 lost so far)"]
+    now += deliver.QUIET_SECONDS
+    publish_realtime("e")
+    assert complaints()[1:] == ["not published, event 'e': connection refused (6 lost so far)"]
+
+
+def test_other_trouble_is_told_meanwhile(elsewhere, complaints):
+    elsewhere.redis_error = OSError("connection refused")
+    publish_realtime("e")
+    publish_realtime("f", object())
+    assert len(complaints()) == 2
+
+
+def test_redis_switched_off(elsewhere):
+    elsewhere.values["frappe_rt_redis"] = False
+    publish_realtime("e")
+    assert elsewhere.envelopes == []
+    assert get_counters()["lost_no_redis"] == 1
+
+
+def test_broken_configuration(elsewhere, complaints):
+    elsewhere.config_error = ValueError("common_site_config.json, line 3: no comma")
+    publish_realtime("e")
+    assert get_counters()["lost_bad_config"] == 1
+    assert complaints() == [
+        "not published, common_site_config.json, line 3: no comma (1 lost so far)"
+    ]
+
+
+def test_child_counts_for_itself(rt):
+    publish_realtime("e")
+    reading, writing = os.pipe()
+    child = os.fork()
+    if child == 0:
+        publish_realtime("e")
+        publish_realtime("e")
+        os.write(writing, str(get_counters()["to_thread"]).encode())
+        os._exit(0)
+    os.waitpid(child, 0)
+    os.close(writing)
+    assert os.read(reading, 10) == b"2"
+    os.close(reading)
+    assert get_counters()["to_thread"] == 1
+
+
+def test_broken_configuration_without_site_is_one_loss(elsewhere):
+    config.give(config.Given())
+    elsewhere.config_error = ValueError("broken")
+    publish_realtime("e")
+    assert {name for name, count in get_counters().items() if count} == {"lost_bad_config"}

@@ -1,0 +1,147 @@
+"""Holds the C sources to the layers of docs/architecture.md, by reading their #include lines."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+CSRC = Path(__file__).parents[2] / "csrc"
+
+# What a layer may include besides itself.
+LAYERS = {
+    "base": "",
+    "json": "base",
+    "wire": "base",
+    "engineio": "base json wire",
+    "socketio": "base json engineio",
+    "frappe": "base json wire socketio",
+    "net": "base wire engineio",
+    "server": "base json wire engineio socketio frappe net",
+    "python": "base server",
+}
+
+# Third-party headers, and the files or folders that own the library.
+OWNERS = {
+    r"llhttp\.h": "wire/http.c",
+    r"uv\.h": "net/",
+    r"curl/.*": "net/webclient.c",
+    r"(async|hiredis|hiredis_ssl)\.h": "net/redis_io.h net/redis_io.c",
+    r"openssl/.*": "net/redis_io.c",
+    r"cJSON\.h": "server/config.c",
+    r"pthread\.h": "net/fds.c net/publisher.c server/",
+    r"Python\.h|structmember\.h": "python/",
+}
+
+# C and system headers that open nothing: all that the layers without I/O may use. (arpa/inet.h
+# reads and writes addresses as text.)
+PURE = (
+    r"(assert|ctype|errno|inttypes|limits|math|stdarg|stdatomic|stdbool|stddef|stdint|stdio|stdlib"
+    r"|string|strings|time|arpa/inet|sys/types|sys/uio)\.h"
+)
+IO_LAYERS = {"net", "server", "python"}
+SYSTEM = (
+    r"(dirent|fcntl|malloc|netdb|poll|pwd|sched|signal|unistd"
+    r"|(linux|net|netinet|sys)/[a-z_/]+)\.h"
+)
+SYSTEM_ELSEWHERE = {"sys/random.h": "base/random.c base/map.c"}
+
+
+def owned(path: str, owners: str) -> bool:
+    return any(path == o or (o.endswith("/") and path.startswith(o)) for o in owners.split())
+
+
+def refusal(path: str, quote: str, header: str) -> str | None:
+    """Why `path` (relative to csrc/) may not include `header`, or None when it may."""
+    layer = path.split("/")[0]
+    if quote == '"':
+        if "/" not in header:
+            return "name the layer"
+        if header.split("/")[0] not in {layer, *LAYERS[layer].split()}:
+            return f"{layer} may include only {LAYERS[layer] or 'itself'}"
+        return None if (CSRC / header).is_file() else "no such file"
+    for pattern, owners in OWNERS.items():
+        if re.fullmatch(pattern, header):
+            return None if owned(path, owners) else f"only {owners} may"
+    if re.fullmatch(PURE, header):
+        return None
+    if re.fullmatch(SYSTEM, header):
+        allowed = layer in IO_LAYERS or owned(path, SYSTEM_ELSEWHERE.get(header, ""))
+        return None if allowed else "this layer does no I/O"
+    return "an unknown header: give its library an owner here and in docs/architecture.md"
+
+
+def includes(text: str) -> list[tuple[int, str, str]]:
+    found = []
+    for number, line in enumerate(text.splitlines(), 1):
+        match = re.match(r'\s*#\s*include\b\s*([<"]?)([^>"]*)', line)
+        if match:
+            found.append((number, match[1], match[2]))
+    return found
+
+
+def sources() -> list[str]:
+    return sorted(str(p.relative_to(CSRC)) for p in CSRC.rglob("*.[ch]"))
+
+
+@pytest.mark.parametrize("path", sources())
+def test_includes(path: str) -> None:
+    lines = includes((CSRC / path).read_text())
+    refused = [
+        f"csrc/{path}:{number}: {header}: {why}"
+        for number, quote, header in lines
+        if (why := refusal(path, quote, header))
+    ]
+    assert not refused, "\n".join(refused)
+
+
+def test_every_file_is_in_a_layer() -> None:
+    assert {path.split("/")[0] for path in sources()} <= LAYERS.keys()
+    assert all(path.count("/") == 1 for path in sources())
+
+
+def test_the_layers_have_an_order() -> None:
+    """No layer reaches one that stands above it: the table itself has no circle."""
+    order = list(LAYERS)
+    for layer, below in LAYERS.items():
+        assert all(order.index(name) < order.index(layer) for name in below.split())
+
+
+def test_every_header_has_one_guard_named_after_it() -> None:
+    for path in sources():
+        if path.endswith(".h"):
+            guard = "RT_" + re.sub(r"[/.]", "_", path).upper()
+            text = (CSRC / path).read_text()
+            assert f"#ifndef {guard}\n#define {guard}\n" in text, path
+
+
+@pytest.mark.parametrize(
+    ("path", "line"),
+    [
+        ("base/buf.c", '#include "json/scan.h"'),
+        ("json/scan.c", '#include "wire/http.h"'),
+        ("engineio/session.c", '# include "socketio/socketio.h"'),
+        ("socketio/room.c", '#include "wire/http.h"'),
+        ("net/conn.c", '#include "socketio/socketio.h"'),
+        ("python/module.c", '#include "net/loop.h"'),
+        ("base/buf.c", '#include "slice.h"'),
+        ("base/buf.c", '#include "base/no_such_header.h"'),
+        ("wire/ws.c", "#include <llhttp.h>"),
+        ("server/thread.c", "#include <uv.h>"),
+        ("net/conn.c", "#include <curl/curl.h>"),
+        ("net/conn.c", "#include <hiredis.h>"),
+        ("server/thread.c", "#include <cJSON.h>"),
+        ("net/loop.c", "#include <pthread.h>"),
+        ("server/thread.c", "#include <Python.h>"),
+        ("engineio/session.c", "#include <sys/socket.h>"),
+        ("json/scan.c", "#include <sys/random.h>"),
+        ("net/conn.c", "#include <openssl/ssl.h>"),
+        ("net/publisher.c", "#include <async.h>"),
+        ("net/conn.c", "#include <zlib.h>"),
+        ("net/conn.c", "#include HEADER"),
+    ],
+)
+def test_a_wrong_include_is_refused(path: str, line: str) -> None:
+    [(_, quote, header)] = includes(line)
+    assert refusal(path, quote, header)

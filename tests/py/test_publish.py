@@ -1,0 +1,257 @@
+"""Frappe's rules, by a table: a call, and what leaves the process for it."""
+
+import pytest
+from support.fakes import Unbound
+
+from frappe_rt import deliver, publish
+from frappe_rt.publish import publish_progress, publish_realtime
+
+SITE = "one.localhost"
+
+
+@pytest.mark.parametrize(
+    ("call", "room", "event", "message"),
+    [
+        # nothing said
+        ({}, "all", "global", {}),
+        ({"event": "note"}, "all", "note", {}),
+        # messages
+        ({"event": "note", "message": "text"}, "all", "note", "text"),
+        ({"event": "note", "message": [1, None]}, "all", "note", [1, None]),
+        ({"event": "note", "message": 0}, "all", "note", 0),
+        # rooms, in the order they win
+        ({"event": "note", "room": "website"}, "website", "note", {}),
+        ({"event": "note", "room": "r", "user": "u", "task_id": "t"}, "r", "note", {}),
+        ({"event": "note", "task_id": "t", "user": "u"}, "task_progress:t", "note",
+         {"task_id": "t"}),
+        ({"event": "note", "user": "u", "doctype": "D", "docname": "n"}, "user:u", "note", {}),
+        ({"event": "note", "doctype": "D", "docname": "n"}, "doc:D/n", "note", {}),
+        ({"event": "note", "doctype": "D", "docname": 7}, "doc:D/7", "note", {}),
+        ({"event": "note", "doctype": "D"}, "all", "note", {}),
+        ({"event": "note", "docname": "n"}, "all", "note", {}),
+        # tasks
+        ({"task_id": "t"}, "task_progress:t", "task_progress", {"task_id": "t"}),
+        ({"task_id": "t", "message": {"task_id": "other"}}, "task_progress:t", "task_progress",
+         {"task_id": "other"}),
+        ({"task_id": "t", "message": "text"}, "task_progress:t", "task_progress", "text"),
+        # events with a place of their own
+        ({"event": "list_update", "message": {"doctype": "D"}}, "doctype:D", "list_update",
+         {"doctype": "D"}),
+        ({"event": "list_update", "doctype": "E", "message": {"doctype": "D"}, "room": "r"},
+         "doctype:E", "list_update", {"doctype": "D"}),
+        ({"event": "list_update", "message": "text", "doctype": "D"}, "doctype:D", "list_update",
+         "text"),
+        ({"event": "docinfo_update", "doctype": "D", "docname": "n", "room": "r", "user": "u"},
+         "doc:D/n", "docinfo_update", {}),
+        ({"event": "msgprint", "message": "hi", "user": "u"}, "user:u", "msgprint", "hi"),
+        ({"event": "msgprint", "message": "hi", "room": "r"}, "r", "msgprint", "hi"),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("within", [False, True], ids=["plain", "frappe"])
+def test_event_and_room(rt, request, within, call, room, event, message):
+    if within:
+        request.getfixturevalue("frappe")
+    publish_realtime(**call)
+    assert rt.published == [(SITE, room, event, message)]
+
+
+def test_positional_arguments_are_in_frappes_order(rt):
+    publish_realtime("e", {"a": 1}, None, "u", "D", "n", None, False)
+    publish_realtime("e", {"a": 1}, None, None, "D", "n", "t")
+    assert [room for _, room, _, _ in rt.published] == ["user:u", "task_progress:t"]
+
+
+def test_msgprint_goes_to_who_is_logged_in(rt, frappe):
+    publish_realtime("msgprint", "hi")
+    assert rt.published == [(SITE, "user:ada@example.com", "msgprint", "hi")]
+
+
+def test_msgprint_without_session_goes_to_all(rt, frappe):
+    frappe.session = Unbound()
+    publish_realtime("msgprint", "hi")
+    assert rt.published == [(SITE, "all", "msgprint", "hi")]
+
+
+def test_inside_a_task(rt, frappe):
+    frappe.local.task_id = "t9"
+    publish_realtime(message={"n": 1})
+    publish_realtime("note", user="u")
+    publish_realtime("note", room="r")
+    assert rt.published == [
+        (SITE, "task_progress:t9", "task_progress", {"n": 1, "task_id": "t9"}),
+        (SITE, "task_progress:t9", "note", {"task_id": "t9"}),
+        (SITE, "r", "note", {}),
+    ]
+
+
+def test_task_id_is_written_into_the_callers_message(rt):
+    message = {"n": 1}
+    publish_realtime(message=message, task_id="t")
+    assert message == {"n": 1, "task_id": "t"}
+
+
+class TestSite:
+    def test_given_to_the_call(self, rt, frappe):
+        publish_realtime("e", site="two.localhost")
+        assert rt.published[0][0] == "two.localhost"
+
+    def test_frappes_stands_above_the_servers(self, rt, frappe):
+        frappe.local.site = "three.localhost"
+        publish_realtime("e")
+        assert rt.published[0][0] == "three.localhost"
+
+    def test_default_site_is_the_last_resort(self, rt):
+        rt.values["default_site"] = "four.localhost"
+        deliver.config.give(deliver.config.Given())
+        publish_realtime("e")
+        assert rt.published[0][0] == "four.localhost"
+
+    def test_none_at_all_is_counted_and_told(self, rt, complaints):
+        deliver.config.give(deliver.config.Given())
+        publish_realtime("e")
+        assert rt.published == []
+        assert deliver.get_counters()["lost_no_site"] == 1
+        assert complaints() == [
+            "not published, event 'e': no site known; give site= (1 lost so far)"
+        ]
+
+
+class TestProgress:
+    def test_to_who_is_logged_in(self, rt, frappe):
+        publish_progress(40, "Import", description="row 4")
+        message = {"percent": 40, "title": "Import", "description": "row 4"}
+        assert rt.published == [(SITE, "user:ada@example.com", "progress", message)]
+
+    def test_to_a_given_user(self, rt):
+        publish_progress(1.5, user="u")
+        message = {"percent": 1.5, "title": None, "description": None}
+        assert rt.published == [(SITE, "user:u", "progress", message)]
+
+    @pytest.mark.parametrize(
+        ("call", "room"),
+        [
+            ({"doctype": "D", "docname": "n"}, "doc:D/n"),
+            ({"doctype": "D"}, "user:ada@example.com"),
+            ({"docname": "n"}, "user:ada@example.com"),
+            ({"doctype": "D", "docname": "n", "task_id": "t"}, "task_progress:t"),
+        ],
+    )
+    def test_to_document_or_task(self, rt, frappe, call, room):
+        publish_progress(40, **call)
+        assert [published[1] for published in rt.published] == [room]
+
+    def test_positional_arguments_are_in_frappes_order(self, rt):
+        publish_progress(40, "T", "D", "n", "text", None)
+        message = {"percent": 40, "title": "T", "description": "text"}
+        assert rt.published == [(SITE, "doc:D/n", "progress", message)]
+
+
+class TestAfterCommit:
+    def test_waits_for_the_commit(self, rt, frappe):
+        publish_realtime("e", {"n": 1}, user="u", after_commit=True)
+        assert rt.published == []
+        frappe.db.after_commit.run()
+        assert rt.published == [(SITE, "user:u", "e", {"n": 1})]
+
+    def test_rollback_drops(self, rt, frappe):
+        publish_realtime("e", after_commit=True)
+        frappe.db.after_rollback.run()
+        frappe.db.after_commit.run()
+        assert rt.published == []
+
+    def test_equal_ones_are_one_and_order_is_kept(self, rt, frappe):
+        for event in ("a", "b", "a"):
+            publish_realtime(event, {"n": 1}, after_commit=True)
+        publish_realtime("a", {"n": 2}, after_commit=True)
+        publish_realtime("a", {"n": 1}, room="r", after_commit=True)
+        frappe.db.after_commit.run()
+        assert [(event, room, message["n"]) for _, room, event, message in rt.published] == [
+            ("a", "all", 1),
+            ("b", "all", 1),
+            ("a", "all", 2),
+            ("a", "r", 1),
+        ]
+
+    def test_hooks_are_set_once_per_transaction(self, rt, frappe):
+        for n in range(3):
+            publish_realtime("e", n, after_commit=True)
+        assert len(frappe.db.after_commit.functions) == 1
+        assert len(frappe.db.after_rollback.functions) == 1
+        frappe.db.after_commit.run()
+        publish_realtime("e", 9, after_commit=True)
+        frappe.db.after_commit.run()
+        assert [message for *_, message in rt.published] == [0, 1, 2, 9]
+
+    def test_message_and_site_are_read_at_the_flush(self, rt, frappe):
+        message = {"n": 1}
+        publish_realtime("e", message, after_commit=True)
+        message["n"] = 2
+        frappe.local.site = "two.localhost"
+        frappe.db.after_commit.run()
+        assert rt.published == [("two.localhost", "all", "e", {"n": 2})]
+
+    def test_the_log_is_frappes_own(self, rt, frappe):
+        publish_realtime("e", {"n": 1}, room="r", after_commit=True)
+        assert frappe.local._realtime_log == [["e", {"n": 1}, "r"]]
+        publish.clear_realtime_log()
+        assert not hasattr(frappe.local, "_realtime_log")
+
+    def test_tasks_do_not_wait(self, rt, frappe):
+        publish_realtime("e", task_id="t", after_commit=True)
+        assert len(rt.published) == 1
+
+    def test_list_update_in_a_task_waits(self, rt, frappe):
+        frappe.local.task_id = "t"
+        publish_realtime("list_update", {"doctype": "D"}, after_commit=True)
+        assert rt.published == []
+
+    @pytest.mark.parametrize("database", [None, Unbound()], ids=["none", "unbound"])
+    def test_without_database_at_once(self, rt, frappe, database):
+        frappe.db = database
+        publish_realtime("e", after_commit=True)
+        assert len(rt.published) == 1
+
+    def test_outside_frappe_at_once(self, rt):
+        publish_realtime("e", after_commit=True)
+        assert len(rt.published) == 1
+
+    def test_another_site_at_once(self, rt, frappe):
+        publish_realtime("e", after_commit=True, site="two.localhost")
+        assert [published[0] for published in rt.published] == ["two.localhost"]
+
+
+class TestNeverRaises:
+    def test_frappe_without_anything(self, rt, frappe):
+        frappe.local = frappe.session = frappe.db = Unbound()
+        publish_realtime("e", after_commit=True)
+        publish_progress(5)
+        assert [event for _, _, event, _ in rt.published] == ["e", "progress"]
+
+    @pytest.mark.parametrize(
+        "call",
+        [
+            {"event": "e", "message": object()},
+            {"event": 5},
+            {"event": "e", "room": 5},
+            {"event": "bad \ud800 text"},
+            {"event": "e", "site": 5},
+        ],
+    )
+    def test_what_cannot_be_sent(self, rt, complaints, call):
+        publish_realtime(**call)
+        assert rt.published == []
+        assert deliver.get_counters()["lost_bad_message"] == 1
+        assert len(complaints()) == 1
+
+    def test_objects_that_raise_when_compared(self, rt, frappe, complaints):
+        class Array(list):
+            def __eq__(self, other):
+                raise ValueError("ambiguous")
+
+            __hash__ = None
+
+        for _ in range(2):
+            publish_realtime("e", Array([1]), after_commit=True)
+        frappe.db.after_commit.run()
+        assert [message for *_, message in rt.published] == [[1]]
+        assert complaints() == ["not published, event 'e': ValueError: ambiguous (1 lost so far)"]

@@ -1,0 +1,318 @@
+"""Start, stop, fork, exit: the real server thread."""
+
+import os
+import socket
+import subprocess
+import sys
+import textwrap
+import threading
+import time
+
+import pytest
+
+import frappe_rt
+from frappe_rt import config, deliver
+
+SETTINGS = {"socketio_port": 0, "frappe_rt_host": "127.0.0.1", "frappe_rt_redis": False}
+
+
+def start(**more):
+    return frappe_rt.start("", "one.localhost", **(SETTINGS | more))
+
+
+@pytest.fixture(autouse=True)
+def stopped():
+    yield
+    frappe_rt.stop()
+
+
+def run(code, timeout=20):
+    """A fresh interpreter; its exit status must be 0. Returns what it printed."""
+    done = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(code)],
+        capture_output=True,
+        text=True,
+        timeout=timeout,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def is_listening(port):
+    try:
+        socket.create_connection(("127.0.0.1", port), timeout=1).close()
+    except ConnectionRefusedError:
+        return False
+    return True
+
+
+def test_start_and_stop():
+    assert not frappe_rt.running()
+    server = start()
+    assert frappe_rt.running()
+    assert server.addresses == [f"127.0.0.1:{server.port}"]
+    assert server.uds is None
+    assert is_listening(server.port)
+    assert frappe_rt.stop() is True
+    assert not frappe_rt.running()
+    assert not is_listening(server.port)
+
+
+def test_again_and_again_on_the_same_port():
+    port = start().port
+    for _ in range(5):
+        with socket.create_connection(("127.0.0.1", port)):
+            frappe_rt.stop()
+        assert start(socketio_port=port).port == port
+
+
+def test_start_twice_is_one_server():
+    server = start()
+    assert start() is server
+
+
+def test_start_otherwise_while_it_runs():
+    server = start()
+    with pytest.raises(
+        RuntimeError, match=f"runs in this process already, on 127.0.0.1:{server.port}"
+    ):
+        start(socketio_port=1)
+    assert frappe_rt.running()
+
+
+def test_stop_twice():
+    start()
+    assert [frappe_rt.stop(), frappe_rt.stop()] == [True, False]
+
+
+def test_stop_without_start():
+    assert frappe_rt.stop() is False
+
+
+def test_context_manager():
+    with start() as server:
+        assert is_listening(server.port)
+    assert not frappe_rt.running()
+
+
+def test_unix_socket(tmp_path):
+    path = tmp_path / "rt.sock"
+    for _ in range(2):
+        server = start(socketio_uds=str(path))
+        assert (server.port, server.uds, server.addresses) == (None, str(path), [str(path)])
+        with socket.socket(socket.AF_UNIX) as peer:
+            peer.connect(str(path))
+        frappe_rt.stop()
+        assert not path.exists()
+
+
+def test_stale_unix_socket_is_replaced(tmp_path):
+    path = tmp_path / "rt.sock"
+    with socket.socket(socket.AF_UNIX) as left_behind:
+        left_behind.bind(str(path))
+    start(socketio_uds=str(path))
+    with socket.socket(socket.AF_UNIX) as peer:
+        peer.connect(str(path))
+
+
+def test_all_addresses_by_default():
+    server = start(frappe_rt_host="")
+    assert f"0.0.0.0:{server.port}" in server.addresses
+    assert is_listening(server.port)
+
+
+def test_port_in_use():
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        with pytest.raises(OSError, match=rf"{port}.*socketio_port"):
+            start(socketio_port=port)
+    assert not frappe_rt.running()
+    assert start(socketio_port=port).port == port
+
+
+def test_wrong_setting():
+    with pytest.raises(ValueError, match="socketio_port"):
+        start(socketio_port=-1)
+    assert not frappe_rt.running()
+
+
+def test_stats():
+    with pytest.raises(RuntimeError):
+        frappe_rt.stats()
+    start()
+    stats = frappe_rt.stats()
+    assert stats["publisher"] == deliver.get_counters()
+
+
+def test_publish_reaches_the_thread():
+    start()
+    before = deliver.get_counters()["to_thread"]
+    frappe_rt.publish_realtime("e", {"n": 1})
+    assert deliver.get_counters()["to_thread"] == before + 1
+
+
+def test_publishing_from_many_threads():
+    start()
+    before = deliver.get_counters()["to_thread"]
+
+    def work():
+        for n in range(500):
+            frappe_rt.publish_realtime("e", {"n": n})
+
+    threads = [threading.Thread(target=work) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    after = deliver.get_counters()
+    assert after["to_thread"] + after["lost_inbox_full"] >= before + 2000
+
+
+def test_starting_and_stopping_from_many_threads():
+    def work():
+        for _ in range(10):
+            start()
+            frappe_rt.stop()
+
+    threads = [threading.Thread(target=work) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(30)
+        assert not thread.is_alive()
+
+
+class TestFork:
+    def in_child(self, function):
+        """What `function` returns in a forked child that leaves as an RQ work-horse does."""
+        reading, writing = os.pipe()
+        child = os.fork()
+        if child == 0:
+            try:
+                os.write(writing, repr(function()).encode())
+            finally:
+                os._exit(0)
+        os.close(writing)
+        with os.fdopen(reading) as answer:
+            text = answer.read()
+        assert os.waitpid(child, 0)[1] == 0
+        return text
+
+    def test_the_child_has_no_server_and_may_start_its_own(self):
+        server = start()
+
+        def child():
+            before = frappe_rt.running(), frappe_rt.stop()
+            own = start()
+            return (*before, own.port != server.port, frappe_rt.running(), frappe_rt.stop())
+
+        assert self.in_child(child) == repr((False, False, True, True, True))
+        assert is_listening(server.port)
+
+    def test_the_child_does_not_hold_the_port(self):
+        server = start()
+        child = os.fork()
+        if child == 0:
+            time.sleep(20)
+            os._exit(0)
+        try:
+            frappe_rt.stop()
+            assert not is_listening(server.port)
+            assert start(socketio_port=server.port).port == server.port
+        finally:
+            os.kill(child, 9)
+            os.waitpid(child, 0)
+
+    def test_the_child_publishes_by_its_parents_configuration(self, redis):
+        start(frappe_rt_redis=True, redis_queue=redis.url)
+        with redis.subscribe("events") as events:
+
+            def child():
+                frappe_rt.publish_realtime("from child", {"n": 1}, user="u")
+                return deliver.get_counters()["to_redis"]
+
+            assert self.in_child(child) == "1"
+            assert events.read() == {
+                "event": "from child",
+                "message": {"n": 1},
+                "namespace": "one.localhost",
+                "room": "user:u",
+            }
+
+
+class TestRedis:
+    def test_a_burst_before_the_end_of_the_process_arrives_whole(self, redis, monkeypatch):
+        code = """
+            import os
+            from frappe_rt import publish_realtime
+            for n in range(200):
+                publish_realtime("n", n, site="one.localhost")
+            os._exit(0)
+        """
+        monkeypatch.setenv("FRAPPE_REDIS_QUEUE", redis.url)
+        with redis.subscribe("events") as events:
+            run(code)
+            assert [events.read()["message"] for _ in range(200)] == list(range(200))
+
+    def test_redis_may_go_and_come_back(self, redis):
+        config.give(config.Given("", "one.localhost", {"redis_queue": redis.url}))
+        frappe_rt.publish_realtime("e")
+        redis.stop()
+        lost = deliver.get_counters()["lost_redis_away"]
+        frappe_rt.publish_realtime("e")
+        assert deliver.get_counters()["lost_redis_away"] == lost + 1
+        redis.start()
+        with redis.subscribe("events") as events:
+            end = time.monotonic() + 10  # it is not tried again for a moment after a failure
+            while not deliver.deliver("back", {}, "all"):
+                assert time.monotonic() < end
+                time.sleep(0.05)
+            assert events.read()["event"] == "back"
+
+
+class TestExit:
+    BEGIN = """
+        import frappe_rt, os, sys, threading, time
+        frappe_rt.start("", "one.localhost", socketio_port=0, frappe_rt_redis=False)
+    """
+
+    @pytest.mark.parametrize(
+        "end",
+        [
+            "pass",
+            "frappe_rt.publish_realtime('e')",
+            "sys.exit(0)",
+            "os._exit(0)",
+            "frappe_rt.stop(); frappe_rt.stop()",
+            "frappe_rt.stop(0)",
+            "threading.Thread(target=time.sleep, args=(60,), daemon=True).start()",
+            "import atexit; atexit.register(frappe_rt.publish_realtime, 'late')",
+            "os.fork() and os.wait()",
+        ],
+    )
+    def test_it_ends_soon(self, end):
+        began = time.monotonic()
+        run(textwrap.dedent(self.BEGIN) + end, timeout=10)
+        assert time.monotonic() - began < 4
+
+    def test_with_a_client_that_never_reads(self):
+        code = """
+            import frappe_rt, socket
+            server = frappe_rt.start("", "one.localhost", socketio_port=0, frappe_rt_redis=False)
+            peer = socket.create_connection(("127.0.0.1", server.port))
+            peer.sendall(b"GET /socket.io/?EIO=4&transport=polling HTTP/1.1\\r\\n")
+        """
+        began = time.monotonic()
+        run(code, timeout=10)
+        assert time.monotonic() - began < 4
+
+
+def test_import_is_light():
+    heavy = run(
+        """
+        import sys
+        import frappe_rt
+        print(*[m for m in ("click", "asyncio", "http", "logging", "socket") if m in sys.modules])
+        """
+    )
+    assert heavy.split() == []
