@@ -359,6 +359,7 @@ void rt_conn_flush(rt_conn *c) {
     struct iovec iov[IOV_MAX_PER_WRITE];
     int n = rt_outq_iov(&c->out, iov, IOV_MAX_PER_WRITE, RT_FRONT_WRITE_CAP);
     if (n == 0) {
+        rt_outq_wrote(&c->out, 0); /* messages without bytes leave here */
         drained(c);
         return;
     }

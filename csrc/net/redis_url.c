@@ -137,7 +137,7 @@ static int read_tcp(rt_slice text, rt_redis_url *out, char *why, size_t why_len)
     size_t mark = rt_slice_find(url.path, '?');
     if (mark > 1) {
         rt_slice db = {url.path.p + 1, mark - 1};
-        if (url.path.p[0] != '/' || (rc = read_db(db, out, why, why_len)) != RT_OK)
+        if (url.path.p[0] != '/' || read_db(db, out, why, why_len) != RT_OK)
             return refuse(why, why_len, "after the port only /database is expected, a number");
     }
     return read_query(rt_slice_from(url.path, mark + 1), out, why, why_len);

@@ -68,10 +68,12 @@ describe("through Redis", () => {
     });
 });
 
-test("Redis may come later, go, and come back", async () => {
+test("Redis may come later, go, and come back", async (t) => {
     const port = await getFreePort();
     const late = await Serve.start({ redis_queue: `redis://127.0.0.1:${port}`, webserver_port: web.web });
-    assert.match(late.child.output, new RegExp(`redis: redis://127.0.0.1:${port} is not there yet`));
+    t.after(() => late.close());
+    const told = new RegExp(`redis: redis://127.0.0.1:${port} is not there yet`);
+    await eventually("the word about Redis", async () => told.test(late.child.output));
     const events = record(await late.join("ada"));
     const envelope = JSON.stringify({ event: "e", message: 1, room: "all", namespace: SITE });
     for (let round = 0; round < 2; round++) {
@@ -80,5 +82,4 @@ test("Redis may come later, go, and come back", async () => {
         assert.deepEqual(await events.take(1), [["e", 1]]);
         await own.close();
     }
-    await late.close();
 });
