@@ -237,31 +237,28 @@ static int resolve_headers(rt_http *h) {
     return RT_OK;
 }
 
-/* What the RFCs demand of a head and llhttp leaves to its user. */
+/* What the RFCs demand of a head and llhttp leaves to its user, or does differently from release to
+ * release. */
 static bool head_is_sound(const rt_http *h) {
-    const llhttp_t *parser = &h->parser;
-    /* RFC 9112, section 3. llhttp also reads RTSP and ICE, and any number of spaces. */
+    /* RFC 9112, section 3. llhttp also reads RTSP, ICE and HTTP/2.0, and any number of spaces; of
+     * HTTP/1 it takes 1.0 and 1.1 only. */
     rt_slice head = rt_buf_slice(&h->raw);
     rt_slice version = rt_slice_from(head, h->target_at + h->target_n);
     if (rt_slice_find(head, ' ') + 1 != h->target_at ||
         !rt_slice_starts(version, RT_LIT(" HTTP/1.")))
         return false;
-    bool http_1_1 = parser->http_major == 1 && parser->http_minor == 1;
-    bool http_1_0 = parser->http_major == 1 && parser->http_minor == 0;
-    if (!http_1_1 && !http_1_0)
-        return false;
-    /* Section 3.2: exactly one Host, which HTTP/1.0 may leave out. Sections 6.1 and 6.3: no coding
-     * but chunked, and none in HTTP/1.0, else the end of the body is anybody's guess. llhttp judges
-     * codings too, but differently from release to release and not on an upgrade request. */
-    unsigned hosts = 0, codings = 0;
+    bool http_1_0 = h->parser.http_minor == 0;
+    unsigned hosts = 0;
     for (unsigned i = 0; i < h->req.header_count; i++) {
         const rt_http_header *header = &h->req.headers[i];
         hosts += rt_slice_eq_nocase(header->name, RT_LIT("host"));
-        if (!rt_slice_eq_nocase(header->name, RT_LIT("transfer-encoding")))
-            continue;
-        if (http_1_0 || codings++ > 0 || !rt_slice_eq_nocase(header->value, RT_LIT("chunked")))
+        /* Sections 6.1 and 6.3: no coding but chunked, and none in HTTP/1.0, else where the body
+         * ends is anybody's guess. */
+        if (rt_slice_eq_nocase(header->name, RT_LIT("transfer-encoding")) &&
+            (http_1_0 || !rt_slice_eq_nocase(header->value, RT_LIT("chunked"))))
             return false;
     }
+    /* Section 3.2: exactly one Host, which HTTP/1.0 may leave out. */
     return hosts == 1 || (hosts == 0 && http_1_0);
 }
 

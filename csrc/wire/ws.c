@@ -113,10 +113,8 @@ static int take_head_byte(rt_ws *ws, uint8_t byte) {
 static void start_payload(rt_ws *ws) {
     ws->in_payload = true;
     ws->mask_at = 0;
-    if (ws->opcode == RT_WS_TEXT || ws->opcode == RT_WS_BINARY) {
+    if (ws->opcode == RT_WS_TEXT || ws->opcode == RT_WS_BINARY)
         ws->msg_opcode = ws->opcode;
-        ws->utf8 = RT_UTF8_INIT;
-    }
 }
 
 /* Section 5.3; eight bytes at a time. The mask is the last thing in the header. */

@@ -226,6 +226,30 @@ static void test_trailers_as_long_as_a_head(void **state) {
     rt_buf_fini(&b);
 }
 
+/* The framing of one request does not count for the next one's head. */
+static void test_limit_starts_afresh(void **state) {
+    (void)state;
+    rt_buf b = RT_BUF_INIT, head = RT_BUF_INIT;
+    head_of(&head, RT_HTTP_HEAD_MAX);
+    rt_buf_puts(&b, RT_LIT(CHUNKED "1\r\na\r\n0;extension\r\nTrailer: x\r\n\r\n"));
+    size_t first = b.n;
+    rt_buf_puts(&b, rt_buf_slice(&head));
+    conn c;
+    conn_init(&c, b.n);
+    for (size_t piece = 1; piece < 9; piece++) {
+        conn_start(&c);
+        int rc = RT_AGAIN;
+        for (size_t at = 0; at < first; at += piece)
+            rc = conn_feed(&c, b.p + at, first - at < piece ? first - at : piece);
+        assert_int_equal(rc, RT_OK);
+        assert_int_equal(conn_feed(&c, b.p + first, b.n - first), RT_OK);
+        conn_stop(&c);
+    }
+    conn_fini(&c);
+    rt_buf_fini(&b);
+    rt_buf_fini(&head);
+}
+
 /* Many small chunks have more framing than a head may be long: that is fine. */
 static void test_many_chunks(void **state) {
     (void)state;
@@ -468,6 +492,7 @@ int main(void) {
         cmocka_unit_test(test_target_limit),
         cmocka_unit_test(test_framing_limit),
         cmocka_unit_test(test_trailers_as_long_as_a_head),
+        cmocka_unit_test(test_limit_starts_afresh),
         cmocka_unit_test(test_many_chunks),
         cmocka_unit_test(test_long_body),
         cmocka_unit_test(test_reading_a_head),

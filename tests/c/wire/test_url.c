@@ -197,6 +197,15 @@ static void test_host_bytes(void **state) {
     }
 }
 
+/* NUL would end the address for the C library, and not for us. */
+static void test_nul_in_brackets(void **state) {
+    (void)state;
+    rt_url url;
+    assert_int_equal(rt_url_parse(RT_LIT("http://[::1\0]"), &url), RT_EINVAL);
+    assert_int_equal(rt_url_parse(RT_LIT("http://[::1\0evil]:80"), &url), RT_EINVAL);
+    assert_int_equal(rt_url_host_header(RT_LIT("[::1\0]"), &url), RT_EINVAL);
+}
+
 static void test_every_cut(void **state) {
     (void)state;
     static const char *const texts[] = {"https://user:pw@example.com:8443/a?b#c",
@@ -277,9 +286,10 @@ static void test_host_eq(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_good),        cmocka_unit_test(test_bad),
-        cmocka_unit_test(test_host_bytes),  cmocka_unit_test(test_every_cut),
-        cmocka_unit_test(test_host_header), cmocka_unit_test(test_host_eq),
+        cmocka_unit_test(test_good),       cmocka_unit_test(test_bad),
+        cmocka_unit_test(test_host_bytes), cmocka_unit_test(test_nul_in_brackets),
+        cmocka_unit_test(test_every_cut),  cmocka_unit_test(test_host_header),
+        cmocka_unit_test(test_host_eq),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
