@@ -2,9 +2,11 @@
  *
  *               `2probe` -> `3probe`            `5`
  *   probe ───────────────────────────► spoken ───────► transport
- *     │ anything else, 10 s, gone        │ the same        │ close frame, error, gone
- *     ▼                                  ▼                 ▼
- *   dropped, the session polls on     dropped            session ends
+ *     │ │ `5` at once                                     ▲ │ close frame, error, gone
+ *     │ └─────────────────────────────────────────────────┘ ▼
+ *     │ anything else, 10 s, gone (from spoken too)       session ends
+ *     ▼
+ *   dropped, the session polls on
  */
 #include "base/alloc.h"
 #include "engineio/session.h"

@@ -13,7 +13,7 @@ void rt_sio_seal(rt_sio *io) {
     if (io->batch.msg)
         rt_msg_seal(io->batch.msg);
     rt_msg_rele(io->batch.msg);
-    io->batch = (rt_sio_batch){NULL, NULL};
+    io->batch = (rt_sio_batch){NULL, NULL, 0};
 }
 
 /* A message with one event in it and `spare` bytes after it. */
@@ -58,7 +58,7 @@ static bool append(rt_sio *io, const rt_sio_room *r, const rt_sio_out *o) {
 static uint32_t to_room(rt_sio *io, rt_sio_room *r, const rt_sio_out *o,
                         const rt_sio_socket *except) {
     if (!except && append(io, r, o))
-        return r->count;
+        return io->batch.sent;
     bool again = !except && r->count > 1 && io->batch.room == r;
     rt_sio_seal(io);
     rt_msg *m = event_msg(io, o, again ? BATCH_BYTES : 0);
@@ -68,7 +68,7 @@ static uint32_t to_room(rt_sio *io, rt_sio_room *r, const rt_sio_out *o,
     uint32_t sent = to_members(r, m, except);
     r->pins--;
     if (!except && r->count)
-        io->batch = (rt_sio_batch){r, again ? rt_msg_hold(m) : NULL};
+        io->batch = (rt_sio_batch){r, again ? rt_msg_hold(m) : NULL, sent};
     rt_sio_room_settle(r);
     rt_msg_rele(m);
     return sent;

@@ -23,6 +23,7 @@ typedef struct rt_sio_room rt_sio_room;
 typedef struct rt_sio_batch {
     rt_sio_room *room; /* of the last event; NULL: sealed */
     rt_msg *msg;       /* what may be appended to; NULL until a second event came */
+    uint32_t sent;     /* sockets that have it */
 } rt_sio_batch;
 
 struct rt_sio {

@@ -1,0 +1,162 @@
+/* engineio: pings and their deadlines, to the millisecond. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include "engineio/fake_port.h"
+
+#define INTERVAL RT_EIO_PING_INTERVAL_MS
+#define TIMEOUT RT_EIO_PING_TIMEOUT_MS
+
+static void ping_is_due_exactly(void **state) {
+    (void)state;
+    fake f;
+    fake_init(&f, NULL);
+    fake_conn *c = fake_websocket(&f, NULL);
+    fake_frames(c);
+    fake_pass(&f, INTERVAL - 1);
+    assert_string_equal(fake_frames(c), "");
+    assert_int_equal(rt_timers_next(&f.timers, f.now), 1);
+    fake_pass(&f, 1);
+    assert_string_equal(fake_frames(c), "2");
+    fake_fini(&f);
+}
+
+static void missing_pong_ends_session(void **state) {
+    (void)state;
+    fake f;
+    fake_init(&f, NULL);
+    fake_conn *c = fake_websocket(&f, NULL);
+    fake_pass(&f, INTERVAL);
+    fake_frames(c);
+    fake_log(&f);
+    fake_pass(&f, TIMEOUT - 1);
+    assert_string_equal(fake_log(&f), "");
+    fake_pass(&f, 1);
+    assert_string_equal(fake_log(&f), "close ping timeout");
+    assert_string_equal(fake_frames(c), "close");
+    assert_int_equal(c->closed, 1);
+    assert_int_equal(fake_figures(&f).closed[RT_EIO_PING_TIMEOUT], 1);
+    fake_fini(&f);
+}
+
+static void pong_starts_the_interval(void **state) {
+    (void)state;
+    fake f;
+    fake_init(&f, NULL);
+    fake_conn *c = fake_websocket(&f, NULL);
+    fake_pass(&f, INTERVAL);
+    fake_frames(c);
+    fake_pass(&f, TIMEOUT - 1);
+    fake_text_frame(c, "3");
+    fake_pass(&f, INTERVAL - 1);
+    assert_string_equal(fake_frames(c), "");
+    fake_pass(&f, 1);
+    assert_string_equal(fake_frames(c), "2");
+    fake_fini(&f);
+}
+
+/* Any packet buys time, but only the first one after each ping. */
+static void packet_extends_once(void **state) {
+    (void)state;
+    fake f;
+    fake_init(&f, NULL);
+    fake_conn *c = fake_websocket(&f, NULL);
+    fake_pass(&f, INTERVAL);
+    fake_pass(&f, TIMEOUT - 1);
+    fake_text_frame(c, "4a");
+    fake_pass(&f, TIMEOUT - 1);
+    fake_text_frame(c, "4b");
+    assert_string_equal(fake_log(&f), "open|message a|message b");
+    fake_pass(&f, 1);
+    assert_string_equal(fake_log(&f), "close ping timeout");
+    fake_fini(&f);
+}
+
+static void packet_without_ping_changes_nothing(void **state) {
+    (void)state;
+    fake f;
+    fake_init(&f, NULL);
+    fake_conn *c = fake_websocket(&f, NULL);
+    fake_frames(c);
+    fake_pass(&f, INTERVAL - 1);
+    fake_text_frame(c, "4a");
+    fake_pass(&f, 1);
+    assert_string_equal(fake_frames(c), "2");
+    fake_fini(&f);
+}
+
+static void polling_ping_waits_in_queue(void **state) {
+    (void)state;
+    fake f;
+    char sid[RT_ID_LEN + 1];
+    fake_init(&f, NULL);
+    fake_handshake(&f, sid);
+    fake_pass(&f, INTERVAL);
+    fake_pass(&f, TIMEOUT - 1);
+    fake_conn *c = fake_open(&f);
+    fake_poll(c, sid); /* a poll alone is no sign of life */
+    assert_string_equal(fake_body(c, "200"), "2");
+    fake_pass(&f, 1);
+    assert_string_equal(fake_log(&f), "close ping timeout");
+    fake_fini(&f);
+}
+
+static void polling_pong(void **state) {
+    (void)state;
+    fake f;
+    char sid[RT_ID_LEN + 1];
+    fake_init(&f, NULL);
+    fake_handshake(&f, sid);
+    fake_conn *poll = fake_open(&f), *c = fake_open(&f);
+    fake_poll(poll, sid);
+    fake_pass(&f, INTERVAL);
+    assert_string_equal(fake_body(poll, "200"), "2");
+    fake_post(c, sid, "3");
+    fake_poll(poll, sid);
+    fake_pass(&f, INTERVAL - 1);
+    assert_int_equal(poll->out.n, 0);
+    fake_pass(&f, 1);
+    assert_string_equal(fake_body(poll, "200"), "2");
+    fake_fini(&f);
+}
+
+static void upgrade_restarts_pong_deadline(void **state) {
+    (void)state;
+    fake f;
+    char sid[RT_ID_LEN + 1];
+    fake_init(&f, NULL);
+    fake_handshake(&f, sid);
+    fake_pass(&f, INTERVAL);
+    fake_conn *ws = fake_websocket(&f, sid);
+    fake_text_frame(ws, "2probe");
+    fake_pass(&f, 1000);
+    fake_text_frame(ws, "5");
+    assert_string_equal(fake_frames(ws), "3probe|2"); /* the ping moved along */
+    fake_pass(&f, TIMEOUT - 1);
+    assert_string_equal(fake_log(&f), "");
+    fake_pass(&f, 1);
+    assert_string_equal(fake_log(&f), "close ping timeout");
+    fake_fini(&f);
+}
+
+static int leaks(void **state) {
+    (void)state;
+    return rt_alloc_live() != 0;
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_teardown(ping_is_due_exactly, leaks),
+        cmocka_unit_test_teardown(missing_pong_ends_session, leaks),
+        cmocka_unit_test_teardown(pong_starts_the_interval, leaks),
+        cmocka_unit_test_teardown(packet_extends_once, leaks),
+        cmocka_unit_test_teardown(packet_without_ping_changes_nothing, leaks),
+        cmocka_unit_test_teardown(polling_ping_waits_in_queue, leaks),
+        cmocka_unit_test_teardown(polling_pong, leaks),
+        cmocka_unit_test_teardown(upgrade_restarts_pong_deadline, leaks),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

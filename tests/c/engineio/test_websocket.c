@@ -1,0 +1,317 @@
+/* engineio/websocket.c: the edges of the upgrade, order across it, close codes. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include "engineio/fake_port.h"
+
+static void upgrade_whole(void **state) {
+    (void)state;
+    fake f;
+    char sid[RT_ID_LEN + 1];
+    fake_init(&f, NULL);
+    rt_eio_session *s = fake_handshake(&f, sid);
+    fake_conn *poll = fake_open(&f);
+    fake_poll(poll, sid);
+    fake_conn *ws = fake_websocket(&f, sid);
+    assert_false(rt_eio_is_websocket(s));
+    fake_text_frame(ws, "2probe");
+    assert_string_equal(fake_frames(ws), "3probe");
+    assert_string_equal(fake_body(poll, "200"), "6");
+    fake_text_frame(ws, "5");
+    assert_true(rt_eio_is_websocket(s));
+    fake_say(s, "4new");
+    assert_string_equal(fake_frames(ws), "4new");
+    fake_text_frame(ws, "4hello");
+    assert_string_equal(fake_log(&f), "message hello");
+    assert_int_equal(fake_figures(&f).counters.v[RT_EIO_UPGRADES], 1);
+    assert_int_equal(fake_figures(&f).websocket, 1);
+    fake_poll(poll, sid); /* polling is over */
+    assert_string_equal(fake_body(poll, "400"), "{\"code\":3,\"message\":\"Bad request\"}");
+    fake_fini(&f);
+}
+
+static void order_across_upgrade(void **state) {
+    (void)state;
+    fake f;
+    char sid[RT_ID_LEN + 1];
+    fake_init(&f, NULL);
+    rt_eio_session *s = fake_handshake(&f, sid);
+    fake_say(s, "4a");
+    fake_conn *ws = fake_websocket(&f, sid);
+    fake_text_frame(ws, "2probe");
+    fake_say(s, "4b");
+    fake_text_frame(ws, "5");
+    fake_say(s, "4c");
+    fake_turn(&f);
+    assert_string_equal(fake_frames(ws), "3probe|4a|4b|4c");
+    fake_fini(&f);
+}
+
+static void polls_return_while_probing(void **state) {
+    (void)state;
+    fake f;
+    char sid[RT_ID_LEN + 1];
+    fake_init(&f, NULL);
+    rt_eio_session *s = fake_handshake(&f, sid);
+    fake_conn *poll = fake_open(&f), *ws = fake_websocket(&f, sid);
+    fake_text_frame(ws, "2probe");
+    fake_poll(poll, sid);
+    fake_pass(&f, RT_EIO_NOOP_MS - 1);
+    assert_int_equal(poll->out.n, 0);
+    fake_pass(&f, 1);
+    assert_string_equal(fake_body(poll, "200"), "6");
+    fake_poll(poll, sid);
+    fake_say(s, "4data"); /* what there is goes out on polling still */
+    fake_turn(&f);
+    assert_string_equal(fake_body(poll, "200"), "4data");
+    fake_poll(poll, sid);
+    fake_pass(&f, RT_EIO_NOOP_MS);
+    assert_string_equal(fake_body(poll, "200"), "6");
+    fake_fini(&f);
+}
+
+static void probe_has_a_deadline(void **state) {
+    (void)state;
+    fake f;
+    char sid[RT_ID_LEN + 1];
+    fake_init(&f, NULL);
+    rt_eio_session *s = fake_handshake(&f, sid);
+    fake_conn *ws = fake_websocket(&f, sid);
+    fake_pass(&f, RT_EIO_UPGRADE_TIMEOUT_MS - 1);
+    assert_int_equal(ws->closed, 0);
+    fake_pass(&f, 1);
+    assert_int_equal(ws->closed, 1);
+    assert_string_equal(fake_frames(ws), "close");
+    assert_int_equal(fake_figures(&f).counters.v[RT_EIO_UPGRADES_FAILED], 1);
+    fake_say(s, "4on");
+    fake_conn *poll = fake_open(&f);
+    fake_poll(poll, sid);
+    assert_string_equal(fake_body(poll, "200"), "4on");
+    assert_string_equal(fake_log(&f), "");
+    fake_fini(&f);
+}
+
+/* Anything but the two packets of the upgrade drops the probe; polling goes on. */
+static void bad_probe_is_dropped(void **state) {
+    (void)state;
+    static const char *const packets[] = {"4hello", "2", "2probe2", "3probe", "1", "6", ""};
+    for (size_t i = 0; i < sizeof packets / sizeof *packets; i++) {
+        fake f;
+        char sid[RT_ID_LEN + 1];
+        fake_init(&f, NULL);
+        fake_handshake(&f, sid);
+        fake_conn *ws = fake_websocket(&f, sid), *poll = fake_open(&f);
+        fake_text_frame(ws, packets[i]);
+        assert_string_equal(fake_frames(ws), "close");
+        assert_int_equal(ws->closed, 1);
+        assert_string_equal(fake_log(&f), "");
+        fake_poll(poll, sid);
+        fake_conn *again = fake_websocket(&f, sid); /* and may be tried again */
+        fake_text_frame(again, "2probe");
+        assert_string_equal(fake_frames(again), "3probe");
+        assert_string_equal(fake_body(poll, "200"), "6");
+        fake_fini(&f);
+    }
+}
+
+static void binary_probe_is_dropped(void **state) {
+    (void)state;
+    fake f;
+    char sid[RT_ID_LEN + 1];
+    fake_init(&f, NULL);
+    fake_handshake(&f, sid);
+    fake_conn *ws = fake_websocket(&f, sid);
+    fake_frame(ws, 0x82, "2probe", 6);
+    assert_string_equal(fake_frames(ws), "close");
+    assert_int_equal(fake_figures(&f).sessions, 1);
+    fake_fini(&f);
+}
+
+static void probe_goes_away(void **state) {
+    (void)state;
+    fake f;
+    char sid[RT_ID_LEN + 1];
+    fake_init(&f, NULL);
+    fake_handshake(&f, sid);
+    fake_conn *ws = fake_websocket(&f, sid), *poll = fake_open(&f);
+    fake_text_frame(ws, "2probe");
+    rt_eio_port_closed(f.eio, &ws->port, true);
+    fake_poll(poll, sid);
+    fake_pass(&f, 10 * RT_EIO_NOOP_MS); /* no poll returns early any more */
+    assert_int_equal(poll->out.n, 0);
+    assert_string_equal(fake_log(&f), "");
+    assert_int_equal(fake_figures(&f).counters.v[RT_EIO_UPGRADES_FAILED], 1);
+    fake_fini(&f);
+}
+
+static void second_websocket_is_closed(void **state) {
+    (void)state;
+    fake f;
+    char sid[RT_ID_LEN + 1];
+    fake_init(&f, NULL);
+    fake_handshake(&f, sid);
+    fake_conn *first = fake_websocket(&f, sid), *second = fake_websocket(&f, sid);
+    assert_string_equal(fake_frames(second), "close");
+    assert_int_equal(second->closed, 1);
+    fake_text_frame(first, "2probe");
+    fake_text_frame(first, "5");
+    fake_conn *third = fake_websocket(&f, sid); /* after the upgrade, the same */
+    assert_string_equal(fake_frames(third), "close");
+    fake_text_frame(first, "4still");
+    assert_string_equal(fake_log(&f), "message still");
+    fake_fini(&f);
+}
+
+static void close_frames_are_answered(void **state) {
+    (void)state;
+    static const struct {
+        const char *payload;
+        size_t n;
+        const char *answer;
+    } cases[] = {{"", 0, "close"},
+                 {"\x03\xe8", 2, "close 1000"},
+                 {"\x03\xe9"
+                  "bye",
+                  5, "close 1001"}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        fake f;
+        fake_init(&f, NULL);
+        fake_conn *ws = fake_websocket(&f, NULL);
+        fake_frames(ws);
+        fake_frame(ws, 0x88, cases[i].payload, cases[i].n);
+        assert_string_equal(fake_frames(ws), cases[i].answer);
+        assert_true(ws->flushed);
+        assert_string_equal(fake_log(&f), "open|close transport close");
+        fake_fini(&f);
+    }
+}
+
+static void broken_frames_have_close_codes(void **state) {
+    (void)state;
+    static const struct {
+        unsigned char first;
+        const char *payload, *answer;
+    } cases[] = {
+        {0xc1, "4a", "close 1002"}, /* a reserved bit */
+        {0x83, "4a", "close 1002"}, /* a reserved opcode */
+        {0x81, "4\xff", "close 1007"},
+        {0x81, "4 more than 16 bytes", "close 1009"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        fake f;
+        rt_eio_opts opts;
+        rt_eio_opts_default(&opts);
+        opts.max_payload = 16;
+        fake_init(&f, &opts);
+        fake_conn *ws = fake_websocket(&f, NULL);
+        fake_frames(ws);
+        fake_frame(ws, cases[i].first, cases[i].payload, strlen(cases[i].payload));
+        assert_string_equal(fake_frames(ws), cases[i].answer);
+        assert_string_equal(fake_log(&f), "open|close transport error");
+        assert_int_equal(fake_figures(&f).counters.v[RT_EIO_BAD_FRAMES], 1);
+        fake_fini(&f);
+    }
+}
+
+static void bad_packet_closes(void **state) {
+    (void)state;
+    fake f;
+    fake_init(&f, NULL);
+    fake_conn *ws = fake_websocket(&f, NULL);
+    fake_frames(ws);
+    fake_text_frame(ws, "x");
+    assert_string_equal(fake_frames(ws), "close");
+    assert_string_equal(fake_log(&f), "open|close parse error");
+    fake_fini(&f);
+}
+
+static void messages_and_pings(void **state) {
+    (void)state;
+    fake f;
+    fake_init(&f, NULL);
+    fake_conn *ws = fake_websocket(&f, NULL);
+    fake_frames(ws);
+    fake_text_frame(ws, "4text");
+    fake_frame(ws, 0x82, "\x01\x02", 2);
+    fake_text_frame(ws, "bAQI=");
+    fake_frame(ws, 0x89, "are you there", 13);
+    assert_string_equal(fake_log(&f), "open|message text|binary \x01\x02|binary \x01\x02");
+    assert_string_equal(fake_frames(ws), "pong:are you there");
+    rt_msg *m = rt_ws_frame(RT_WS_BINARY, RT_LIT("\x01\xff"));
+    rt_eio_send(f.session, m);
+    rt_msg_rele(m);
+    assert_string_equal(fake_frames(ws), "<01ff>");
+    fake_fini(&f);
+}
+
+static void server_closes(void **state) {
+    (void)state;
+    fake f;
+    fake_init(&f, NULL);
+    fake_conn *ws = fake_websocket(&f, NULL);
+    fake_frames(ws);
+    fake_say(f.session, "4last");
+    rt_eio_close(f.session, RT_EIO_FORCED_CLOSE);
+    assert_string_equal(fake_frames(ws), "4last|close");
+    assert_true(ws->flushed);
+    assert_string_equal(fake_log(&f), "open|close forced close");
+    fake_text_frame(ws, "4late");
+    assert_string_equal(fake_log(&f), "");
+    fake_fini(&f);
+}
+
+static void connection_ends(void **state) {
+    (void)state;
+    for (int broken = 0; broken < 2; broken++) {
+        fake f;
+        fake_init(&f, NULL);
+        fake_conn *ws = fake_websocket(&f, NULL);
+        rt_eio_port_closed(f.eio, &ws->port, broken);
+        assert_string_equal(fake_log(&f),
+                            broken ? "open|close transport error" : "open|close transport close");
+        assert_int_equal(fake_figures(&f).websocket, 0);
+        fake_fini(&f);
+    }
+}
+
+static void slow_port(void **state) {
+    (void)state;
+    fake f;
+    fake_init(&f, NULL);
+    fake_conn *ws = fake_websocket(&f, NULL);
+    fake_frames(ws);
+    rt_eio_port_slow(f.eio, &ws->port);
+    assert_string_equal(fake_log(&f), "open|close slow client");
+    assert_string_equal(fake_frames(ws), ""); /* no close frame behind what is owed */
+    assert_false(ws->flushed);
+    fake_fini(&f);
+}
+
+static int leaks(void **state) {
+    (void)state;
+    return rt_alloc_live() != 0;
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_teardown(upgrade_whole, leaks),
+        cmocka_unit_test_teardown(order_across_upgrade, leaks),
+        cmocka_unit_test_teardown(polls_return_while_probing, leaks),
+        cmocka_unit_test_teardown(probe_has_a_deadline, leaks),
+        cmocka_unit_test_teardown(bad_probe_is_dropped, leaks),
+        cmocka_unit_test_teardown(binary_probe_is_dropped, leaks),
+        cmocka_unit_test_teardown(probe_goes_away, leaks),
+        cmocka_unit_test_teardown(second_websocket_is_closed, leaks),
+        cmocka_unit_test_teardown(close_frames_are_answered, leaks),
+        cmocka_unit_test_teardown(broken_frames_have_close_codes, leaks),
+        cmocka_unit_test_teardown(bad_packet_closes, leaks),
+        cmocka_unit_test_teardown(messages_and_pings, leaks),
+        cmocka_unit_test_teardown(server_closes, leaks),
+        cmocka_unit_test_teardown(connection_ends, leaks),
+        cmocka_unit_test_teardown(slow_port, leaks),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

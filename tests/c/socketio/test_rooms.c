@@ -1,0 +1,260 @@
+/* socketio/room.c and fanout.c: who is in, who hears what, and which events share their bytes. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include "socketio/fake_io.h"
+
+#define R RT_LIT("r")
+
+static rt_sio_ns *ns_of(const fake_io *w) {
+    return rt_sio_socket_ns(w->socket);
+}
+
+static uint32_t emit(rt_sio_ns *ns, const char *room, const char *event,
+                     const rt_sio_socket *except) {
+    return rt_sio_emit_room(ns, rt_slice_of(room), rt_slice_of(event), RT_LIT("1"), except);
+}
+
+static void join_and_leave(void **state) {
+    (void)state;
+    fake_io w;
+    fake_io_init(&w, NULL);
+    fake_io_in(&w, "/a");
+    rt_sio_socket *a = w.socket;
+    fake_io_in(&w, "/a");
+    rt_sio_socket *b = w.socket, *member = NULL;
+    rt_sio_ns *ns = ns_of(&w);
+    assert_int_equal(rt_sio_join(a, R), RT_OK);
+    assert_int_equal(rt_sio_join(a, R), RT_OK);
+    assert_int_equal(rt_sio_room_size(ns, R), 1);
+    assert_int_equal(rt_sio_join(b, R), RT_OK);
+    assert_int_equal(rt_sio_room_size(ns, R), 2);
+    assert_true(rt_sio_leave(a, R));
+    assert_false(rt_sio_leave(a, R));
+    assert_false(rt_sio_in_room(a, R));
+    assert_true(rt_sio_in_room(b, R));
+    assert_true(rt_sio_room_member(ns, R, 0, &member));
+    assert_ptr_equal(member, b);
+    assert_false(rt_sio_room_member(ns, R, 1, &member));
+    assert_true(rt_sio_leave(b, R));
+    assert_int_equal(rt_sio_room_size(ns, R), 0);
+    rt_sio_figures figures;
+    rt_sio_get_figures(w.io, &figures);
+    assert_int_equal(figures.rooms, 0);
+    fake_io_fini(&w);
+}
+
+static void rooms_have_limits(void **state) {
+    (void)state;
+    fake_io w;
+    rt_sio_opts opts;
+    char name[RT_SIO_ROOM_NAME_MAX + 1];
+    rt_sio_opts_default(&opts);
+    opts.max_rooms_per_socket = 2;
+    fake_io_init(&w, &opts);
+    fake_io_in(&w, "/a");
+    memset(name, 'n', sizeof name);
+    assert_int_equal(rt_sio_join(w.socket, rt_slice_make(name, sizeof name)), RT_ELIMIT);
+    assert_int_equal(rt_sio_join(w.socket, rt_slice_make(name, sizeof name - 1)), RT_OK);
+    assert_int_equal(rt_sio_join(w.socket, R), RT_OK);
+    assert_int_equal(rt_sio_join(w.socket, RT_LIT("third")), RT_ELIMIT);
+    assert_int_equal(rt_sio_join(w.socket, R), RT_OK); /* in already */
+    assert_int_equal(fake_io_counter(&w, RT_SIO_ROOMS_OVER_MAX), 2);
+    fake_io_fini(&w);
+}
+
+static void disconnect_leaves_all(void **state) {
+    (void)state;
+    fake_io w;
+    fake_io_init(&w, NULL);
+    fake_conn *c = fake_io_in(&w, "/a");
+    rt_sio_socket *a = w.socket;
+    fake_io_in(&w, "/a");
+    rt_sio_ns *ns = ns_of(&w);
+    rt_sio_join(a, RT_LIT("one"));
+    rt_sio_join(a, RT_LIT("two"));
+    rt_sio_join(w.socket, RT_LIT("two"));
+    fake_io_say(c, "1/a,");
+    assert_string_equal(fake_io_log(&w),
+                        "left one|left two|disconnect client namespace disconnect");
+    assert_int_equal(rt_sio_room_size(ns, RT_LIT("one")), 0);
+    assert_int_equal(rt_sio_room_size(ns, RT_LIT("two")), 1);
+    assert_true(rt_sio_in_room(w.socket, RT_LIT("two")));
+    fake_io_fini(&w);
+}
+
+static void fan_out(void **state) {
+    (void)state;
+    fake_io w;
+    fake_io_init(&w, NULL);
+    fake_conn *a = fake_io_in(&w, "/a");
+    rt_sio_socket *sa = w.socket;
+    fake_conn *b = fake_io_in(&w, "/a");
+    rt_sio_join(sa, R);
+    rt_sio_join(w.socket, R);
+    fake_conn *out = fake_io_in(&w, "/a"), *other = fake_io_in(&w, "/b");
+    rt_sio_join(w.socket, R); /* the same name in another namespace */
+    rt_sio_ns *ns = rt_sio_socket_ns(sa);
+    assert_int_equal(emit(ns, "r", "\"e\"", NULL), 2);
+    assert_int_equal(emit(ns, "r", "\"f\"", sa), 1);
+    assert_int_equal(emit(ns, "nobody", "\"g\"", NULL), 0);
+    assert_int_equal(rt_sio_emit_ns(ns, RT_LIT("\"h\""), RT_EMPTY, sa), 2);
+    assert_string_equal(fake_frames(a), "42/a,[\"e\",1]");
+    assert_string_equal(fake_frames(b), "42/a,[\"e\",1]|42/a,[\"f\",1]|42/a,[\"h\"]");
+    assert_string_equal(fake_frames(out), "42/a,[\"h\"]");
+    assert_string_equal(fake_frames(other), "");
+    assert_int_equal(fake_io_counter(&w, RT_SIO_DELIVERIES), 5);
+    assert_int_equal(fake_io_counter(&w, RT_SIO_EVENTS_TO_NOBODY), 1);
+    fake_io_fini(&w);
+}
+
+/* Two polling clients in room r of "/", so that what is queued is only looked at by a poll. */
+static void polling_pair(fake_io *w, char sids[2][RT_ID_LEN + 1], rt_sio_socket *sockets[2],
+                         fake_conn **c) {
+    for (int i = 0; i < 2; i++) {
+        *c = fake_open(&w->f);
+        fake_get(*c, FAKE_POLLING);
+        const char *sid = strstr(fake_body(*c, "200"), "\"sid\":\"");
+        assert_non_null(sid);
+        memcpy(sids[i], sid + 7, RT_ID_LEN);
+        sids[i][RT_ID_LEN] = '\0';
+        fake_post(*c, sids[i], "40");
+        fake_sent(*c);
+        fake_poll(*c, sids[i]);
+        fake_sent(*c);
+        sockets[i] = w->socket;
+        assert_int_equal(rt_sio_join(w->socket, R), RT_OK);
+    }
+}
+
+static void consecutive_events_share(void **state) {
+    (void)state;
+    fake_io w;
+    char sids[2][RT_ID_LEN + 1];
+    rt_sio_socket *s[2];
+    fake_conn *c;
+    fake_io_init(&w, NULL);
+    polling_pair(&w, sids, s, &c);
+    rt_sio_ns *ns = ns_of(&w);
+    for (int i = 0; i < 4; i++) {
+        char event[] = "\"0\"";
+        event[1] = (char)('0' + i);
+        assert_int_equal(emit(ns, "r", event, NULL), 2);
+    }
+    /* the second opened the batch, two were appended */
+    assert_int_equal(fake_io_counter(&w, RT_SIO_BATCHED), 2);
+    for (int i = 0; i < 2; i++) {
+        fake_poll(c, sids[i]);
+        assert_string_equal(fake_body(c, "200"), "42[\"0\",1]\x1e"
+                                                 "42[\"1\",1]\x1e"
+                                                 "42[\"2\",1]\x1e"
+                                                 "42[\"3\",1]");
+    }
+    fake_io_fini(&w);
+}
+
+static void order_between_rooms(void **state) {
+    (void)state;
+    fake_io w;
+    char sids[2][RT_ID_LEN + 1];
+    rt_sio_socket *s[2];
+    fake_conn *c;
+    fake_io_init(&w, NULL);
+    polling_pair(&w, sids, s, &c);
+    rt_sio_join(s[0], RT_LIT("q"));
+    rt_sio_ns *ns = ns_of(&w);
+    emit(ns, "r", "\"a\"", NULL);
+    emit(ns, "r", "\"b\"", NULL);
+    emit(ns, "q", "\"c\"", NULL);
+    emit(ns, "r", "\"d\"", NULL);
+    rt_sio_emit(s[0], RT_LIT("\"e\""), RT_LIT("1"));
+    emit(ns, "r", "\"f\"", NULL);
+    assert_int_equal(fake_io_counter(&w, RT_SIO_BATCHED), 0);
+    fake_poll(c, sids[0]);
+    assert_string_equal(fake_body(c, "200"), "42[\"a\",1]\x1e"
+                                             "42[\"b\",1]\x1e"
+                                             "42[\"c\",1]\x1e"
+                                             "42[\"d\",1]\x1e"
+                                             "42[\"e\",1]\x1e"
+                                             "42[\"f\",1]");
+    fake_poll(c, sids[1]);
+    assert_string_equal(fake_body(c, "200"), "42[\"a\",1]\x1e"
+                                             "42[\"b\",1]\x1e"
+                                             "42[\"d\",1]\x1e"
+                                             "42[\"f\",1]");
+    fake_io_fini(&w);
+}
+
+static void leaving_seals(void **state) {
+    (void)state;
+    fake_io w;
+    char sids[2][RT_ID_LEN + 1];
+    rt_sio_socket *s[2];
+    fake_conn *c;
+    fake_io_init(&w, NULL);
+    polling_pair(&w, sids, s, &c);
+    rt_sio_ns *ns = ns_of(&w);
+    emit(ns, "r", "\"a\"", NULL);
+    emit(ns, "r", "\"b\"", NULL);
+    rt_sio_leave(s[1], R);
+    assert_int_equal(emit(ns, "r", "\"c\"", NULL), 1);
+    rt_sio_join(s[1], R);
+    assert_int_equal(emit(ns, "r", "\"d\"", NULL), 2);
+    fake_poll(c, sids[0]);
+    assert_string_equal(fake_body(c, "200"), "42[\"a\",1]\x1e"
+                                             "42[\"b\",1]\x1e"
+                                             "42[\"c\",1]\x1e"
+                                             "42[\"d\",1]");
+    fake_poll(c, sids[1]);
+    assert_string_equal(fake_body(c, "200"), "42[\"a\",1]\x1e"
+                                             "42[\"b\",1]\x1e"
+                                             "42[\"d\",1]");
+    fake_io_fini(&w);
+}
+
+/* A poll that has looked at the bytes must get what comes later with the next one. */
+static void answering_seals(void **state) {
+    (void)state;
+    fake_io w;
+    char sids[2][RT_ID_LEN + 1];
+    rt_sio_socket *s[2];
+    fake_conn *c;
+    fake_io_init(&w, NULL);
+    polling_pair(&w, sids, s, &c);
+    rt_sio_ns *ns = ns_of(&w);
+    emit(ns, "r", "\"a\"", NULL);
+    emit(ns, "r", "\"b\"", NULL);
+    fake_poll(c, sids[0]);
+    assert_string_equal(fake_body(c, "200"), "42[\"a\",1]\x1e"
+                                             "42[\"b\",1]");
+    emit(ns, "r", "\"c\"", NULL);
+    fake_poll(c, sids[0]);
+    assert_string_equal(fake_body(c, "200"), "42[\"c\",1]");
+    fake_poll(c, sids[1]);
+    assert_string_equal(fake_body(c, "200"), "42[\"a\",1]\x1e"
+                                             "42[\"b\",1]\x1e"
+                                             "42[\"c\",1]");
+    fake_io_fini(&w);
+}
+
+static int leaks(void **state) {
+    (void)state;
+    return rt_alloc_live() != 0;
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_teardown(join_and_leave, leaks),
+        cmocka_unit_test_teardown(rooms_have_limits, leaks),
+        cmocka_unit_test_teardown(disconnect_leaves_all, leaks),
+        cmocka_unit_test_teardown(fan_out, leaks),
+        cmocka_unit_test_teardown(consecutive_events_share, leaks),
+        cmocka_unit_test_teardown(order_between_rooms, leaks),
+        cmocka_unit_test_teardown(leaving_seals, leaks),
+        cmocka_unit_test_teardown(answering_seals, leaks),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
