@@ -1,317 +1,244 @@
-/* curl's multi interface on the loop: curl says which sockets to watch and when to wake it. */
+/* HTTP GETs with libcurl: the line, the flight, redirects, and the end of each request.
+ *
+ *     rt_web_get --> in line --> flying --answer, failure--> done
+ *                      |           ^  |
+ *                   cancel         +--+ redirect on the same host
+ */
 #include "net/webclient.h"
 
 #include "base/alloc.h"
 #include "base/buf.h"
 #include "base/status.h"
+#include "net/web_multi.h"
+#include "net/web_redirect.h"
 
-#include <curl/curl.h>
-#include <string.h>
+#include <stdlib.h>
 
 RT_COUNTERS_DEFINE(rt_web, RT_WEB_COUNTERS)
+
+struct rt_web_call {
+    rt_list node; /* in rt_web.line or .flying */
+    rt_web *w;
+    char *url; /* the one asked now */
+    struct curl_slist *headers;
+    rt_slice host; /* value of a Host header, in `headers`; empty: curl's own */
+    CURL *easy;    /* NULL: in line, or finished */
+    rt_buf body;
+    rt_web_done *done;
+    void *arg;
+    uint64_t deadline; /* ms; of the whole flight */
+    unsigned redirects;
+    char error[CURL_ERROR_SIZE];
+};
 
 struct rt_web {
     rt_loop *loop;
     rt_web_opts opts;
-    CURLM *multi; /* NULL until the first request */
-    uv_timer_t timer;
-    rt_list line;   /* calls that wait for a place */
-    rt_list flying; /* calls in flight */
-    uint32_t in_flight, in_line;
-    unsigned handles; /* uv handles that are not closed yet, the timer among them */
+    rt_web_multi multi;
+    rt_list line;
+    rt_list flying;
+    uint32_t in_line, in_flight;
     bool closing;
     rt_web_counters counters;
 };
 
-struct rt_web_call {
-    rt_list node;
-    rt_web *web;
-    CURL *easy;
-    struct curl_slist *headers;
-    rt_buf body;
-    rt_web_done *done;
-    void *arg;
-    bool flying;
-    bool too_big;
-    char error[CURL_ERROR_SIZE];
-};
+static void count(rt_web *w, int which) {
+    w->counters.v[which]++;
+}
 
-/* One socket of curl's that is being watched. */
-typedef struct watch {
-    uv_poll_t poll;
-    rt_web *web;
-    curl_socket_t fd;
-} watch;
+static uint64_t now_of(const rt_web *w) {
+    return uv_now(&w->loop->uv);
+}
 
 void rt_web_opts_default(rt_web_opts *opts) {
-    *opts = (rt_web_opts){
-        .in_flight = RT_WEB_IN_FLIGHT,
-        .timeout_ms = RT_WEB_TIMEOUT_MS,
-        .connect_ms = RT_WEB_CONNECT_MS,
-        .answer_max = RT_WEB_ANSWER_MAX,
-    };
+    opts->in_flight = RT_WEB_IN_FLIGHT;
+    opts->timeout_ms = RT_WEB_TIMEOUT_MS;
+    opts->connect_ms = RT_WEB_CONNECT_MS;
+    opts->answer_max = RT_WEB_ANSWER_MAX;
 }
 
-static void count(rt_web *w, int counter) {
-    w->counters.v[counter]++;
+/* ---- one request ---- */
+
+/* CURLOPT_WRITEFUNCTION: taking less than was offered makes curl fail with CURLE_WRITE_ERROR. */
+static size_t on_body(char *bytes, size_t size, size_t n, void *user) {
+    rt_web_call *c = user;
+    return rt_buf_put(&c->body, bytes, size * n) == RT_OK ? size * n : 0;
 }
 
-/* --- calls --- */
+#define SET(easy, option, value) (curl_easy_setopt(easy, option, value) == CURLE_OK)
 
-static void call_free(rt_web_call *c) {
+static bool set_limits(CURL *easy, const rt_web_opts *opts) {
+    return SET(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)opts->connect_ms) &&
+           SET(easy, CURLOPT_MAXFILESIZE, (long)opts->answer_max) &&
+#if LIBCURL_VERSION_NUM >= 0x075500
+           SET(easy, CURLOPT_PROTOCOLS_STR, "http,https") &&
+#else
+           SET(easy, CURLOPT_PROTOCOLS, (long)(CURLPROTO_HTTP | CURLPROTO_HTTPS)) &&
+#endif
+#if LIBCURL_VERSION_NUM >= 0x075700
+           /* A resolver that hangs must not hold up the loop when its request ends. */
+           SET(easy, CURLOPT_QUICK_EXIT, 1L) &&
+#endif
+           SET(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1) &&
+           SET(easy, CURLOPT_DISALLOW_USERNAME_IN_URL, 1L) && SET(easy, CURLOPT_NOSIGNAL, 1L) &&
+           SET(easy, CURLOPT_PROXY, "") && SET(easy, CURLOPT_NOPROXY, "*");
+}
+
+static bool set_callbacks(CURL *easy, rt_web_call *c) {
+    return rt_web_multi_prepare(easy) && SET(easy, CURLOPT_WRITEFUNCTION, on_body) &&
+           SET(easy, CURLOPT_WRITEDATA, c) && SET(easy, CURLOPT_ERRORBUFFER, c->error) &&
+           SET(easy, CURLOPT_PRIVATE, c) && SET(easy, CURLOPT_HTTPHEADER, c->headers);
+}
+
+/* Certificates to trust, as OpenSSL and Python's ssl are told; else those curl was built with. */
+static bool set_trust(CURL *easy) {
+    const char *file = getenv("SSL_CERT_FILE");
+    const char *folder = getenv("SSL_CERT_DIR");
+    return (!file || !file[0] || SET(easy, CURLOPT_CAINFO, file)) &&
+           (!folder || !folder[0] || SET(easy, CURLOPT_CAPATH, folder));
+}
+
+/* Asks for c->url. False: no memory; the call is not with curl then. */
+static bool launch(rt_web_call *c) {
+    uint64_t now = now_of(c->w);
+    long left = now < c->deadline ? (long)(c->deadline - now) : 1; /* 0 would be no limit */
+    return SET(c->easy, CURLOPT_URL, c->url) && SET(c->easy, CURLOPT_TIMEOUT_MS, left) &&
+           rt_web_multi_add(&c->w->multi, c->easy);
+}
+
+static void drop_easy(rt_web_call *c) {
     if (c->easy)
         curl_easy_cleanup(c->easy);
+    c->easy = NULL;
+}
+
+static void free_call(rt_web_call *c) {
+    drop_easy(c);
     curl_slist_free_all(c->headers);
     rt_buf_fini(&c->body);
+    rt_free(c->url);
     rt_free(c);
 }
 
-/* Out of the line or the air. */
+/* RT_OK: the call, in no list before, is among the flying. RT_ENOMEM. */
+static int start(rt_web_call *c) {
+    rt_web *w = c->w;
+    if (rt_web_multi_open(&w->multi) != RT_OK || !(c->easy = curl_easy_init()))
+        return RT_ENOMEM;
+    c->deadline = now_of(w) + w->opts.timeout_ms;
+    if (!set_limits(c->easy, &w->opts) || !set_callbacks(c->easy, c) || !set_trust(c->easy) ||
+        !launch(c)) {
+        drop_easy(c);
+        return RT_ENOMEM;
+    }
+    rt_list_push(&w->flying, &c->node);
+    w->in_flight++;
+    return RT_OK;
+}
+
+/* Takes the call out of whichever list it is in, and out of curl. */
 static void take_out(rt_web_call *c) {
-    rt_web *w = c->web;
+    rt_web *w = c->w;
     rt_list_unlink(&c->node);
-    if (c->flying) {
-        curl_multi_remove_handle(w->multi, c->easy);
+    if (c->easy) {
+        rt_web_multi_remove(&w->multi, c->easy);
+        drop_easy(c);
         w->in_flight--;
     } else {
         w->in_line--;
     }
 }
 
-static void settle(rt_web_call *c, CURLcode code) {
-    rt_web *w = c->web;
-    long status = 0;
-    if (code == CURLE_OK)
-        curl_easy_getinfo(c->easy, CURLINFO_RESPONSE_CODE, &status);
-    take_out(c);
-    rt_web_answer answer = {.status = (int)status, .body = rt_buf_slice(&c->body)};
-    if (status == 0) {
-        answer.body = RT_EMPTY;
-        answer.error = c->too_big  ? "the answer is too big"
-                       : *c->error ? c->error
-                                   : curl_easy_strerror(code);
-        count(w, c->too_big                         ? RT_WEB_TOO_BIG
-                 : code == CURLE_OPERATION_TIMEDOUT ? RT_WEB_TIMEOUTS
-                                                    : RT_WEB_FAILED);
-    } else {
-        count(w, RT_WEB_ANSWERED);
-    }
+/* The call is in no list any more. */
+static void finish(rt_web_call *c, int status, const char *error) {
+    rt_web_answer answer = {status, status ? rt_buf_slice(&c->body) : RT_EMPTY, error};
+    count(c->w, status ? RT_WEB_ANSWERED : RT_WEB_FAILED);
     c->done(c->arg, &answer);
-    call_free(c);
+    free_call(c);
 }
 
-static void launch_waiting(rt_web *w) {
+static bool is_redirect(long status) {
+    return status == 301 || status == 302 || status == 303 || status == 307 || status == 308;
+}
+
+/* Goes on to where the answer points, if the credentials may go there. False: this answer stands.
+ */
+static bool follow(rt_web_call *c) {
+    char *location = NULL;
+    char *next = NULL;
+    if (c->redirects >= RT_WEB_REDIRECTS ||
+        curl_easy_getinfo(c->easy, CURLINFO_REDIRECT_URL, &location) != CURLE_OK || !location ||
+        rt_web_redirect(c->url, location, c->host, &next) != RT_OK)
+        return false;
+    if (strcmp(next, c->url) == 0) { /* http to https by a Host name: nothing new to ask */
+        rt_free(next);
+        return false;
+    }
+    rt_free(c->url);
+    c->url = next;
+    c->redirects++;
+    rt_buf_clear(&c->body);
+    return true;
+}
+
+/* ---- what has finished, and what comes next ---- */
+
+static void failed(rt_web_call *c, CURLcode result) {
+    rt_web *w = c->w;
+    bool too_big = result == CURLE_FILESIZE_EXCEEDED || c->body.err == RT_ELIMIT;
+    if (too_big)
+        count(w, RT_WEB_TOO_BIG);
+    else if (result == CURLE_OPERATION_TIMEDOUT)
+        count(w, RT_WEB_TIMEOUTS);
+    take_out(c);
+    if (too_big)
+        finish(c, 0, "the answer is too large");
+    else
+        finish(c, 0, c->error[0] ? c->error : curl_easy_strerror(result));
+}
+
+static void complete(rt_web_call *c, CURLcode result) {
+    long status = 0;
+    if (result != CURLE_OK) {
+        failed(c, result);
+        return;
+    }
+    curl_easy_getinfo(c->easy, CURLINFO_RESPONSE_CODE, &status);
+    if (is_redirect(status) && follow(c)) {
+        rt_web_multi_remove(&c->w->multi, c->easy);
+        if (!launch(c))
+            failed(c, CURLE_OUT_OF_MEMORY);
+        return;
+    }
+    take_out(c);
+    finish(c, (int)status, status ? NULL : "no HTTP answer");
+}
+
+static void on_finished(void *arg, CURL *easy, CURLcode result) {
+    char *call = NULL;
+    (void)arg;
+    curl_easy_getinfo(easy, CURLINFO_PRIVATE, &call);
+    complete((rt_web_call *)(void *)call, result);
+}
+
+static void on_settled(void *arg) {
+    rt_web *w = arg;
     while (!w->closing && w->in_flight < w->opts.in_flight && !rt_list_empty(&w->line)) {
         rt_web_call *c = RT_OF(rt_list_first(&w->line), rt_web_call, node);
         rt_list_unlink(&c->node);
-        rt_list_push(&w->flying, &c->node);
         w->in_line--;
-        w->in_flight++;
-        c->flying = true;
-        curl_multi_add_handle(w->multi, c->easy);
+        if (start(c) != RT_OK)
+            finish(c, 0, "out of memory");
     }
 }
 
-static void collect(rt_web *w) {
-    CURLMsg *msg;
-    int left;
-    while (!w->closing && (msg = curl_multi_info_read(w->multi, &left))) {
-        char *call;
-        if (msg->msg != CURLMSG_DONE)
-            continue;
-        CURLcode code = msg->data.result;
-        curl_easy_getinfo(msg->easy_handle, CURLINFO_PRIVATE, &call);
-        settle((rt_web_call *)(void *)call, code);
-    }
-    launch_waiting(w);
+static void on_gone(void *arg) {
+    rt_free(arg);
 }
 
-/* --- curl on the loop --- */
+static const rt_web_multi_ops multi_ops = {on_finished, on_settled, on_gone};
 
-static void handle_closed(rt_web *w) {
-    if (--w->handles == 0 && w->closing)
-        rt_free(w);
-}
-
-static void on_watch_closed(uv_handle_t *handle) {
-    watch *k = (watch *)handle;
-    rt_web *w = k->web;
-    rt_free(k);
-    handle_closed(w);
-}
-
-static void on_timer_closed(uv_handle_t *handle) {
-    handle_closed(handle->data);
-}
-
-static void on_ready(uv_poll_t *poll, int status, int events) {
-    watch *k = (watch *)poll;
-    rt_web *w = k->web;
-    int flags = (events & UV_READABLE ? CURL_CSELECT_IN : 0) |
-                (events & UV_WRITABLE ? CURL_CSELECT_OUT : 0) | (status < 0 ? CURL_CSELECT_ERR : 0);
-    int running;
-    w->loop->now = uv_now(&w->loop->uv);
-    curl_multi_socket_action(w->multi, k->fd, flags, &running);
-    collect(w);
-}
-
-static void on_timeout(uv_timer_t *timer) {
-    rt_web *w = timer->data;
-    int running;
-    w->loop->now = uv_now(&w->loop->uv);
-    curl_multi_socket_action(w->multi, CURL_SOCKET_TIMEOUT, 0, &running);
-    collect(w);
-}
-
-static int set_timer(CURLM *multi, long ms, void *arg) {
-    (void)multi;
-    rt_web *w = arg;
-    if (w->closing)
-        return 0;
-    if (ms < 0)
-        uv_timer_stop(&w->timer);
-    else
-        uv_timer_start(&w->timer, on_timeout, (uint64_t)ms, 0);
-    return 0;
-}
-
-static watch *watch_new(rt_web *w, curl_socket_t fd) {
-    watch *k = rt_alloc0(sizeof *k);
-    if (!k)
-        return NULL;
-    k->web = w;
-    k->fd = fd;
-    if (uv_poll_init_socket(&w->loop->uv, &k->poll, fd) != 0) {
-        rt_free(k);
-        return NULL;
-    }
-    w->handles++;
-    curl_multi_assign(w->multi, fd, k);
-    return k;
-}
-
-static int set_socket(CURL *easy, curl_socket_t fd, int what, void *arg, void *watched) {
-    (void)easy;
-    rt_web *w = arg;
-    watch *k = watched;
-    if (what == CURL_POLL_REMOVE) {
-        if (k) {
-            uv_poll_stop(&k->poll);
-            curl_multi_assign(w->multi, fd, NULL);
-            uv_close((uv_handle_t *)&k->poll, on_watch_closed);
-        }
-        return 0;
-    }
-    if (!k)
-        k = watch_new(w, fd);
-    if (!k)
-        return -1;
-    int events = (what & CURL_POLL_IN ? UV_READABLE : 0) | (what & CURL_POLL_OUT ? UV_WRITABLE : 0);
-    uv_poll_start(&k->poll, events, on_ready);
-    return 0;
-}
-
-/* The first request pays for curl and OpenSSL, not every process that hosts a server. */
-static int open_multi(rt_web *w) {
-    if (w->multi)
-        return RT_OK;
-    if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK)
-        return RT_ENOMEM;
-    w->multi = curl_multi_init();
-    if (!w->multi)
-        return RT_ENOMEM;
-    curl_multi_setopt(w->multi, CURLMOPT_SOCKETFUNCTION, set_socket);
-    curl_multi_setopt(w->multi, CURLMOPT_SOCKETDATA, w);
-    curl_multi_setopt(w->multi, CURLMOPT_TIMERFUNCTION, set_timer);
-    curl_multi_setopt(w->multi, CURLMOPT_TIMERDATA, w);
-    curl_multi_setopt(w->multi, CURLMOPT_MAXCONNECTS, (long)w->opts.in_flight);
-    return RT_OK;
-}
-
-/* --- requests --- */
-
-static size_t on_body(char *bytes, size_t size, size_t n, void *arg) {
-    rt_web_call *c = arg;
-    if (rt_buf_put(&c->body, bytes, size * n) == RT_OK)
-        return size * n;
-    c->too_big = c->body.err == RT_ELIMIT;
-    return 0;
-}
-
-static int add_headers(rt_web_call *c, const char *const *headers, unsigned n) {
-    for (unsigned i = 0; i < n; i++) {
-        if (strpbrk(headers[i], "\r\n"))
-            return RT_EINVAL;
-        struct curl_slist *grown = curl_slist_append(c->headers, headers[i]);
-        if (!grown)
-            return RT_ENOMEM;
-        c->headers = grown;
-    }
-    return RT_OK;
-}
-
-static int set_up(rt_web_call *c, const char *url) {
-    const rt_web_opts *o = &c->web->opts;
-    CURL *e = c->easy = curl_easy_init();
-    if (!e)
-        return RT_ENOMEM;
-    if (curl_easy_setopt(e, CURLOPT_URL, url) != CURLE_OK)
-        return RT_ENOMEM;
-    curl_easy_setopt(e, CURLOPT_PRIVATE, c);
-    curl_easy_setopt(e, CURLOPT_HTTPHEADER, c->headers);
-    curl_easy_setopt(e, CURLOPT_WRITEFUNCTION, on_body);
-    curl_easy_setopt(e, CURLOPT_WRITEDATA, c);
-    curl_easy_setopt(e, CURLOPT_ERRORBUFFER, c->error);
-    curl_easy_setopt(e, CURLOPT_NOSIGNAL, 1L); /* signals belong to the host program */
-    curl_easy_setopt(e, CURLOPT_PROXY, "");
-    curl_easy_setopt(e, CURLOPT_TIMEOUT_MS, (long)o->timeout_ms);
-    curl_easy_setopt(e, CURLOPT_CONNECTTIMEOUT_MS, (long)o->connect_ms);
-    /* A redirect may lead elsewhere, and the credential must not follow it. */
-    curl_easy_setopt(e, CURLOPT_FOLLOWLOCATION, 0L);
-    curl_easy_setopt(e, CURLOPT_USERAGENT, "frappe_rt");
-    curl_easy_setopt(e, CURLOPT_ACCEPT_ENCODING, "");
-    return RT_OK;
-}
-
-int rt_web_get(rt_web *w, const char *url, const char *const *headers, unsigned header_count,
-               rt_web_done *done, void *arg, rt_web_call **call) {
-    if (w->closing)
-        return RT_EINVAL;
-    int status = open_multi(w);
-    if (status != RT_OK)
-        return status;
-    rt_web_call *c = rt_alloc0(sizeof *c);
-    if (!c)
-        return RT_ENOMEM;
-    c->web = w;
-    c->done = done;
-    c->arg = arg;
-    rt_buf_init(&c->body, w->opts.answer_max);
-    rt_list_init(&c->node);
-    status = add_headers(c, headers, header_count);
-    if (status == RT_OK)
-        status = set_up(c, url);
-    if (status != RT_OK) {
-        call_free(c);
-        return status;
-    }
-    count(w, RT_WEB_REQUESTS);
-    rt_list_push(&w->line, &c->node);
-    w->in_line++;
-    *call = c;
-    launch_waiting(w);
-    return RT_OK;
-}
-
-void rt_web_cancel(rt_web_call *c) {
-    rt_web *w = c->web;
-    count(w, RT_WEB_CANCELLED);
-    take_out(c);
-    call_free(c);
-    launch_waiting(w);
-}
-
-/* --- life --- */
+/* ---- the calls of others ---- */
 
 rt_web *rt_web_new(rt_loop *loop, const rt_web_opts *opts) {
     rt_web *w = rt_alloc0(sizeof *w);
@@ -321,31 +248,92 @@ rt_web *rt_web_new(rt_loop *loop, const rt_web_opts *opts) {
     w->opts = *opts;
     rt_list_init(&w->line);
     rt_list_init(&w->flying);
-    uv_timer_init(&loop->uv, &w->timer);
-    w->timer.data = w;
-    w->handles = 1;
+    rt_web_multi_init(&w->multi, loop, (long)opts->in_flight, &multi_ops, w);
     return w;
 }
 
-static void drop_all(rt_list *calls) {
-    while (!rt_list_empty(calls)) {
-        rt_web_call *c = RT_OF(rt_list_first(calls), rt_web_call, node);
-        take_out(c);
-        call_free(c);
+/* A copy of the header lines, and which of them names the host. RT_OK, RT_EINVAL, RT_ENOMEM. */
+static int copy_headers(rt_web_call *c, const char *const *headers, unsigned n) {
+    rt_slice host = RT_LIT("Host:");
+    for (unsigned i = 0; i < n; i++) {
+        rt_slice line = rt_slice_of(headers[i]);
+        if (rt_slice_find(line, '\r') < line.n || rt_slice_find(line, '\n') < line.n ||
+            rt_slice_find(line, ':') == line.n)
+            return RT_EINVAL;
+        struct curl_slist *longer = curl_slist_append(c->headers, headers[i]);
+        if (!longer)
+            return RT_ENOMEM;
+        c->headers = longer;
+        if (line.n > host.n && rt_slice_eq_nocase((rt_slice){line.p, host.n}, host)) {
+            while (longer->next)
+                longer = longer->next;
+            c->host = rt_slice_trim(rt_slice_from(rt_slice_of(longer->data), host.n));
+        }
     }
+    return RT_OK;
+}
+
+int rt_web_get(rt_web *w, const char *url, const char *const *headers, unsigned header_count,
+               rt_web_done *done, void *arg, rt_web_call **call) {
+    rt_url parsed;
+    size_t n = strlen(url);
+    if (w->closing || !rt_web_url_parse((rt_slice){url, n}, &parsed))
+        return RT_EINVAL;
+    rt_web_call *c = rt_alloc0(sizeof *c);
+    if (!c)
+        return RT_ENOMEM;
+    rt_list_init(&c->node);
+    rt_buf_init(&c->body, w->opts.answer_max);
+    c->w = w;
+    c->done = done;
+    c->arg = arg;
+    c->url = rt_alloc(n + 1);
+    int rc = c->url ? copy_headers(c, headers, header_count) : RT_ENOMEM;
+    if (rc != RT_OK)
+        goto fail;
+    memcpy(c->url, url, n + 1);
+    if (w->in_flight >= w->opts.in_flight || w->in_line > 0) {
+        rt_list_push(&w->line, &c->node);
+        w->in_line++;
+    } else if ((rc = start(c)) != RT_OK) {
+        goto fail;
+    }
+    count(w, RT_WEB_REQUESTS);
+    *call = c;
+    return RT_OK;
+
+fail:
+    free_call(c);
+    return rc;
+}
+
+void rt_web_cancel(rt_web_call *call) {
+    rt_web *w = call->w;
+    if (!rt_list_linked(&call->node))
+        return; /* its own `done` is running */
+    take_out(call);
+    count(w, RT_WEB_CANCELLED);
+    free_call(call);
+    if (w->in_line > 0 && !w->closing)
+        rt_web_multi_kick(&w->multi);
+}
+
+static void cancel_all(rt_list *calls) {
+    while (!rt_list_empty(calls))
+        rt_web_cancel(RT_OF(rt_list_first(calls), rt_web_call, node));
 }
 
 void rt_web_close(rt_web *w) {
+    if (w->closing)
+        return;
     w->closing = true;
-    drop_all(&w->line);
-    drop_all(&w->flying);
-    if (w->multi)
-        curl_multi_cleanup(w->multi);
-    w->multi = NULL;
-    uv_close((uv_handle_t *)&w->timer, on_timer_closed);
+    cancel_all(&w->line);
+    cancel_all(&w->flying);
+    rt_web_multi_close(&w->multi);
 }
 
 void rt_web_get_figures(const rt_web *w, rt_web_figures *out) {
-    *out =
-        (rt_web_figures){.in_flight = w->in_flight, .in_line = w->in_line, .counters = w->counters};
+    out->in_flight = w->in_flight;
+    out->in_line = w->in_line;
+    out->counters = w->counters;
 }

@@ -1,0 +1,198 @@
+/* curl on the loop. What has finished is told after each curl_multi_socket_action and never from
+ * inside a callback of curl, so that whoever is told may add, remove and close. */
+#include "net/web_multi.h"
+
+#include "base/alloc.h"
+#include "base/status.h"
+#include "net/fds.h"
+
+#include <fcntl.h>
+#include <pthread.h>
+#include <string.h>
+
+/* One of curl's sockets; outlives it until libuv has let go. */
+typedef struct web_socket {
+    uv_poll_t poll;
+    rt_web_multi *m;
+    curl_socket_t fd;
+} web_socket;
+
+static void handle_closed(rt_web_multi *m) {
+    if (--m->handles == 0)
+        m->ops->gone(m->arg);
+}
+
+static void on_timer_closed(uv_handle_t *handle) {
+    handle_closed(handle->data);
+}
+
+static void on_socket_closed(uv_handle_t *handle) {
+    web_socket *s = handle->data;
+    handle_closed(s->m);
+    rt_free(s);
+}
+
+static void collect(rt_web_multi *m) {
+    CURLMsg *message;
+    int left;
+    while (m->curl && (message = curl_multi_info_read(m->curl, &left)))
+        if (message->msg == CURLMSG_DONE)
+            m->ops->finished(m->arg, message->easy_handle, message->data.result);
+    if (m->curl)
+        m->ops->settled(m->arg);
+}
+
+static void act(rt_web_multi *m, curl_socket_t fd, int events) {
+    int running;
+    m->loop->now = uv_now(&m->loop->uv);
+    if (!m->curl)
+        return;
+    curl_multi_socket_action(m->curl, fd, events, &running);
+    collect(m);
+}
+
+static void on_poll(uv_poll_t *poll, int status, int events) {
+    web_socket *s = poll->data;
+    int flags = status < 0 ? CURL_CSELECT_ERR : 0;
+    if (events & UV_READABLE)
+        flags |= CURL_CSELECT_IN;
+    if (events & UV_WRITABLE)
+        flags |= CURL_CSELECT_OUT;
+    act(s->m, s->fd, flags);
+}
+
+static void on_timer(uv_timer_t *timer) {
+    act(timer->data, CURL_SOCKET_TIMEOUT, 0);
+}
+
+static void on_kick(uv_timer_t *timer) {
+    rt_web_multi *m = timer->data;
+    m->loop->now = uv_now(&m->loop->uv);
+    if (m->curl)
+        m->ops->settled(m->arg);
+}
+
+static web_socket *new_socket(rt_web_multi *m, curl_socket_t fd) {
+    web_socket *s = rt_alloc0(sizeof *s);
+    if (!s || uv_poll_init(&m->loop->uv, &s->poll, fd) != 0) {
+        rt_free(s);
+        return NULL;
+    }
+    s->poll.data = s;
+    s->m = m;
+    s->fd = fd;
+    m->handles++;
+    if (curl_multi_assign(m->curl, fd, s) == CURLM_OK)
+        return s;
+    uv_close((uv_handle_t *)&s->poll, on_socket_closed);
+    return NULL;
+}
+
+/* CURLMOPT_SOCKETFUNCTION. A socket that cannot be watched fails its request by timeout. */
+static int on_socket(CURL *easy, curl_socket_t fd, int what, void *user, void *mine) {
+    web_socket *s = mine;
+    int events = 0;
+    (void)easy;
+    if (what == CURL_POLL_REMOVE) {
+        if (s)
+            uv_close((uv_handle_t *)&s->poll, on_socket_closed);
+        return 0;
+    }
+    if (!s && !(s = new_socket(user, fd)))
+        return 0;
+    if (what & CURL_POLL_IN)
+        events |= UV_READABLE;
+    if (what & CURL_POLL_OUT)
+        events |= UV_WRITABLE;
+    return uv_poll_start(&s->poll, events, on_poll) == 0 ? 0 : -1;
+}
+
+/* CURLMOPT_TIMERFUNCTION */
+static int on_timeout_change(CURLM *curl, long ms, void *user) {
+    rt_web_multi *m = user;
+    (void)curl;
+    if (ms < 0)
+        return uv_timer_stop(&m->timer);
+    return uv_timer_start(&m->timer, on_timer, (uint64_t)ms, 0);
+}
+
+/* CURLOPT_SOCKOPTFUNCTION: what a forked child must close, and no other program may inherit. */
+static int on_new_socket(void *user, curl_socket_t fd, curlsocktype purpose) {
+    (void)user;
+    (void)purpose;
+    if (fcntl(fd, F_SETFD, FD_CLOEXEC) != 0 || rt_fds_add(fd) != RT_OK)
+        return CURL_SOCKOPT_ERROR;
+    return CURL_SOCKOPT_OK;
+}
+
+/* CURLOPT_CLOSESOCKETFUNCTION */
+static int on_close_socket(void *user, curl_socket_t fd) {
+    (void)user;
+    rt_fds_close(fd);
+    return 0;
+}
+
+bool rt_web_multi_prepare(CURL *easy) {
+    return curl_easy_setopt(easy, CURLOPT_SOCKOPTFUNCTION, on_new_socket) == CURLE_OK &&
+           curl_easy_setopt(easy, CURLOPT_CLOSESOCKETFUNCTION, on_close_socket) == CURLE_OK;
+}
+
+static CURLcode global_result;
+
+static void init_curl(void) {
+    global_result = curl_global_init(CURL_GLOBAL_DEFAULT);
+}
+
+/* curl_global_init is never undone: others in this process may use curl as well. */
+int rt_web_multi_open(rt_web_multi *m) {
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    if (m->curl)
+        return RT_OK;
+    pthread_once(&once, init_curl);
+    CURLM *curl = global_result == CURLE_OK ? curl_multi_init() : NULL;
+    if (!curl)
+        return RT_ENOMEM;
+    if (curl_multi_setopt(curl, CURLMOPT_SOCKETFUNCTION, on_socket) != CURLM_OK ||
+        curl_multi_setopt(curl, CURLMOPT_SOCKETDATA, m) != CURLM_OK ||
+        curl_multi_setopt(curl, CURLMOPT_TIMERFUNCTION, on_timeout_change) != CURLM_OK ||
+        curl_multi_setopt(curl, CURLMOPT_TIMERDATA, m) != CURLM_OK ||
+        curl_multi_setopt(curl, CURLMOPT_MAXCONNECTS, m->connections) != CURLM_OK) {
+        curl_multi_cleanup(curl);
+        return RT_ENOMEM;
+    }
+    m->curl = curl;
+    return RT_OK;
+}
+
+void rt_web_multi_init(rt_web_multi *m, rt_loop *loop, long connections,
+                       const rt_web_multi_ops *ops, void *arg) {
+    memset(m, 0, sizeof *m);
+    m->loop = loop;
+    m->connections = connections;
+    m->ops = ops;
+    m->arg = arg;
+    uv_timer_init(&loop->uv, &m->timer);
+    uv_timer_init(&loop->uv, &m->kick);
+    m->timer.data = m->kick.data = m;
+    m->handles = 2;
+}
+
+void rt_web_multi_close(rt_web_multi *m) {
+    if (m->curl)
+        curl_multi_cleanup(m->curl);
+    m->curl = NULL;
+    uv_close((uv_handle_t *)&m->timer, on_timer_closed);
+    uv_close((uv_handle_t *)&m->kick, on_timer_closed);
+}
+
+bool rt_web_multi_add(rt_web_multi *m, CURL *easy) {
+    return curl_multi_add_handle(m->curl, easy) == CURLM_OK;
+}
+
+void rt_web_multi_remove(rt_web_multi *m, CURL *easy) {
+    curl_multi_remove_handle(m->curl, easy);
+}
+
+void rt_web_multi_kick(rt_web_multi *m) {
+    uv_timer_start(&m->kick, on_kick, 0, 0);
+}

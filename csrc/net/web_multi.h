@@ -1,0 +1,45 @@
+/* Inside net/ only: curl's multi interface on the loop, one uv_poll_t for each of curl's sockets
+ * and one timer.
+ *
+ * Ownership: caller's memory, until `gone` is called. Thread: the loop's.
+ * Must not know: what the easy handles ask. */
+#ifndef RT_NET_WEB_MULTI_H
+#define RT_NET_WEB_MULTI_H
+
+#include "net/loop.h"
+
+#include <curl/curl.h>
+
+typedef struct rt_web_multi_ops {
+    /* This handle has finished; it is still added. Never from inside a call of this header. */
+    void (*finished)(void *arg, CURL *easy, CURLcode result);
+    /* All that had finished was told, or rt_web_multi_kick was called. */
+    void (*settled)(void *arg);
+    void (*gone)(void *arg);
+} rt_web_multi_ops;
+
+typedef struct rt_web_multi {
+    rt_loop *loop;
+    CURLM *curl; /* NULL until opened, and once closed */
+    long connections;
+    const rt_web_multi_ops *ops;
+    void *arg;
+    uv_timer_t timer; /* curl's */
+    uv_timer_t kick;
+    unsigned handles; /* of libuv, not yet closed */
+} rt_web_multi;
+
+/* `connections`: how many stay open for later requests. */
+void rt_web_multi_init(rt_web_multi *m, rt_loop *loop, long connections,
+                       const rt_web_multi_ops *ops, void *arg);
+/* Starts curl at the first call, for the process and for this object. RT_OK or RT_ENOMEM. */
+int rt_web_multi_open(rt_web_multi *m);
+/* Every handle must have been removed. `gone` comes later. */
+void rt_web_multi_close(rt_web_multi *m);
+/* The options of a handle that concern its sockets. */
+bool rt_web_multi_prepare(CURL *easy);
+bool rt_web_multi_add(rt_web_multi *m, CURL *easy);
+void rt_web_multi_remove(rt_web_multi *m, CURL *easy);
+void rt_web_multi_kick(rt_web_multi *m);
+
+#endif
