@@ -78,6 +78,8 @@ static int refuse_value(const source *s, const rt_config_field *f) {
     char expected[80];
     char line[32] = "";
     rt_slice raw = rt_json_get(s->text, rt_slice_of(f->key));
+    if (raw.n == 0) /* cJSON ends a name at an escaped NUL and has found another one */
+        raw = rt_slice_make(s->text.p, 0);
     enum rt_json_type type = rt_json_type_of(raw);
     describe_expected(f, expected, sizeof expected);
     if (s->from != RT_FROM_CALLER)

@@ -292,6 +292,8 @@ static void test_value_errors(void **state) {
         {"{\"default_site\": 5}", "line 1: default_site is 5, expected a text"},
         {"{\"redis_queue\": [\"a\", 1]}",
          "line 1: redis_queue is a list with other things than texts, expected a text"},
+        {"{\"socketio_port\\u0000\": \"x\"}",
+         "line 1: socketio_port is , expected a whole number from 0 to 65535"},
         {"{\"frappe_rt_cache_ms\": \"abcdefghijklmnopqrstuvwxyzabcdefghijklmnopqrstuvwxyzabcde"
          "\xc3\xa9\xc3\xa9\xc3\xa9\"}",
          "line 1: frappe_rt_cache_ms is \"abcdefghijklmnopqrstuvwxyzabcdefghijklmnopqrstuvwxyzabcde"

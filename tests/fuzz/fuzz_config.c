@@ -1,0 +1,44 @@
+/* Any text as a configuration file, and as the caller's options. The sources are included, because
+ * the rest of server/ does I/O and is not linked with the fuzz targets. */
+#include "server/config.c"
+#include "server/config_describe.c"
+
+static void require(bool truth) {
+    if (!truth)
+        abort();
+}
+
+static void check(const rt_config *c) {
+    for (size_t i = 0; i < RT_CONFIG_FIELDS; i++) {
+        const rt_config_field *f = &rt_config_fields[i];
+        const void *value = rt_config_value(c, f);
+        if (f->kind == RT_KIND_STR)
+            require(rt_utf8_valid(rt_slice_of(*(char *const *)value)));
+        if (f->kind == RT_KIND_INT)
+            require(*(const long *)value >= f->min && *(const long *)value <= f->max);
+    }
+    char *text = rt_config_describe(c);
+    require(text != NULL);
+    require(rt_json_check(rt_slice_of(text), RT_JSON_STRICT, NULL, NULL) == RT_OK);
+    rt_free(text);
+}
+
+static void apply_as(enum rt_config_from from, rt_slice text) {
+    rt_config c;
+    char why[400] = "";
+    require(rt_config_load(&c, NULL, NULL, why, sizeof why) == RT_OK);
+    int rc = rt_config_apply(&c, from, "text", text, why, sizeof why);
+    require(rc == RT_OK || rc == RT_EINVAL);
+    require((rc == RT_OK) == (why[0] == '\0'));
+    require(rt_utf8_valid(rt_slice_of(why)));
+    check(&c);
+    rt_config_fini(&c);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
+    apply_as(RT_FROM_COMMON_FILE, rt_slice_make(data, size));
+    apply_as(RT_FROM_CALLER, rt_slice_make(data, size));
+    return 0;
+}
