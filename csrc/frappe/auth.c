@@ -40,6 +40,15 @@ static enum rt_meaning take_user(rt_question *q, rt_slice message, rt_slice user
     return q->who ? RT_MEANS_YES : RT_MEANS_NOTHING;
 }
 
+/* Control characters are in no user's name, and would break the lines of a log. */
+static bool is_clean(rt_slice user) {
+    for (size_t i = 0; i < user.n; i++) {
+        if ((unsigned char)user.p[i] < ' ' || user.p[i] == 0x7f)
+            return false;
+    }
+    return true;
+}
+
 /* `{}`, or anything else without a user, is what Frappe of 2026 answers without the right secret.
  */
 static enum rt_meaning judge(rt_question *q, int status, rt_slice message) {
@@ -51,7 +60,7 @@ static enum rt_meaning judge(rt_question *q, int status, rt_slice message) {
     int rc = rt_json_str_decode(rt_json_get(message, RT_LIT("user")), &user);
     if (rc == RT_ENOMEM)
         meaning = RT_MEANS_NOTHING;
-    else if (rc == RT_ELIMIT || rc == RT_EUTF8 || (user.n && memchr(user.p, '\0', user.n)))
+    else if (rc == RT_ELIMIT || rc == RT_EUTF8 || !is_clean(rt_buf_slice(&user)))
         meaning = RT_MEANS_NO;
     else if (rc == RT_OK && user.n > 0)
         meaning = take_user(q, message, rt_buf_slice(&user));

@@ -66,8 +66,11 @@ static void subscribe(rt_frappe *f, rt_sio_socket *s, const client_event *e, rt_
 /* Leaves, and takes back what is still being asked. */
 static bool leave(rt_sio_socket *s, const client_event *e, const rt_subject_name *name) {
     rt_member *m = rt_member_of(s);
-    rt_ticket_free(rt_ticket_find(m, e->want, name->room));
-    rt_ticket_free(rt_ticket_find(m, RT_WANT_NOTHING, name->room));
+    rt_ticket *t;
+    while ((t = rt_ticket_find(m, e->want, name->room)))
+        rt_ticket_free(t);
+    if (e->kind == RT_ROOM_OPEN_DOC)
+        rt_ticket_free(rt_ticket_find(m, RT_WANT_NOTHING, name->room));
     return rt_sio_leave(s, name->room);
 }
 
@@ -170,7 +173,8 @@ void rt_events_handle(rt_frappe *f, rt_sio_socket *s, const rt_sio_event *ev) {
     }
     /* rt_json_iter_init would want the brackets that these elements had. */
     rt_slice elements = rt_json_trim(ev->args);
-    rt_json_iter args = {elements.p, elements.p + elements.n};
+    const char *first = elements.n ? elements.p : "";
+    rt_json_iter args = {first, first + elements.n};
     e->handle(f, s, e, &args);
 }
 

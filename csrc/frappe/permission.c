@@ -140,8 +140,9 @@ static void over_max(rt_frappe *f, const rt_identity *id) {
 void rt_permission_ask(rt_frappe *f, rt_sio_socket *s, enum rt_want want,
                        const rt_subject_name *name) {
     rt_member *m = rt_member_of(s);
-    if (rt_ticket_find(m, want, name->room))
-        return; /* asked already, and not answered yet */
+    const rt_ticket *asked = rt_ticket_find(m, want, name->room);
+    if (asked && asked->doctype_len == name->doctype_len)
+        return; /* not answered yet */
     if (rt_ticket_waiting(m) >= RT_FRAPPE_TICKETS_MAX) {
         over_max(f, m->identity);
         return;

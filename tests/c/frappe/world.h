@@ -215,9 +215,8 @@ static inline size_t world_port_owed(const rt_eio_port *p) {
     return 0;
 }
 
-static const rt_eio_port_ops world_port_ops = {world_port_send, world_port_finish,
-                                               world_port_upgrade, world_port_close,
-                                               world_port_owed};
+static const rt_eio_port_ops world_port_ops = {
+    world_port_send, world_port_finish, world_port_upgrade, world_port_close, world_port_owed};
 
 /* --- the world turns --- */
 
@@ -275,6 +274,8 @@ static inline bool world_try_init(world *w, const rt_frappe_opts *opts) {
         goto fail_frappe;
     rt_frappe_attach(w->frappe, w->io);
     rt_eio_app eio_app = rt_sio_engine_app(w->io);
+    eio_app.allow_origin = rt_frappe_allow_origin;
+    eio_app.allow_origin_ctx = w->frappe;
     w->eio = rt_eio_new(&eo, &eio_app, &w->timers, world_now, w);
     if (w->eio)
         return true;
@@ -365,6 +366,11 @@ static inline void world_say_n(world_client *c, const char *packet, size_t n) {
     size_t payload = n + 1;
     if (payload < 126) {
         head[1] = (char)(0x80 | payload);
+    } else if (payload < 65536) {
+        head[1] = (char)(0x80 | 126);
+        head[2] = (char)(payload >> 8);
+        head[3] = (char)payload;
+        head_n = 4;
     } else {
         head[1] = (char)(0x80 | 127);
         for (int i = 0; i < 8; i++)

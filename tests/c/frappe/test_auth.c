@@ -1,0 +1,734 @@
+/* The connect flow: every check, every kind of answer, the secret, patience, sharing, forgetting.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "frappe/world.h"
+#include "frappe/identity.h"
+#include "frappe/member.h"
+#include "support/faults.h"
+
+#define NS "/a.example"
+#define SID "Host: a.example\nCookie: sid=s1\n"
+#define USER_INFO "/api/method/frappe.realtime.get_user_info"
+
+static const char *const system_user = "{\"message\":{\"user\":\"x@a\",\"user_type\":\"System "
+                                       "User\",\"installed_apps\":[\"frappe\"]}}";
+static const char *const website_user =
+    "{\"message\":{\"user\":\"w@a\",\"user_type\":\"Website User\"}}";
+
+static void assert_starts(const char *text, const char *prefix) {
+    if (strncmp(text, prefix, strlen(prefix)) != 0)
+        fail_msg("got \"%s\", want \"%s...\"", text, prefix);
+}
+
+static void assert_accepted(world_client *c) {
+    assert_starts(world_heard(c), "0" NS ",{\"sid\":\"");
+}
+
+static void assert_refused(world_client *c, const char *message) {
+    char want[400];
+    snprintf(want, sizeof want, "4%s,{\"message\":\"%s\"}", NS, message);
+    assert_string_equal(world_heard(c), want);
+    assert_true(c->open); /* the connection stays usable */
+}
+
+static bool in_room(world *w, const char *room) {
+    rt_sio_ns *ns = rt_sio_ns_find(w->io, RT_LIT(NS));
+    return ns && rt_sio_room_size(ns, rt_slice_of(room)) > 0;
+}
+
+/* --- the checks in front of the question --- */
+
+static const struct {
+    const char *ns, *headers, *answer;
+} refusals[] = {
+    {"/b.example", "Host: a.example\n",
+     "Invalid namespace: asked for /b.example, this host serves site a.example (named by Host)"},
+    {"/a.example", "Host: a.example\nX-Frappe-Site-Name: s1\n",
+     "Invalid namespace: asked for /a.example, this host serves site s1 "
+     "(named by X-Frappe-Site-Name)"},
+    {"/a.example", "Host: a.example\nX-Frappe-Site-Name: a b\n",
+     "Invalid namespace: asked for /a.example, no site name in X-Frappe-Site-Name"},
+    {"/a.example", "Host: a.example\nOrigin: https://b.example\n",
+     "Invalid namespace: asked for /a.example, this host serves site b.example (named by Origin, "
+     "which is not the server a.example: see socketio_allowed_origins)"},
+    {"/a.example", "Host: a.example\nX-Frappe-Site-Name: a.example\nOrigin: https://b.example\n",
+     "Invalid origin: page https://b.example, server a.example (see socketio_allowed_origins)"},
+    {"/a.example", "X-Frappe-Site-Name: a.example\nOrigin: https://b.example\n",
+     "Invalid origin: page https://b.example, server without Host (see socketio_allowed_origins)"},
+    {"/a.example", "X-Frappe-Site-Name: a.example\n",
+     "Invalid origin: page without Origin, server without Host (see socketio_allowed_origins)"},
+    {"/a.example", "Host: a.example\nOrigin: null\n",
+     "Invalid origin: page null, server a.example (see socketio_allowed_origins)"},
+    {"/a.example", "Host: a.example\n",
+     "Missing cookie and authorization header. Either one needed for authentication."},
+    {"/a.example", "Host: a.example\nCookie: a=b\n",
+     "No authentication method used. Use cookie or authorization header."},
+    /* the order: namespace, origin, credential */
+    {"/x", "Host: a.example\nX-Frappe-Site-Name: a.example\nOrigin: https://b\n",
+     "Invalid namespace: asked for /x, this host serves site a.example "
+     "(named by X-Frappe-Site-Name)"},
+    /* a name that would travel in a header */
+    {"/..", "Host: ..\nCookie: sid=1\n",
+     "Invalid namespace: asked for /.., this host serves site . (named by Host)"},
+};
+
+static void test_refusals(void **state) {
+    (void)state;
+    world w;
+    world_init(&w, NULL);
+    for (size_t i = 0; i < sizeof refusals / sizeof *refusals; i++) {
+        char want[400];
+        world_client *c = world_connect(&w, refusals[i].ns, refusals[i].headers);
+        snprintf(want, sizeof want, "4%s,{\"message\":\"%s\"}", refusals[i].ns, refusals[i].answer);
+        assert_string_equal(world_heard(c), want);
+        assert_true(c->open);
+    }
+    assert_int_equal(w.asked, 0);
+    assert_int_equal(world_counter(&w, RT_FRAPPE_REFUSED_NAMESPACE), 6);
+    assert_int_equal(world_counter(&w, RT_FRAPPE_REFUSED_ORIGIN), 4);
+    assert_int_equal(world_counter(&w, RT_FRAPPE_REFUSED_NO_CREDENTIAL), 2);
+    world_fini(&w);
+}
+
+/* `/` itself is no site's. */
+static void test_main_namespace(void **state) {
+    (void)state;
+    world w;
+    world_init(&w, NULL);
+    world_client *c = world_open(&w, SID);
+    world_say(c, "0");
+    assert_starts(world_heard(c), "4{\"message\":\"Invalid namespace: asked for /, ");
+    assert_true(c->open);
+    world_fini(&w);
+}
+
+/* --- the request --- */
+
+static void test_request(void **state) {
+    (void)state;
+    static const struct {
+        const char *headers, *sid, *authorization;
+    } cases[] = {
+        {SID, "s1", ""},
+        {"Host: a.example\nAuthorization: token k:s\n", "", "token k:s"},
+        {"Host: a.example\nAuthorization: Basic eDp5\n", "", "Basic eDp5"},
+        {"Host: a.example\nCookie: sid=Guest\nAuthorization: Bearer t\n", "", "Bearer t"},
+        {"Host: A.Example:8000\nOrigin: https://a.example\nCookie: sid=s2\n", "s2", ""},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        world w;
+        world_init(&w, NULL);
+        world_client *c = world_connect(&w, NS, cases[i].headers);
+        assert_non_null(w.calls);
+        assert_string_equal(w.calls->site, "a.example");
+        assert_string_equal(w.calls->path, USER_INFO);
+        assert_string_equal(w.calls->sid, cases[i].sid);
+        assert_string_equal(w.calls->authorization, cases[i].authorization);
+        assert_string_equal(w.calls->secret, "s3cret");
+        world_answer(&w, 200, system_user);
+        assert_accepted(c);
+        world_fini(&w);
+    }
+}
+
+static const struct {
+    const char *body, *user_room;
+    bool system, has_apps;
+} kinds[] = {
+    {"{\"message\":{\"user\":\"x@a\",\"user_type\":\"System User\"}}", "user:x@a", true, false},
+    {"{\"message\":{\"user\":\"x@a\",\"user_type\":\"System User\",\"installed_apps\":[]}}",
+     "user:x@a", true, true},
+    {"{\"message\":{\"user\":\"x@a\",\"user_type\":\"Website User\",\"installed_apps\":[\"f\"]}}",
+     "user:x@a", false, true},
+    {"{\"message\":{\"user\":\"x@a\",\"user_type\":null,\"installed_apps\":null}}", "user:x@a",
+     false, false},
+    {"{\"message\":{\"user\":\"Guest\",\"user_type\":\"Website User\"}}", "user:Guest", false,
+     false},
+    {" {\n \"message\" : {\"user\":\"\\u00fc@a\"} } ", "user:\303\274@a", false, false},
+};
+
+static void test_kinds_of_users(void **state) {
+    (void)state;
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
+        world w;
+        rt_sio_socket *s;
+        world_init(&w, NULL);
+        world_client *c = world_connect(&w, NS, SID);
+        assert_string_equal(world_heard(c), ""); /* nothing before the answer */
+        world_answer(&w, 200, kinds[i].body);
+        assert_accepted(c);
+        assert_true(in_room(&w, "website"));
+        assert_true(in_room(&w, kinds[i].user_room));
+        assert_int_equal(in_room(&w, "all"), kinds[i].system);
+        assert_true(rt_sio_room_member(rt_sio_ns_find(w.io, RT_LIT(NS)), RT_LIT("website"), 0, &s));
+        assert_int_equal(rt_member_of(s)->identity->has_apps, kinds[i].has_apps);
+        assert_null(rt_sio_socket_handshake(s)); /* nothing kept that is not needed */
+        assert_int_equal(world_figures(&w).identities, 1);
+        world_fini(&w);
+    }
+}
+
+/* --- answers that refuse --- */
+
+static void test_refusing_answers(void **state) {
+    (void)state;
+    static const struct {
+        int status;
+        const char *body;
+        unsigned requests;
+    } cases[] = {
+        {401, "", 1},
+        {403, "<html>", 1},
+        {404, "", 1},
+        {417, "{\"exc_type\":\"ValidationError\"}", 1},
+        {200, "{\"message\":{}}", 2},
+        {200, "{}", 2},
+        {200, "{\"message\":null}", 2},
+        {200, "{\"message\":{\"user\":\"\"}}", 2},
+        {200, "{\"message\":{\"user\":5}}", 2},
+        {200, "{\"message\":\"x@a\"}", 2},
+        {200, "{\"message\":{\"user\":\"a\\u0000b\"}}", 1},
+        {200, "{\"message\":{\"user\":\"a\\nb\"}}", 1},
+        {200, "{\"message\":{\"user\":\"\\ud800\"}}", 1},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        world w;
+        world_init(&w, NULL);
+        world_client *c = world_connect(&w, NS, SID);
+        while (w.calls)
+            world_answer(&w, cases[i].status, cases[i].body);
+        assert_refused(c, "Unauthorized");
+        assert_int_equal(w.asked, cases[i].requests);
+        assert_int_equal(world_counter(&w, RT_FRAPPE_REFUSED_UNAUTHORIZED), 1);
+        /* kept for a short while, then asked again */
+        world_say(c, "0" NS ",");
+        assert_refused(c, "Unauthorized");
+        assert_int_equal(w.asked, cases[i].requests);
+        world_pass(&w, RT_FRAPPE_CACHE_REFUSED_MS);
+        world_say(c, "0" NS ",");
+        world_answer(&w, 200, system_user);
+        assert_accepted(c);
+        world_fini(&w);
+    }
+}
+
+static void test_user_too_long(void **state) {
+    (void)state;
+    char body[1200];
+    world w;
+    world_init(&w, NULL);
+    world_client *c = world_connect(&w, NS, SID);
+    snprintf(body, sizeof body, "{\"message\":{\"user\":\"%01001d\"}}", 1);
+    world_answer(&w, 200, body);
+    assert_refused(c, "Unauthorized");
+    world_fini(&w);
+}
+
+/* --- no answer --- */
+
+static void test_asks_again(void **state) {
+    (void)state;
+    static const struct {
+        int status;
+        const char *body;
+    } cases[] = {
+        {0, ""},
+        {500, "{\"message\":{\"user\":\"x@a\"}}"},
+        {502, "<html>"},
+        {503, ""},
+        {302, ""},
+        {429, ""},
+        {200, "<!DOCTYPE html>"},
+        {200, ""},
+        {200, "[]"},
+        {200, "\"x\""},
+        {200, "{\"message\":{\"user\":\"x@a\"}"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        static const unsigned waits[] = {250, 500, 1000, 2000, 4000, 4000};
+        world w;
+        world_init(&w, NULL);
+        world_client *c = world_connect(&w, NS, SID);
+        for (unsigned n = 0; n < sizeof waits / sizeof *waits; n++) {
+            assert_int_equal(w.asked, n + 1);
+            world_answer(&w, cases[i].status, cases[i].body);
+            world_pass(&w, waits[n] - 1);
+            assert_int_equal(w.asked, n + 1);
+            world_pass(&w, 1);
+        }
+        assert_string_equal(world_heard(c), "");
+        rt_buf sites = RT_BUF_INIT;
+        rt_frappe_put_waiting_sites(w.frappe, &sites);
+        assert_int_equal(sites.n, strlen("{\"a.example\":11}"));
+        assert_memory_equal(sites.p, "{\"a.example\":11}", sites.n);
+        world_answer(&w, 200, system_user);
+        assert_accepted(c);
+        rt_buf_clear(&sites);
+        rt_frappe_put_waiting_sites(w.frappe, &sites);
+        assert_memory_equal(sites.p, "{}", 2);
+        assert_int_equal(sites.n, 2);
+        rt_buf_fini(&sites);
+        assert_int_equal(world_counter(&w, RT_FRAPPE_QUESTIONS_FAILED), 6);
+        world_fini(&w);
+    }
+}
+
+static void test_patience(void **state) {
+    (void)state;
+    world w;
+    world_init(&w, NULL);
+    world_client *first = world_connect(&w, NS, SID);
+    world_pass(&w, 5000);
+    world_client *second = world_connect(&w, NS, SID);
+    world_answer(&w, 503, "");
+    while (w.now < 1000 + RT_FRAPPE_AUTH_PATIENCE_MS - 1) {
+        world_pass(&w, 1);
+        while (w.calls)
+            world_answer(&w, 503, "");
+    }
+    assert_true(first->open);
+    world_pass(&w, 1);
+    assert_false(first->open); /* dropped, not refused */
+    assert_string_equal(world_heard(first), "");
+    assert_true(second->open); /* who came later has his own patience */
+    assert_int_equal(world_figures(&w).waiting, 1);
+    assert_int_equal(world_counter(&w, RT_FRAPPE_AUTH_WAITING_DROPPED), 1);
+    world_pass(&w, 4999);
+    assert_true(second->open);
+    world_pass(&w, 1);
+    assert_false(second->open);
+    assert_int_equal(world_figures(&w).waiting, 0);
+    world_fini(&w);
+}
+
+/* A question that nobody waits for is not asked again. */
+static void test_nobody_waits(void **state) {
+    (void)state;
+    world w;
+    world_init(&w, NULL);
+    world_client *c = world_connect(&w, NS, SID);
+    world_answer(&w, 503, "");
+    world_leave(c);
+    assert_int_equal(world_figures(&w).questions, 0);
+    world_pass(&w, 60000);
+    assert_int_equal(w.asked, 1);
+    /* in flight, its answer is kept for whoever comes back */
+    c = world_connect(&w, NS, SID);
+    world_leave(c);
+    assert_int_equal(world_figures(&w).questions, 1);
+    world_answer(&w, 200, system_user);
+    c = world_connect(&w, NS, SID);
+    assert_accepted(c);
+    assert_int_equal(w.asked, 2);
+    /* unless it is none */
+    c = world_connect(&w, NS, "Host: a.example\nCookie: sid=s2\n");
+    world_leave(c);
+    world_answer(&w, 503, "");
+    assert_int_equal(world_figures(&w).questions, 0);
+    world_fini(&w);
+}
+
+static void test_web_client_without_memory(void **state) {
+    (void)state;
+    world w;
+    world_init(&w, NULL);
+    w.web_no_memory = true;
+    world_client *c = world_connect(&w, NS, SID);
+    world_pass(&w, 200);
+    assert_int_equal(w.asked, 0);
+    w.web_no_memory = false;
+    world_pass(&w, 50);
+    world_answer(&w, 200, system_user);
+    assert_accepted(c);
+    world_fini(&w);
+}
+
+/* --- the secret --- */
+
+static void test_secret_read_once(void **state) {
+    (void)state;
+    world w;
+    world_init(&w, NULL);
+    for (int i = 0; i < 5; i++) {
+        char headers[80];
+        snprintf(headers, sizeof headers, "Host: a.example\nCookie: sid=s%d\n", i);
+        world_connect(&w, NS, headers);
+    }
+    assert_int_equal(w.asked, 5);
+    assert_int_equal(w.secret_read, 1);
+    while (w.calls)
+        world_answer(&w, 200, system_user);
+    world_fini(&w);
+}
+
+/* The web process makes the key at its first get_user_info: `{}`, read again, ask again. */
+static void test_secret_made_by_web(void **state) {
+    (void)state;
+    world w;
+    world_init(&w, NULL);
+    w.secret = NULL;
+    world_client *c = world_connect(&w, NS, SID);
+    assert_string_equal(w.calls->secret, "");
+    w.secret = "new";
+    world_answer(&w, 200, "{\"message\":{}}");
+    assert_string_equal(w.calls->secret, "new");
+    world_answer(&w, 200, system_user);
+    assert_accepted(c);
+    assert_int_equal(w.secret_read, 2);
+    world_fini(&w);
+}
+
+/* Redis was emptied, the web process has made another key. */
+static void test_secret_changed(void **state) {
+    (void)state;
+    world w;
+    world_init(&w, NULL);
+    world_client *c = world_connect(&w, NS, SID);
+    world_client *d = world_connect(&w, NS, "Host: a.example\nCookie: sid=s2\n");
+    w.secret = "other";
+    world_answer(&w, 200, "{\"message\":{}}");
+    world_answer(&w, 200, "{\"message\":{}}"); /* of d; the new one has been read meanwhile */
+    assert_int_equal(w.secret_read, 2);
+    assert_string_equal(w.calls->secret, "other");
+    assert_string_equal(w.calls->next->secret, "other");
+    world_answer(&w, 200, system_user);
+    world_answer(&w, 200, website_user);
+    assert_accepted(c);
+    assert_accepted(d);
+    world_fini(&w);
+}
+
+/* While Redis is away old sites work without the header; `{}` is then no refusal. */
+static void test_secret_without_redis(void **state) {
+    (void)state;
+    for (int async = 0; async < 2; async++) {
+        world w;
+        world_init(&w, NULL);
+        if (async)
+            w.redis_fails = RT_ECLOSED;
+        else
+            w.redis_refuses = RT_ECLOSED;
+        world_client *c = world_connect(&w, NS, SID);
+        assert_string_equal(w.calls->secret, "");
+        world_answer(&w, 200, system_user);
+        assert_accepted(c);
+        c = world_connect(&w, NS, "Host: a.example\nCookie: sid=s2\n");
+        world_answer(&w, 200, "{\"message\":{}}");
+        world_pass(&w, 5000);
+        assert_string_equal(world_heard(c), "");
+        assert_null(w.calls);
+        w.redis_refuses = w.redis_fails = 0;
+        world_pass(&w, 4000);
+        assert_non_null(w.calls);
+        assert_string_equal(w.calls->secret, "s3cret");
+        world_answer(&w, 200, system_user);
+        assert_accepted(c);
+        world_fini(&w);
+    }
+}
+
+/* ... until patience is over: dropped, and the client comes back. */
+static void test_redis_away_too_long(void **state) {
+    (void)state;
+    world w;
+    world_init(&w, NULL);
+    w.redis_refuses = RT_ECLOSED;
+    world_client *c = world_connect(&w, NS, SID);
+    world_answer(&w, 200, "{\"message\":{}}");
+    world_pass(&w, RT_FRAPPE_AUTH_PATIENCE_MS);
+    assert_false(c->open);
+    assert_string_equal(world_heard(c), "");
+    world_fini(&w);
+}
+
+static void test_redis_never_answers(void **state) {
+    (void)state;
+    world w;
+    world_init(&w, NULL);
+    w.redis_silent = true;
+    world_client *c = world_connect(&w, NS, SID);
+    assert_int_equal(w.asked, 0);
+    world_pass(&w, RT_FRAPPE_AUTH_PATIENCE_MS);
+    assert_false(c->open);
+    world_client *late = world_connect(&w, NS, SID);
+    assert_int_equal(w.secret_read, 1);
+    world_leave(late);
+    world_fini(&w); /* the answer comes when nobody is left to hear it */
+}
+
+static void test_secret_unfit_for_a_header(void **state) {
+    (void)state;
+    world w;
+    world_init(&w, NULL);
+    w.secret = "a\r\nX-Evil: 1";
+    world_connect(&w, NS, SID);
+    assert_string_equal(w.calls->secret, "");
+    world_fini(&w);
+}
+
+/* --- sharing, keeping, forgetting --- */
+
+static void test_no_herd(void **state) {
+    (void)state;
+    world w;
+    world_client *clients[1000];
+    char headers[80];
+    world_init(&w, NULL);
+    for (int i = 0; i < 1000; i++) {
+        snprintf(headers, sizeof headers, "Host: a.example\nCookie: sid=user%d\n", i % 10);
+        clients[i] = world_connect(&w, NS, headers);
+    }
+    assert_int_equal(w.asked, 10);
+    assert_int_equal(world_figures(&w).waiting, 1000);
+    assert_int_equal(world_counter(&w, RT_FRAPPE_QUESTIONS_SHARED), 990);
+    for (int i = 0; i < 10; i++)
+        world_answer(&w, 200, system_user);
+    for (int i = 0; i < 1000; i++)
+        assert_accepted(clients[i]);
+    assert_int_equal(world_figures(&w).identities, 10);
+    assert_int_equal(world_figures(&w).waiting, 0);
+    assert_int_equal(world_figures(&w).cached, 10);
+    /* all reconnect */
+    for (int i = 0; i < 1000; i++) {
+        world_leave(clients[i]);
+        snprintf(headers, sizeof headers, "Host: a.example\nCookie: sid=user%d\n", i % 10);
+        assert_accepted(world_connect(&w, NS, headers));
+    }
+    assert_int_equal(w.asked, 10);
+    assert_int_equal(world_counter(&w, RT_FRAPPE_QUESTIONS_CACHED), 1000);
+    world_fini(&w);
+}
+
+static void test_kept_for_a_while(void **state) {
+    (void)state;
+    world w;
+    world_init(&w, NULL);
+    world_client *c = world_connect(&w, NS, SID);
+    world_answer(&w, 200, system_user);
+    world_pass(&w, RT_FRAPPE_CACHE_MS - 1);
+    world_leave(c);
+    assert_accepted(world_connect(&w, NS, SID));
+    world_pass(&w, 1);
+    assert_int_equal(world_figures(&w).cached, 0);
+    world_client *late = world_connect(&w, NS, SID);
+    assert_int_equal(w.asked, 2);
+    world_answer(&w, 200, system_user);
+    assert_accepted(late);
+    assert_int_equal(world_figures(&w).identities, 1); /* shared with the one who has stayed */
+    world_fini(&w);
+}
+
+static void test_kept_at_most(void **state) {
+    (void)state;
+    rt_frappe_opts opts;
+    rt_frappe_opts_default(&opts);
+    static const struct {
+        uint32_t max, ms, asked, cached;
+    } cases[] = {{2, 10000, 4, 2}, {0, 10000, 4, 0}, {100, 0, 4, 0}, {3, 10000, 3, 3}};
+    for (size_t n = 0; n < sizeof cases / sizeof *cases; n++) {
+        world w;
+        opts.cache_max = cases[n].max;
+        opts.cache_ms = cases[n].ms;
+        world_init(&w, &opts);
+        for (int i = 0; i < 4; i++) { /* the fourth is the first again */
+            char headers[80];
+            snprintf(headers, sizeof headers, "Host: a.example\nCookie: sid=s%d\n", i % 3);
+            world_client *c = world_connect(&w, NS, headers);
+            if (w.calls)
+                world_answer(&w, 200, system_user);
+            assert_accepted(c);
+        }
+        assert_int_equal(w.asked, cases[n].asked);
+        assert_int_equal(world_figures(&w).cached, cases[n].cached);
+        world_fini(&w);
+    }
+}
+
+static void test_forget(void **state) {
+    (void)state;
+    static const struct {
+        const char *site, *user;
+        bool forgotten;
+    } cases[] = {
+        {"a.example", "x@a", true}, {"A.example", "x@a", true},
+        {"a.example", "", true},    {"", "", true},
+        {"", "x@a", true},          {"a.example", "y@a", false},
+        {"b.example", "", false},   {"b.example", "x@a", false},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        world w;
+        world_init(&w, NULL);
+        world_connect(&w, NS, SID);
+        world_answer(&w, 200, system_user);
+        rt_frappe_forget(w.frappe, rt_slice_of(cases[i].site), rt_slice_of(cases[i].user));
+        world_connect(&w, NS, SID);
+        assert_int_equal(w.asked, cases[i].forgotten ? 2 : 1);
+        world_fini(&w);
+    }
+}
+
+/* What is on its way when something is forgotten may be out of date: it is not kept, and who comes
+ * after it asks anew. */
+static void test_forget_in_flight(void **state) {
+    (void)state;
+    world w;
+    world_init(&w, NULL);
+    world_client *before = world_connect(&w, NS, SID);
+    rt_frappe_forget(w.frappe, RT_LIT("a.example"), RT_LIT("x@a"));
+    world_client *after = world_connect(&w, NS, SID);
+    assert_int_equal(w.asked, 2);
+    world_answer(&w, 200, system_user);
+    assert_accepted(before);
+    assert_string_equal(world_heard(after), "");
+    assert_int_equal(world_figures(&w).cached, 0);
+    world_answer(&w, 403, "");
+    assert_refused(after, "Unauthorized");
+    /* forgotten twice, with nobody waiting: cancelled */
+    world_pass(&w, RT_FRAPPE_CACHE_REFUSED_MS);
+    world_leave(world_connect(&w, NS, SID));
+    assert_int_equal(w.asked, 3);
+    rt_frappe_forget(w.frappe, RT_EMPTY, RT_EMPTY);
+    assert_int_equal(w.cancelled, 1);
+    assert_int_equal(world_figures(&w).questions, 0);
+    world_fini(&w);
+}
+
+/* --- the same client again --- */
+
+static void test_connect_again(void **state) {
+    (void)state;
+    world w;
+    world_init(&w, NULL);
+    world_client *c = world_connect(&w, NS, SID);
+    world_answer(&w, 200, system_user);
+    assert_accepted(c);
+    world_say(c, "1" NS ",");
+    assert_false(in_room(&w, "website"));
+    assert_int_equal(world_figures(&w).identities, 1); /* the client keeps who it is */
+    world_say(c, "0" NS ",");
+    assert_accepted(c); /* although the handshake has been dropped */
+    world_say(c, "1" NS ",");
+    world_pass(&w, RT_FRAPPE_CACHE_MS);
+    world_say(c, "0" NS ",");
+    assert_string_equal(w.calls->sid, "s1");
+    world_answer(&w, 200, website_user); /* somebody else by now */
+    assert_accepted(c);
+    assert_true(in_room(&w, "user:w@a"));
+    assert_false(in_room(&w, "user:x@a"));
+    world_say(c, "0/b.example,");
+    assert_string_equal(world_heard(c),
+                        "4/b.example,{\"message\":\"Invalid namespace: asked for /b.example, this "
+                        "host serves site a.example (named by this connection's first "
+                        "namespace)\"}");
+    world_leave(c);
+    assert_int_equal(world_figures(&w).identities, 0);
+    world_fini(&w);
+}
+
+/* A site's name is what the client calls it, as DNS sees it. */
+static void test_case_of_site(void **state) {
+    (void)state;
+    world w;
+    world_init(&w, NULL);
+    world_client *c = world_connect(&w, "/A.example", SID);
+    assert_string_equal(w.calls->site, "A.example");
+    world_answer(&w, 200, system_user);
+    assert_starts(world_heard(c), "0/A.example,{\"sid\"");
+    world_fini(&w);
+}
+
+static void test_allowed_origin(void **state) {
+    (void)state;
+    world w;
+    world_init(&w, NULL);
+    const char *headers = "Host: a.example\nOrigin: https://app.example\nCookie: sid=s1\n";
+    assert_int_equal(
+        rt_frappe_set_allowed_origins(w.frappe, RT_LIT("a.example"), RT_LIT("https://app.example")),
+        RT_OK);
+    world_client *c = world_connect(&w, NS, headers);
+    world_answer(&w, 200, system_user);
+    assert_accepted(c);
+    rt_http_header list[WORLD_HEADERS_MAX];
+    rt_http_request req = world_request(headers, list);
+    assert_true(rt_frappe_allow_origin(w.frappe, &req, RT_LIT("https://app.example")));
+    assert_true(rt_frappe_allow_origin(w.frappe, &req, RT_LIT("https://a.example")));
+    assert_false(rt_frappe_allow_origin(w.frappe, &req, RT_LIT("https://b.example")));
+    world_fini(&w);
+}
+
+/* --- memory --- */
+
+static int whole_life(void *arg) {
+    (void)arg;
+    world w;
+    if (!world_try_init(&w, NULL))
+        return RT_ENOMEM;
+    world_client *c = world_connect(&w, NS, SID);
+    world_client *d = world_connect(&w, NS, SID);
+    for (int i = 0; i < 8 && (w.calls || world_figures(&w).waiting); i++) {
+        if (w.calls)
+            world_answer(&w, 200, i == 0 ? "{}" : system_user);
+        world_pass(&w, 4000);
+    }
+    world_client *refused = world_connect(&w, "/b", SID);
+    const char *heard = world_heard(c);
+    bool ok = heard[0] == '0' || !c->open || !d->open || !refused->open;
+    assert_true(ok);
+    assert_int_equal(world_figures(&w).waiting, 0);
+    bool all = c->open && d->open && refused->open;
+    world_leave(c);
+    world_leave(d);
+    world_fini(&w);
+    return all ? RT_OK : RT_ENOMEM;
+}
+
+static void test_memory(void **state) {
+    (void)state;
+    assert_true(rt_faults_each(whole_life, NULL) > 20);
+}
+
+/* What a user with one tab costs here, besides his share of two hash tables. */
+static void test_small(void **state) {
+    (void)state;
+    assert_true(sizeof(rt_member) <= 24);
+    assert_true(sizeof(rt_identity) <= 24);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_refusals),
+        cmocka_unit_test(test_main_namespace),
+        cmocka_unit_test(test_request),
+        cmocka_unit_test(test_kinds_of_users),
+        cmocka_unit_test(test_refusing_answers),
+        cmocka_unit_test(test_user_too_long),
+        cmocka_unit_test(test_asks_again),
+        cmocka_unit_test(test_patience),
+        cmocka_unit_test(test_nobody_waits),
+        cmocka_unit_test(test_web_client_without_memory),
+        cmocka_unit_test(test_secret_read_once),
+        cmocka_unit_test(test_secret_made_by_web),
+        cmocka_unit_test(test_secret_changed),
+        cmocka_unit_test(test_secret_without_redis),
+        cmocka_unit_test(test_redis_away_too_long),
+        cmocka_unit_test(test_redis_never_answers),
+        cmocka_unit_test(test_secret_unfit_for_a_header),
+        cmocka_unit_test(test_no_herd),
+        cmocka_unit_test(test_kept_for_a_while),
+        cmocka_unit_test(test_kept_at_most),
+        cmocka_unit_test(test_forget),
+        cmocka_unit_test(test_forget_in_flight),
+        cmocka_unit_test(test_connect_again),
+        cmocka_unit_test(test_case_of_site),
+        cmocka_unit_test(test_allowed_origin),
+        cmocka_unit_test(test_memory),
+        cmocka_unit_test(test_small),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,305 @@
+/* Which site a handshake is for, which origin may be here, which credential it carries. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "frappe/world.h"
+#include "frappe/site.h"
+#include "support/faults.h"
+
+static void assert_slice(rt_slice got, const char *want) {
+    if (!rt_slice_eq(got, rt_slice_of(want)))
+        fail_msg("got \"%.*s\", want \"%s\"", (int)got.n, got.p ? got.p : "", want);
+}
+
+static rt_route route_of(const char *lines, const char *default_site, const rt_origins *allowed) {
+    rt_http_header headers[WORLD_HEADERS_MAX];
+    rt_http_request req = world_request(lines, headers);
+    rt_route r;
+    rt_site_route(&req, rt_http_header_get(&req, RT_LIT("Origin")), rt_slice_of(default_site),
+                  allowed, &r);
+    return r;
+}
+
+/* --- the site --- */
+
+static const struct {
+    const char *headers, *default_site, *site, *source;
+} sites[] = {
+    /* the order of sources */
+    {"Host: a.example\n", "", "a.example", "Host"},
+    {"Host: a.example\nOrigin: https://a.example\n", "", "a.example", "Origin"},
+    {"Host: a.example\nX-Frappe-Site-Name: site1.local\n", "d.local", "site1.local",
+     "X-Frappe-Site-Name"},
+    {"Host: localhost:9000\nOrigin: http://localhost:8000\n", "d.local", "d.local", "default_site"},
+    {"Host: 127.0.0.1:9000\n", "d.local", "d.local", "default_site"},
+    {"Host: [::1]:9000\n", "d.local", "d.local", "default_site"},
+    {"Host: LOCALHOST.\n", "d.local", "d.local", "default_site"},
+    {"Host: localhost:9000\nX-Frappe-Site-Name: x.local\n", "d.local", "x.local",
+     "X-Frappe-Site-Name"},
+    {"Host: localhost:9000\n", "", "localhost", "Host"},
+    {"Host: localhost.example\n", "d.local", "localhost.example", "Host"},
+    {"Host: 127.0.0.10\n", "d.local", "127.0.0.10", "Host"},
+    {"Host: erp.example\nOrigin: https://app.example\n", "", "app.example", "Origin"},
+    /* host name part */
+    {"Host: a.example:8000\n", "", "a.example", "Host"},
+    {"Host: h\nX-Frappe-Site-Name: site1.local:8000\n", "", "site1.local", "X-Frappe-Site-Name"},
+    {"Host: h\nX-Frappe-Site-Name: http://site1.local:8000/x\n", "", "site1.local",
+     "X-Frappe-Site-Name"},
+    {"Host: a.example.\n", "", "a.example", "Host"},
+    {"Host: [2001:db8::1]:9000\n", "", "2001:db8::1", "Host"},
+    {"Host: A.Example\n", "", "A.Example", "Host"},
+    /* tricks and rubbish */
+    {"Host: h\nX-Frappe-Site-Name: https://victim@evil\n", "", "", "X-Frappe-Site-Name"},
+    {"Host: h\nX-Frappe-Site-Name: a b\n", "", "", "X-Frappe-Site-Name"},
+    {"Host: h\nX-Frappe-Site-Name: \n", "", "h", "Host"},
+    {"Host: h\nOrigin: null\n", "", "h", "Host"},
+    {"Host: h\nOrigin: https://h:1@evil\n", "", "h", "Host"},
+    {"Host: a@b\n", "", "", "Host"},
+    {"Cookie: sid=1\n", "", "", "Host"},
+};
+
+static void test_site(void **state) {
+    (void)state;
+    rt_origins none;
+    rt_origins_init(&none);
+    for (size_t i = 0; i < sizeof sites / sizeof *sites; i++) {
+        rt_route r = route_of(sites[i].headers, sites[i].default_site, &none);
+        if (!rt_slice_eq(r.site, rt_slice_of(sites[i].site)) ||
+            strcmp(r.source, sites[i].source) != 0)
+            fail_msg("%s got \"%.*s\" from %s", sites[i].headers, (int)r.site.n, r.site.p,
+                     r.source);
+    }
+    rt_origins_fini(&none);
+}
+
+/* --- the origin --- */
+
+static const struct {
+    const char *headers, *all, *of_site; /* allowed for all, for erp.example */
+    bool ok;
+} origins[] = {
+    /* the same host, ports and schemes ignored */
+    {"Host: a.example\nOrigin: https://a.example\n", "", "", true},
+    {"Host: a.example:9000\nOrigin: http://a.example:8000\n", "", "", true},
+    {"Host: A.example\nOrigin: https://a.EXAMPLE\n", "", "", true},
+    {"Host: a.example.\nOrigin: https://a.example\n", "", "", true},
+    {"Host: [::1]:9000\nOrigin: http://[::1]:8000\n", "", "", true},
+    {"Host: [::1]\nOrigin: http://[::2]\n", "", "", false},
+    {"Host: a.example\n", "", "", true},
+    {"Host: a.example\nOrigin: \n", "", "", true},
+    {"Host: a.example\nOrigin: https://b.example\n", "", "", false},
+    {"Host: a.example\nOrigin: https://a.example.evil\n", "", "", false},
+    {"Host: a.example\nOrigin: https://evil-a.example\n", "", "", false},
+    {"Host: localhost\nOrigin: http://127.0.0.1\n", "", "", false},
+    /* no host to compare with, no origin that is one */
+    {"Origin: https://a.example\n", "", "", false},
+    {"Cookie: a=b\n", "", "", false},
+    {"Host: \nOrigin: https://a.example\n", "", "", false},
+    {"Host: null\nOrigin: null\n", "", "", false},
+    {"Host: a.example\nOrigin: null\n", "", "", false},
+    {"Host: a.example\nOrigin: ://\n", "", "", false},
+    {"Host: a.example\nOrigin: https://\n", "", "", false},
+    /* user information */
+    {"Host: victim\nOrigin: https://victim:1@evil\n", "", "", false},
+    {"Host: evil\nOrigin: https://victim:1@evil\n", "", "", false},
+    {"Host: victim\nOrigin: https://evil\\@victim\n", "", "", false},
+    {"Host: victim\nOrigin: https://evil/@victim\n", "", "", false},
+    {"Host: victim\nOrigin: https://evil#@victim\n", "", "", false},
+    {"Host: a@victim\nOrigin: https://victim\n", "", "", false},
+    /* configuration */
+    {"Host: erp.example\nOrigin: https://app.example\n", "*", "", true},
+    {"Host: erp.example\nOrigin: null\n", "*", "", true},
+    {"Origin: https://app.example\n", "*", "", false},
+    {"Host: erp.example\nOrigin: https://app.example\n", "https://app.example", "", true},
+    {"Host: erp.example\nOrigin: https://APP.example:443\n", "https://app.example/", "", true},
+    {"Host: erp.example\nOrigin: http://app.example\n", "https://app.example", "", false},
+    {"Host: erp.example\nOrigin: https://app.example:8443\n", "https://app.example", "", false},
+    {"Host: erp.example\nOrigin: https://app.example:8443\n", "https://app.example:8443", "", true},
+    {"Host: erp.example\nOrigin: http://app.example:8080\n", "app.example", "", true},
+    {"Host: erp.example\nOrigin: http://app.example:8080\n", "app.example:8080", "", true},
+    {"Host: erp.example\nOrigin: http://app.example\n", "app.example:8080", "", false},
+    {"Host: erp.example\nOrigin: http://app.example\n", " x.example , app.example ,y", "", true},
+    {"Host: erp.example\nOrigin: http://app.example\n", "x.example,,", "", false},
+    {"Host: erp.example\nOrigin: https://u@app.example\n", "app.example", "", false},
+    {"Host: erp.example\nOrigin: null\n", "null", "", true},
+    {"Host: erp.example\nOrigin: https://null\n", "null", "", true},
+    {"Host: erp.example\nOrigin: null\n", "app.example", "", false},
+    {"Host: erp.example\nOrigin: https://app.example\n", "", "https://app.example", true},
+    {"Host: other.example\nOrigin: https://app.example\n", "", "https://app.example", false},
+    {"Host: h\nX-Frappe-Site-Name: erp.example\nOrigin: https://app.example\n", "", "*", true},
+    /* naming itself by its Origin does not open another site's list */
+    {"Host: other.example\nOrigin: https://erp.example\n", "", "*", false},
+};
+
+static void test_origin(void **state) {
+    (void)state;
+    for (size_t i = 0; i < sizeof origins / sizeof *origins; i++) {
+        rt_origins allowed;
+        rt_origins_init(&allowed);
+        assert_int_equal(rt_origins_set(&allowed, RT_EMPTY, rt_slice_of(origins[i].all)), RT_OK);
+        assert_int_equal(
+            rt_origins_set(&allowed, RT_LIT("erp.example"), rt_slice_of(origins[i].of_site)),
+            RT_OK);
+        rt_route r = route_of(origins[i].headers, "", &allowed);
+        if (rt_site_origin_ok(&r) != origins[i].ok)
+            fail_msg("%s all \"%s\" site \"%s\"", origins[i].headers, origins[i].all,
+                     origins[i].of_site);
+        if (r.listed &&
+            origins[i].ok) /* then it is the server's name that counts, not the page's */
+            assert_true(rt_slice_eq(r.site, RT_LIT("erp.example")));
+        rt_origins_fini(&allowed);
+    }
+    assert_int_equal(rt_alloc_live(), 0);
+}
+
+static void test_origins_replaced(void **state) {
+    (void)state;
+    rt_origins o;
+    rt_origins_init(&o);
+    rt_slice page = RT_LIT("https://app.example"), site = RT_LIT("erp.example");
+    assert_false(rt_origins_allow(&o, site, page));
+    assert_int_equal(rt_origins_set(&o, site, page), RT_OK);
+    assert_true(rt_origins_allow(&o, site, page));
+    assert_false(rt_origins_allow(&o, RT_LIT("b.example"), page));
+    assert_false(rt_origins_allow(&o, RT_EMPTY, page));
+    assert_int_equal(rt_origins_set(&o, site, RT_LIT("b")), RT_OK);
+    assert_false(rt_origins_allow(&o, site, page));
+    assert_int_equal(rt_origins_set(&o, site, RT_LIT(" ")), RT_OK);
+    assert_false(rt_origins_allow(&o, site, RT_LIT("https://b")));
+    rt_origins_fini(&o);
+}
+
+static int set_origins(void *arg) {
+    (void)arg;
+    rt_origins o;
+    rt_origins_init(&o);
+    int a = rt_origins_set(&o, RT_LIT("s"), RT_LIT("a"));
+    int b = rt_origins_set(&o, RT_LIT("s"), RT_LIT("b"));
+    /* whichever call failed, the list is what the last good one made it */
+    assert_int_equal(rt_origins_allow(&o, RT_LIT("s"), RT_LIT("http://a")), a == RT_OK && b);
+    assert_int_equal(rt_origins_allow(&o, RT_LIT("s"), RT_LIT("http://b")), b == RT_OK);
+    rt_origins_fini(&o);
+    return a ? a : b;
+}
+
+static void test_origins_memory(void **state) {
+    (void)state;
+    assert_true(rt_faults_each(set_origins, NULL) > 2);
+}
+
+/* --- names --- */
+
+static void test_names(void **state) {
+    (void)state;
+    static const char *const good[] = {"a", "site1.local", "A-b_c.example", "::1",
+                                       "s\303\274.example"};
+    static const char *const bad[] = {"",     ".",    "..",   ".a",   "a..b", "a/b", "a b",
+                                      "a\nb", "a\"b", "\377", "a\\b", "a@b",  "a?b"};
+    char longest[257];
+    memset(longest, 'a', sizeof longest);
+    for (size_t i = 0; i < sizeof good / sizeof *good; i++)
+        assert_true(rt_site_is_name(rt_slice_of(good[i])));
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
+        assert_false(rt_site_is_name(rt_slice_of(bad[i])));
+    assert_false(rt_site_is_name(rt_slice_make("a\0b", 3)));
+    assert_true(rt_site_is_name(rt_slice_make(longest, 255)));
+    assert_false(rt_site_is_name(rt_slice_make(longest, 256)));
+}
+
+static void test_namespaces(void **state) {
+    (void)state;
+    assert_true(rt_site_is_namespace(RT_LIT("a.b"), RT_LIT("/a.b")));
+    assert_true(rt_site_is_namespace(RT_LIT("A.b"), RT_LIT("/a.B")));
+    assert_false(rt_site_is_namespace(RT_LIT("a.b"), RT_LIT("/a.b.")));
+    assert_false(rt_site_is_namespace(RT_LIT("a.b"), RT_LIT("a.b")));
+    assert_false(rt_site_is_namespace(RT_LIT("a.b"), RT_LIT("/")));
+    assert_false(rt_site_is_namespace(RT_EMPTY, RT_LIT("/")));
+    assert_false(rt_site_is_namespace(RT_LIT("a"), RT_LIT("/ab")));
+}
+
+/* --- credentials --- */
+
+static const struct {
+    const char *headers;
+    int status;
+    char kind;
+    const char *value;
+} credentials[] = {
+    {"Cookie: sid=abc\n", RT_OK, 'c', "abc"},
+    {"Cookie: full_name=X; sid=abc; user_id=x\n", RT_OK, 'c', "abc"},
+    {"Cookie: sid=first; sid=second\n", RT_OK, 'c', "first"},
+    {"Cookie: sid=a%20b\n", RT_OK, 'c', "a%20b"},
+    {"Cookie: sid=Guest\n", RT_OK, 'c', "Guest"},
+    {"Authorization: token k:s\n", RT_OK, 'a', "token k:s"},
+    {"Cookie: sid=Guest\nAuthorization: Bearer x\n", RT_OK, 'a', "Bearer x"},
+    {"Cookie: sid=abc\nAuthorization: \n", RT_OK, 'c', "abc"},
+    {"Host: a\n", RT_ENOENT, 0, ""},
+    {"Cookie: \n", RT_ENOENT, 0, ""},
+    {"Cookie: a=b\n", RT_EINVAL, 0, ""},
+    {"Cookie: sid=\n", RT_EINVAL, 0, ""},
+    {"Cookie: SID=abc\n", RT_EINVAL, 0, ""},
+    {"Cookie: xsid=abc\n", RT_EINVAL, 0, ""},
+};
+
+static void test_credential(void **state) {
+    (void)state;
+    for (size_t i = 0; i < sizeof credentials / sizeof *credentials; i++) {
+        rt_http_header headers[WORLD_HEADERS_MAX];
+        rt_http_request req = world_request(credentials[i].headers, headers);
+        rt_credential c = {0};
+        assert_int_equal(rt_site_credential(&req, &c), credentials[i].status);
+        if (credentials[i].status)
+            continue;
+        assert_int_equal(c.kind, credentials[i].kind);
+        assert_slice(c.value, credentials[i].value);
+    }
+}
+
+/* --- what is shown --- */
+
+static void test_shown(void **state) {
+    (void)state;
+    static const struct {
+        const char *text, *shown;
+    } cases[] = {
+        {"", ""},
+        {"https://a.example", "https://a.example"},
+        {"a\tb\nc\177", "a?b?c?"},
+        {"\303\274\360\237\230\200", "\303\274\360\237\230\200"},
+        {"a\303", "a?"},
+        {"\377\303\274", "???"},
+    };
+    rt_buf b = RT_BUF_INIT;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        rt_buf_clear(&b);
+        rt_site_put_shown(&b, rt_slice_of(cases[i].text));
+        assert_slice(rt_buf_slice(&b), cases[i].shown);
+    }
+    /* cut in the middle of a character: the character goes */
+    char text[200];
+    memset(text, 'x', sizeof text);
+    memcpy(text + 119, "\303\274", 2);
+    rt_buf_clear(&b);
+    rt_site_put_shown(&b, rt_slice_make(text, sizeof text));
+    assert_int_equal(b.n, 119 + 3);
+    assert_memory_equal(b.p + 118, "x...", 4);
+    rt_buf_fini(&b);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_site),
+        cmocka_unit_test(test_origin),
+        cmocka_unit_test(test_origins_replaced),
+        cmocka_unit_test(test_origins_memory),
+        cmocka_unit_test(test_names),
+        cmocka_unit_test(test_namespaces),
+        cmocka_unit_test(test_credential),
+        cmocka_unit_test(test_shown),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
