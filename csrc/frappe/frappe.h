@@ -67,7 +67,7 @@ typedef struct rt_frappe rt_frappe;
 
 rt_frappe *rt_frappe_new(const rt_frappe_opts *opts, const rt_frappe_ports *ports,
                          rt_timers *timers); /* NULL: out of memory; opts are copied */
-/* Forgets and cancels all questions. After rt_sio_free, so that every on_disconnect and
+/* Forgets and cancels all questions: after rt_eio_close_all, when every on_disconnect and
  * on_client_gone has come, and while the ports still work. */
 void rt_frappe_free(rt_frappe *f);
 

@@ -596,6 +596,12 @@ static void test_forget_in_flight(void **state) {
     rt_frappe_forget(w.frappe, RT_EMPTY, RT_EMPTY);
     assert_int_equal(w.cancelled, 1);
     assert_int_equal(world_figures(&w).questions, 0);
+    /* the last who waits for a forgotten one leaves: cancelled as well */
+    world_client *last = world_connect(&w, NS, SID);
+    rt_frappe_forget(w.frappe, RT_EMPTY, RT_EMPTY);
+    assert_int_equal(w.cancelled, 1);
+    world_leave(last);
+    assert_int_equal(w.cancelled, 2);
     world_fini(&w);
 }
 

@@ -204,6 +204,24 @@ static void test_missing_document(void **state) {
     world_fini(&w);
 }
 
+/* ... and afterwards it is open again which of the two the site has. */
+static void test_method_forgotten(void **state) {
+    (void)state;
+    world w;
+    world_client *c;
+    start(&w, &c, V16);
+    session_emit(c, "[\"doc_subscribe\",\"T\",\"1\"]");
+    world_answer(&w, 417, "");
+    world_answer(&w, 200, "{\"message\":true}");
+    session_emit(c, "[\"doc_subscribe\",\"T\",\"missing\"]");
+    assert_true(asks(&w, "can_subscribe_doc"));
+    world_answer(&w, 404, "");
+    world_answer(&w, 417, "");
+    session_emit(c, "[\"doc_subscribe\",\"T\",\"2\"]");
+    assert_true(asks(&w, "has_permission")); /* the first guess */
+    world_fini(&w);
+}
+
 /* --- sharing --- */
 
 static void test_shared(void **state) {
@@ -409,6 +427,7 @@ int main(void) {
         cmocka_unit_test(test_web_away),
         cmocka_unit_test(test_method_found),
         cmocka_unit_test(test_missing_document),
+        cmocka_unit_test(test_method_forgotten),
         cmocka_unit_test(test_shared),
         cmocka_unit_test(test_not_shared),
         cmocka_unit_test(test_refusals_kept_shorter),

@@ -15,6 +15,7 @@
 
 #include <openssl/ssl.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -29,7 +30,7 @@ typedef struct rt_web_stub {
     pthread_mutex_t lock;
     int accepted, requests; /* read with rt_web_stub_count */
     int at_once, most_at_once;
-    bool stopping;
+    atomic_bool stopping;
     int fds[RT_WEB_STUB_CONNECTIONS];
     pthread_t threads[RT_WEB_STUB_CONNECTIONS];
 } rt_web_stub;
@@ -186,9 +187,9 @@ static inline void *rt_web_stub_accept(void *arg) {
             c->ssl = SSL_new(s->tls);
             SSL_set_fd(c->ssl, fd);
         }
+        rt_web_stub_add(s, &s->accepted, 1);
         if (pthread_create(&s->threads[n], NULL, rt_web_stub_serve, c) != 0)
             abort();
-        rt_web_stub_add(s, &s->accepted, 1);
     }
     return NULL;
 }
