@@ -11,6 +11,8 @@
 
 #define OUT_MAX RT_REDIS_MESSAGE_MAX /* bytes of commands not yet written */
 
+_Static_assert(RT_REDIS_MESSAGE_MAX == RT_REDIS_REPLY_MAX, "the io enforces it");
+
 RT_COUNTERS_DEFINE(rt_redis, RT_REDIS_COUNTERS)
 
 typedef struct command {

@@ -5,10 +5,6 @@
 #include "base/log.h"
 #include "server/server.h"
 
-#ifndef FRAPPE_RT_VERSION
-#define FRAPPE_RT_VERSION "0.1.0"
-#endif
-
 PyObject *rt_py_raise(int status) {
     if (status == RT_ENOMEM)
         return PyErr_NoMemory();
@@ -41,7 +37,7 @@ static PyMethodDef methods[] = {
 
 static int fill_module(PyObject *module) {
     rt_server_log_to(RT_LOG_WARN, 2);
-    return PyModule_AddStringConstant(module, "version", FRAPPE_RT_VERSION);
+    return PyModule_AddStringConstant(module, "version", RT_VERSION);
 }
 
 static PyModuleDef_Slot slots[] = {
