@@ -31,12 +31,10 @@ void rt_eio_opts_default(rt_eio_opts *opts) {
         .max_payload = RT_EIO_MAX_PAYLOAD,
         .max_owed = RT_EIO_OWED_MAX,
         .max_sessions = RT_EIO_SESSIONS_MAX,
-        .compress_min = RT_EIO_COMPRESS_MIN,
         .cors = RT_EIO_CORS_OFF,
         .allow_upgrades = true,
         .allow_polling = true,
         .allow_websocket = true,
-        .allow_jsonp = true,
         .cookie = NULL,
     };
 }

@@ -41,7 +41,6 @@
 #define RT_EIO_OWED_MAX (8u << 20)    /* bytes owed to one client before it is called slow */
 #define RT_EIO_SESSIONS_MAX 200000    /* sessions at one time */
 #define RT_EIO_POLL_PACKETS_MAX 10000 /* packets taken from one POST */
-#define RT_EIO_COMPRESS_MIN 1024      /* bytes, as the reference */
 
 /* Why a session ended; the texts are the reference's where it has them. */
 enum rt_eio_reason {
@@ -75,16 +74,14 @@ typedef struct rt_eio_opts {
     uint32_t max_payload; /* bytes of one POST body or WebSocket message */
     uint32_t max_owed;    /* bytes */
     uint32_t max_sessions;
-    uint32_t compress_min; /* polling answers from this size on are compressed; 0: never */
     enum rt_eio_cors cors;
     bool allow_upgrades;
     bool allow_polling;
     bool allow_websocket;
-    bool allow_jsonp;
     const char *cookie; /* name of a cookie that carries the sid; NULL: none */
 } rt_eio_opts;
 
-/* The defaults above; cors off, both transports, upgrades on, compression from 1024 bytes. */
+/* The defaults above; cors off, both transports, upgrades on. */
 void rt_eio_opts_default(rt_eio_opts *opts);
 
 #define RT_EIO_COUNTERS(X)                                                                         \

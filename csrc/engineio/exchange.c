@@ -30,7 +30,6 @@ rt_eio_exchange *rt_eio_exchange_new(rt_eio *e, rt_eio_port *port, const rt_http
     x->port = port;
     x->keep_alive = req->keep_alive;
     x->read_whole = !req->has_body;
-    x->jsonp = -1;
     rt_buf_init(&x->body, e->opts.max_payload);
     rt_buf_init(&x->cors, 0);
     port->up = &x->use;
@@ -92,10 +91,15 @@ void rt_eio_exchange_reply_text(rt_eio_exchange *x, int status, const char *cont
     rt_msg_rele(body);
 }
 
+rt_slice rt_eio_refusal(rt_eio *e, int code) {
+    rt_eio_count(e, errors[code].counter);
+    return rt_slice_of(errors[code].message);
+}
+
 void rt_eio_exchange_refuse(rt_eio_exchange *x, int code) {
     char text[80];
-    rt_eio_count(x->eio, errors[code].counter);
-    int n =
-        snprintf(text, sizeof text, "{\"code\":%d,\"message\":\"%s\"}", code, errors[code].message);
+    rt_slice message = rt_eio_refusal(x->eio, code);
+    int n = snprintf(text, sizeof text, "{\"code\":%d,\"message\":\"%.*s\"}", code, (int)message.n,
+                     message.p);
     rt_eio_exchange_reply_text(x, errors[code].status, JSON, rt_slice_make(text, (size_t)n));
 }

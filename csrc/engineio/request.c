@@ -140,11 +140,8 @@ static void put_preflight(rt_eio *e, const rt_http_request *req, rt_buf *b) {
 /* --- upgrade requests --- */
 
 /* A refusal before the handshake: message only, and the connection closes. */
-static void refuse_upgrade(rt_eio *e, rt_eio_port *port, int code, rt_slice message) {
-    static const int counters[] = {RT_EIO_REFUSED_TRANSPORT, RT_EIO_REFUSED_SID,
-                                   RT_EIO_REFUSED_METHOD,    RT_EIO_REFUSED_REQUEST,
-                                   RT_EIO_REFUSED_FORBIDDEN, RT_EIO_REFUSED_VERSION};
-    rt_eio_count(e, counters[code]);
+static void refuse_upgrade(rt_eio *e, rt_eio_port *port, int code) {
+    rt_slice message = rt_eio_refusal(e, code);
     rt_buf b;
     rt_buf_init(&b, 0);
     rt_reply_start(&b, 400);
@@ -191,18 +188,12 @@ static void open_websocket(rt_eio *e, rt_eio_socket *k, const rt_http_request *r
 }
 
 static void upgrade(rt_eio *e, rt_eio_port *port, const rt_http_request *req) {
-    static const rt_slice messages[] = {RT_LIT("Transport unknown"),
-                                        RT_LIT("Session ID unknown"),
-                                        RT_LIT("Bad handshake method"),
-                                        RT_LIT("Bad request"),
-                                        RT_LIT("Forbidden"),
-                                        RT_LIT("Unsupported protocol version")};
     struct asked a = {0};
     int code = check(e, req, &a);
     if (code == ACCEPTED && !websocket_request_valid(req))
         code = BAD_REQUEST;
     if (code != ACCEPTED) {
-        refuse_upgrade(e, port, code, messages[code]);
+        refuse_upgrade(e, port, code);
         return;
     }
     rt_buf cors;

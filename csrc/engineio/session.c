@@ -4,7 +4,6 @@
 #include "base/alloc.h"
 #include "base/digest.h"
 #include "json/write.h"
-#include "wire/query.h"
 
 static int insert(rt_eio *e, rt_eio_session *s) {
     int status = rt_random_id(&e->random, s->sid);
@@ -31,8 +30,6 @@ rt_eio_session *rt_eio_session_new(rt_eio *e, const rt_http_request *req, bool w
     s->eio = e;
     s->state = websocket ? RT_EIO_WEBSOCKET : RT_EIO_POLLING;
     e->websockets += websocket;
-    rt_slice b64;
-    s->b64 = rt_query_get(req->query, RT_LIT("b64"), &b64) && b64.n > 0;
     rt_list_init(&s->pending);
     rt_outq_init(&s->queue);
     rt_list_init(&s->node);

@@ -67,7 +67,6 @@ struct rt_eio_session {
     uint8_t state;
     bool awaiting_pong; /* heartbeat is in pong_due */
     bool pong_extended; /* another packet has extended the current pong deadline */
-    bool b64;           /* the client asked for text only */
     bool opened;        /* on_open returned RT_OK */
 };
 
@@ -90,10 +89,6 @@ struct rt_eio_exchange {
     bool is_poll;
     bool keep_alive;
     bool read_whole; /* the request has ended */
-    bool old_ie;     /* wants X-XSS-Protection */
-    bool preflight;
-    uint8_t encodings; /* enum rt_eio_encoding bits the client accepts */
-    int16_t jsonp;     /* index of the callback, or -1 */
     rt_eio *eio;
     rt_eio_port *port;
     rt_eio_session *session; /* NULL once the session has let go */
@@ -148,6 +143,8 @@ void rt_eio_exchange_reply_text(rt_eio_exchange *x, int status, const char *cont
                                 rt_slice text);
 /* `{"code":N,"message":".."}` for the six Engine.IO errors. */
 void rt_eio_exchange_refuse(rt_eio_exchange *x, int code);
+/* The message of one of those errors; counts the refusal. */
+rt_slice rt_eio_refusal(rt_eio *e, int code);
 /* Drops the connection without an answer, and frees. */
 void rt_eio_exchange_abort(rt_eio_exchange *x);
 /* Frees; the connection has gone or goes on without us. */
