@@ -3,6 +3,7 @@
 
 #include "base/alloc.h"
 #include "base/status.h"
+#include "net/fds.h"
 
 #include <string.h>
 
@@ -51,6 +52,24 @@ static void on_async(uv_async_t *async) {
     l->on_wake(l->wake_arg);
 }
 
+/* libuv's own descriptors, so that a forked child closes its copies: epoll's, and the two ends of
+ * the wake-up (uv_async_init's; one is -1 where it is an eventfd). */
+static int record_fds(const uv_loop_t *uv) {
+    int fds[] = {uv_backend_fd(uv), uv->async_io_watcher.fd, uv->async_wfd};
+    int status = RT_OK;
+    for (size_t i = 0; i < sizeof fds / sizeof *fds; i++)
+        if (fds[i] >= 0 && status == RT_OK)
+            status = rt_fds_add(fds[i]);
+    return status;
+}
+
+static void forget_fds(const uv_loop_t *uv) {
+    int fds[] = {uv_backend_fd(uv), uv->async_io_watcher.fd, uv->async_wfd};
+    for (size_t i = 0; i < sizeof fds / sizeof *fds; i++)
+        if (fds[i] >= 0)
+            rt_fds_forget(fds[i]);
+}
+
 int rt_loop_init(rt_loop *l, void (*on_wake)(void *arg), void *wake_arg) {
     memset(l, 0, sizeof *l);
     l->on_wake = on_wake;
@@ -64,6 +83,8 @@ int rt_loop_init(rt_loop *l, void (*on_wake)(void *arg), void *wake_arg) {
         goto fail_buffer;
     if (uv_async_init(&l->uv, &l->async, on_async) != 0)
         goto fail_loop;
+    if (record_fds(&l->uv) != RT_OK)
+        goto fail_fds;
     uv_prepare_init(&l->uv, &l->prepare);
     uv_timer_init(&l->uv, &l->timer);
     l->prepare.data = l->timer.data = l->async.data = l;
@@ -71,6 +92,10 @@ int rt_loop_init(rt_loop *l, void (*on_wake)(void *arg), void *wake_arg) {
     read_clock(l);
     return RT_OK;
 
+fail_fds:
+    forget_fds(&l->uv);
+    uv_close((uv_handle_t *)&l->async, NULL);
+    uv_run(&l->uv, UV_RUN_DEFAULT);
 fail_loop:
     uv_loop_close(&l->uv);
 fail_buffer:
@@ -93,6 +118,7 @@ void rt_loop_stop(rt_loop *l) {
 }
 
 void rt_loop_fini(rt_loop *l) {
+    forget_fds(&l->uv);
     uv_loop_close(&l->uv);
     rt_free(l->read_buffer);
 }

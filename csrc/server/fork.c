@@ -5,7 +5,20 @@
 #include "net/fds.h"
 #include "server/inbox.h"
 
+#include <pthread.h>
+
+static pthread_mutex_t life = PTHREAD_MUTEX_INITIALIZER;
+
+void rt_life_lock(void) {
+    pthread_mutex_lock(&life);
+}
+
+void rt_life_unlock(void) {
+    pthread_mutex_unlock(&life);
+}
+
 static void prepare(void) {
+    rt_life_lock();
     rt_inbox_lock();
     rt_fds_lock();
 }
@@ -13,11 +26,13 @@ static void prepare(void) {
 static void in_parent(void) {
     rt_fds_unlock();
     rt_inbox_unlock();
+    rt_life_unlock();
 }
 
 static void in_child(void) {
     rt_fds_close_in_child();
     rt_inbox_abandon_in_child();
+    rt_life_unlock();
 }
 
 static int registered;

@@ -4,11 +4,15 @@
 #include "base/status.h"
 #include "server/server.h"
 
+#include <time.h>
+
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static rt_loop *open_loop; /* NULL: closed */
 static rt_inbox_item *first;
 static rt_inbox_item **last = &first;
 static size_t bytes;
+static enum { RUNNING, ASKED, HELD } hold;
+static pthread_cond_t hold_changed = PTHREAD_COND_INITIALIZER;
 
 void rt_inbox_open(rt_loop *loop) {
     pthread_mutex_lock(&lock);
@@ -41,6 +45,12 @@ rt_inbox_item *rt_inbox_close(void) {
 
 rt_inbox_item *rt_inbox_take(void) {
     pthread_mutex_lock(&lock);
+    if (hold == ASKED) {
+        hold = HELD;
+        pthread_cond_broadcast(&hold_changed);
+    }
+    while (hold == HELD)
+        pthread_cond_wait(&hold_changed, &lock);
     rt_inbox_item *items = take_all();
     pthread_mutex_unlock(&lock);
     return items;
@@ -66,16 +76,38 @@ int rt_inbox_put(rt_inbox_item *item) {
     return status;
 }
 
+/* Under the lock. Asks again when another thread's fork has let the server thread go. */
+static void hold_thread(void) {
+    struct timespec until;
+    clock_gettime(CLOCK_REALTIME, &until);
+    until.tv_nsec += RT_INBOX_HOLD_MS * 1000000L;
+    until.tv_sec += until.tv_nsec / 1000000000;
+    until.tv_nsec %= 1000000000;
+    int code = 0;
+    while (open_loop && hold != HELD && code == 0) {
+        if (hold == RUNNING) {
+            hold = ASKED;
+            rt_loop_wake(open_loop);
+        }
+        code = pthread_cond_timedwait(&hold_changed, &lock, &until);
+    }
+}
+
 void rt_inbox_lock(void) {
     pthread_mutex_lock(&lock);
+    hold_thread();
 }
 
 void rt_inbox_unlock(void) {
+    hold = RUNNING;
+    pthread_cond_broadcast(&hold_changed);
     pthread_mutex_unlock(&lock);
 }
 
 void rt_inbox_abandon_in_child(void) {
     open_loop = NULL;
+    hold = RUNNING;
+    hold_changed = (pthread_cond_t)PTHREAD_COND_INITIALIZER; /* those who waited are not here */
     take_all();
     pthread_mutex_unlock(&lock);
 }

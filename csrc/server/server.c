@@ -18,7 +18,6 @@
 #include <time.h>
 #include <unistd.h>
 
-static pthread_mutex_t life = PTHREAD_MUTEX_INITIALIZER; /* one start or stop at a time */
 static rt_instance *current;
 static pid_t owner; /* the process that `current` belongs to */
 
@@ -294,14 +293,14 @@ static bool mine(void) {
 }
 
 int rt_server_start(rt_config *config, rt_server_address *where, char *why, size_t why_len) {
-    pthread_mutex_lock(&life);
+    rt_life_lock();
     int status = RT_ECLOSED;
     *why = '\0';
     if (mine())
         rt_config_fini(config);
     else
         status = start_locked(config, where, why, why_len);
-    pthread_mutex_unlock(&life);
+    rt_life_unlock();
     return status;
 }
 
@@ -340,9 +339,9 @@ static int stop_locked(uint32_t deadline_ms) {
 }
 
 int rt_server_stop(uint32_t deadline_ms) {
-    pthread_mutex_lock(&life);
+    rt_life_lock();
     int status = mine() ? stop_locked(deadline_ms) : RT_ENOENT;
-    pthread_mutex_unlock(&life);
+    rt_life_unlock();
     return status;
 }
 

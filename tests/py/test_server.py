@@ -223,6 +223,53 @@ class TestFork:
             os.kill(child, 9)
             os.waitpid(child, 0)
 
+    def test_nothing_of_the_server_stays_open_in_the_child(self, redis):
+        def sockets_and_loop():
+            kinds = ("socket:", "anon_inode:[eventpoll]", "anon_inode:[eventfd]")
+            entries = (f"/proc/self/fd/{fd}" for fd in os.listdir("/proc/self/fd"))
+            names = [os.readlink(entry) for entry in entries if os.path.lexists(entry)]
+            return sorted(name for name in names if name.startswith(kinds))
+
+        before = sockets_and_loop()
+        server = start(frappe_rt_redis=True, redis_queue=redis.url)
+        with socket.create_connection(("127.0.0.1", server.port)) as peer:
+            peer.sendall(b"GET /health HTTP/1.1\r\nHost: one.localhost\r\n\r\n")
+            assert peer.recv(12) == b"HTTP/1.1 200"
+            end = time.monotonic() + 10
+            while not frappe_rt.stats()["redis_subscribed"]:
+                assert time.monotonic() < end
+                time.sleep(0.01)
+            ours = [os.readlink(f"/proc/self/fd/{peer.fileno()}")]
+            assert len(sockets_and_loop()) > len(before) + 4
+            kept = self.in_child(sockets_and_loop)
+            assert kept == repr(sorted(before + ours))
+
+    def test_many_forks_while_the_thread_works(self):
+        """A child hangs if it inherits a lock that the thread held; then the wait below does."""
+        server = start()
+        going = True
+
+        def requests():
+            while going:
+                with socket.create_connection(("127.0.0.1", server.port)) as peer:
+                    peer.sendall(b"GET /health HTTP/1.1\r\n\r\n")
+                    peer.recv(12)
+
+        def publishes():
+            while going:
+                frappe_rt.publish_realtime("e", {"n": 1})
+
+        threads = [threading.Thread(target=work) for work in (requests, publishes)]
+        for thread in threads:
+            thread.start()
+        try:
+            for _ in range(50):
+                assert self.in_child(frappe_rt.running) == "False"
+        finally:
+            going = False
+            for thread in threads:
+                thread.join()
+
     def test_the_child_publishes_by_its_parents_configuration(self, redis):
         start(frappe_rt_redis=True, redis_queue=redis.url)
         with redis.subscribe("events") as events:
