@@ -31,10 +31,12 @@ void rt_eio_opts_default(rt_eio_opts *opts) {
         .max_payload = RT_EIO_MAX_PAYLOAD,
         .max_owed = RT_EIO_OWED_MAX,
         .max_sessions = RT_EIO_SESSIONS_MAX,
+        .compress_min = RT_EIO_COMPRESS_MIN,
         .cors = RT_EIO_CORS_OFF,
         .allow_upgrades = true,
         .allow_polling = true,
         .allow_websocket = true,
+        .allow_jsonp = false,
         .cookie = NULL,
     };
 }
@@ -110,8 +112,8 @@ void rt_eio_free(rt_eio *e) {
     rt_timerq_fini(&e->drain_due);
     rt_timerq_fini(&e->probe_due);
     rt_timerq_fini(&e->noop_due);
-    rt_msg_rele(e->payload_source);
-    rt_msg_rele(e->payload);
+    rt_eio_poll_forget(e);
+    rt_eio_compressor_free(e->compressor);
     rt_map_fini(&e->by_sid);
     rt_free(e);
 }
@@ -136,9 +138,7 @@ void rt_eio_flush(rt_eio *e) {
             rt_eio_session_end(s, RT_EIO_SLOW_CLIENT);
     }
     /* Kept for one turn: the messages of the next are others. */
-    rt_msg_rele(e->payload_source);
-    rt_msg_rele(e->payload);
-    e->payload_source = e->payload = NULL;
+    rt_eio_poll_forget(e);
 }
 
 bool rt_eio_has_pending(const rt_eio *e) {

@@ -36,11 +36,13 @@
 #define RT_EIO_UPGRADE_TIMEOUT_MS 10000
 #define RT_EIO_MAX_PAYLOAD 1000000
 #define RT_EIO_DRAIN_MS 30000
+#define RT_EIO_COMPRESS_MIN 1024 /* bytes of a polling answer */
 /* Ours. */
-#define RT_EIO_NOOP_MS 100            /* a poll waits no longer than this while probing */
-#define RT_EIO_OWED_MAX (8u << 20)    /* bytes owed to one client before it is called slow */
-#define RT_EIO_SESSIONS_MAX 200000    /* sessions at one time */
-#define RT_EIO_POLL_PACKETS_MAX 10000 /* packets taken from one POST */
+#define RT_EIO_NOOP_MS 100             /* a poll waits no longer than this while probing */
+#define RT_EIO_OWED_MAX (8u << 20)     /* bytes owed to one client before it is called slow */
+#define RT_EIO_SESSIONS_MAX 200000     /* sessions at one time */
+#define RT_EIO_POLL_PACKETS_MAX 10000  /* packets taken from one POST */
+#define RT_EIO_COMPRESS_MAX (1u << 20) /* bytes; a larger answer goes out plain, the loop waits */
 
 /* Why a session ended; the texts are the reference's where it has them. */
 enum rt_eio_reason {
@@ -74,14 +76,16 @@ typedef struct rt_eio_opts {
     uint32_t max_payload; /* bytes of one POST body or WebSocket message */
     uint32_t max_owed;    /* bytes */
     uint32_t max_sessions;
+    uint32_t compress_min; /* polling answers of so many bytes are compressed; 0: none */
     enum rt_eio_cors cors;
     bool allow_upgrades;
     bool allow_polling;
     bool allow_websocket;
+    bool allow_jsonp;   /* script tags as transport: any page can read what they get */
     const char *cookie; /* name of a cookie that carries the sid; NULL: none */
 } rt_eio_opts;
 
-/* The defaults above; cors off, both transports, upgrades on. */
+/* The defaults above; cors off, both transports, upgrades on, JSONP off. */
 void rt_eio_opts_default(rt_eio_opts *opts);
 
 #define RT_EIO_COUNTERS(X)                                                                         \
@@ -91,6 +95,8 @@ void rt_eio_opts_default(rt_eio_opts *opts);
     X(RT_EIO_UPGRADES_FAILED, "upgrades_failed")                                                   \
     X(RT_EIO_POLLS, "polls")                                                                       \
     X(RT_EIO_POSTS, "posts")                                                                       \
+    X(RT_EIO_COMPRESSED, "polls_compressed")                                                       \
+    X(RT_EIO_COMPRESS_TOO_BIG, "polls_too_big_to_compress")                                        \
     X(RT_EIO_PACKETS_IN, "packets_in")                                                             \
     X(RT_EIO_PACKETS_OUT, "packets_out")                                                           \
     X(RT_EIO_REFUSED_TRANSPORT, "refused_transport_unknown")                                       \
@@ -120,6 +126,9 @@ typedef struct rt_eio_app {
     /* May this Origin get CORS headers? Asked only under RT_EIO_CORS_ASK; may be NULL otherwise. */
     bool (*allow_origin)(void *allow_origin_ctx, const rt_http_request *req, rt_slice origin);
     void *allow_origin_ctx;
+    /* May this handshake go on? An empty slice: yes, else the message of error 4 (`Forbidden`),
+     * valid until the answer is built. May be NULL. */
+    rt_slice (*forbid)(void *ctx, const rt_http_request *req);
 } rt_eio_app;
 
 /* The clock is read through `now` (monotonic ms), which must be the time given to rt_timers_run.

@@ -1,9 +1,8 @@
 /* One HTTP request that Engine.IO answers, at once or later, and the answer's bytes. */
 #include "base/alloc.h"
 #include "engineio/session.h"
+#include "json/write.h"
 #include "wire/reply.h"
-
-#include <stdio.h>
 
 #define JSON "application/json"
 
@@ -31,7 +30,7 @@ rt_eio_exchange *rt_eio_exchange_new(rt_eio *e, rt_eio_port *port, const rt_http
     x->keep_alive = req->keep_alive;
     x->read_whole = !req->has_body;
     rt_buf_init(&x->body, e->opts.max_payload);
-    rt_buf_init(&x->cors, 0);
+    rt_buf_init(&x->headers, 0);
     port->up = &x->use;
     return x;
 }
@@ -39,7 +38,7 @@ rt_eio_exchange *rt_eio_exchange_new(rt_eio *e, rt_eio_port *port, const rt_http
 void rt_eio_exchange_free(rt_eio_exchange *x) {
     x->port->up = NULL;
     rt_buf_fini(&x->body);
-    rt_buf_fini(&x->cors);
+    rt_buf_fini(&x->headers);
     rt_free(x);
 }
 
@@ -56,8 +55,9 @@ static int put_head(rt_eio_exchange *x, rt_buf *b, int status, const char *conte
         rt_reply_header(b, RT_LIT("Content-Type"), rt_slice_of(content_type));
     if (status == 200)
         rt_reply_header(b, RT_LIT("cache-control"), RT_LIT("no-store"));
-    rt_buf_puts(b, rt_buf_slice(&x->cors));
-    return rt_reply_end(b, body_len, keep_alive);
+    rt_buf_puts(b, rt_buf_slice(&x->headers));
+    rt_reply_end(b, body_len, keep_alive);
+    return x->headers.err != RT_OK ? x->headers.err : b->err;
 }
 
 void rt_eio_exchange_reply(rt_eio_exchange *x, int status, const char *content_type, rt_msg *body) {
@@ -66,8 +66,8 @@ void rt_eio_exchange_reply(rt_eio_exchange *x, int status, const char *content_t
     bool keep_alive = x->keep_alive && x->read_whole;
     rt_buf head;
     rt_buf_init(&head, 0);
-    put_head(x, &head, status, content_type, body ? body->len : 0, keep_alive);
-    rt_msg *m = head.err == RT_OK ? rt_msg_copy(rt_buf_slice(&head)) : NULL;
+    int made = put_head(x, &head, status, content_type, body ? body->len : 0, keep_alive);
+    rt_msg *m = made == RT_OK ? rt_msg_copy(rt_buf_slice(&head)) : NULL;
     rt_buf_fini(&head);
     rt_eio_exchange_free(x);
     bool sent = m && port->ops->send(port, m) == RT_OK;
@@ -96,10 +96,15 @@ rt_slice rt_eio_refusal(rt_eio *e, int code) {
     return rt_slice_of(errors[code].message);
 }
 
-void rt_eio_exchange_refuse(rt_eio_exchange *x, int code) {
-    char text[80];
-    rt_slice message = rt_eio_refusal(x->eio, code);
-    int n = snprintf(text, sizeof text, "{\"code\":%d,\"message\":\"%.*s\"}", code, (int)message.n,
-                     message.p);
-    rt_eio_exchange_reply_text(x, errors[code].status, JSON, rt_slice_make(text, (size_t)n));
+void rt_eio_exchange_refuse(rt_eio_exchange *x, int code, rt_slice message) {
+    rt_slice usual = rt_eio_refusal(x->eio, code);
+    rt_buf json;
+    rt_buf_init(&json, 0);
+    rt_buf_printf(&json, "{\"code\":%d", code);
+    rt_json_put_member_str(&json, RT_LIT("message"), message.n ? message : usual);
+    if (rt_buf_putc(&json, '}') == RT_OK)
+        rt_eio_exchange_reply_text(x, errors[code].status, JSON, rt_buf_slice(&json));
+    else
+        rt_eio_exchange_abort(x);
+    rt_buf_fini(&json);
 }

@@ -1,68 +1,20 @@
-/* Polling: what waits for the client goes out with its GET, what it says comes in with its POST.
- *
- * A queue holds WebSocket frames (the form in which a message is built once for everybody); a
- * polling payload is the same packets with 0x1e between them (Engine.IO protocol, "Payload
- * encoding"). */
-#include "base/alloc.h"
-#include "base/digest.h"
+/* Polling: what waits for the client goes out with its GET, what it says comes in with its POST. */
+#include "base/utf8.h"
+#include "engineio/payload.h"
 #include "engineio/session.h"
+#include "wire/reply.h"
 
 #define SEPARATOR '\x1e'
 #define PLAIN "text/plain; charset=UTF-8"
+#define SCRIPT "text/javascript; charset=UTF-8"
 
-/* Bytes of the payload that these frames make, separators between them included. */
-static size_t payload_len(rt_slice frames) {
-    size_t n = 0;
-    enum rt_ws_opcode opcode;
-    rt_slice packet;
-    while (rt_ws_next_frame(&frames, &opcode, &packet))
-        n += 1 + (opcode == RT_WS_BINARY ? 1 + RT_BASE64_LEN(packet.n) : packet.n);
-    return n ? n - 1 : 0;
-}
-
-static char *put_packet(char *at, enum rt_ws_opcode opcode, rt_slice packet) {
-    if (opcode != RT_WS_BINARY) {
-        if (packet.n)
-            memcpy(at, packet.p, packet.n);
-        return at + packet.n;
+void rt_eio_poll_forget(rt_eio *e) {
+    rt_msg_rele(e->payload_source);
+    e->payload_source = NULL;
+    for (int coding = 0; coding < RT_CODINGS; coding++) {
+        rt_msg_rele(e->payload[coding]);
+        e->payload[coding] = NULL;
     }
-    *at++ = 'b';
-    rt_base64_encode(packet, at);
-    return at + RT_BASE64_LEN(packet.n);
-}
-
-static char *put_payload(char *at, rt_slice frames) {
-    enum rt_ws_opcode opcode;
-    rt_slice packet;
-    bool first = true;
-    while (rt_ws_next_frame(&frames, &opcode, &packet)) {
-        if (!first)
-            *at++ = SEPARATOR;
-        first = false;
-        at = put_packet(at, opcode, packet);
-    }
-    return at;
-}
-
-/* Encodes the whole queue. */
-static rt_msg *encode_queue(const rt_outq *q) {
-    size_t n = q->count - 1;
-    for (uint32_t i = 0; i < q->count; i++) {
-        rt_msg_seal(rt_outq_at(q, i));
-        n += payload_len(rt_msg_slice(rt_outq_at(q, i)));
-    }
-    rt_msg *m = rt_msg_new(n);
-    if (!m)
-        return NULL;
-    char *at = m->data;
-    for (uint32_t i = 0; i < q->count; i++) {
-        if (i)
-            *at++ = SEPARATOR;
-        at = put_payload(at, rt_msg_slice(rt_outq_at(q, i)));
-    }
-    m->len = (uint32_t)n;
-    rt_msg_seal(m);
-    return m;
 }
 
 /* The queue's payload with a reference for the caller. In a fan-out every queue holds the same one
@@ -70,18 +22,82 @@ static rt_msg *encode_queue(const rt_outq *q) {
 static rt_msg *payload_of(rt_eio_session *s) {
     rt_eio *e = s->eio;
     if (s->queue.count > 1)
-        return encode_queue(&s->queue);
+        return rt_eio_payload_encode(&s->queue);
     rt_msg *source = rt_outq_at(&s->queue, 0);
     if (source == e->payload_source)
-        return rt_msg_hold(e->payload);
-    rt_msg *payload = encode_queue(&s->queue);
+        return rt_msg_hold(e->payload[RT_CODING_IDENTITY]);
+    rt_msg *payload = rt_eio_payload_encode(&s->queue);
     if (!payload)
         return NULL;
-    rt_msg_rele(e->payload_source);
-    rt_msg_rele(e->payload);
+    rt_eio_poll_forget(e);
     e->payload_source = rt_msg_hold(source);
-    e->payload = rt_msg_hold(payload);
+    e->payload[RT_CODING_IDENTITY] = rt_msg_hold(payload);
     return payload;
+}
+
+/* The coding that a body of this size is to have. */
+static enum rt_coding coding_for(const rt_eio_exchange *x, const rt_msg *body) {
+    rt_eio *e = x->eio;
+    if (x->coding == RT_CODING_IDENTITY || !e->opts.compress_min ||
+        body->len < e->opts.compress_min)
+        return RT_CODING_IDENTITY;
+    if (body->len <= RT_EIO_COMPRESS_MAX)
+        return x->coding;
+    rt_eio_count(e, RT_EIO_COMPRESS_TOO_BIG);
+    return RT_CODING_IDENTITY;
+}
+
+/* The body in that coding, a new reference; the body itself when there is no memory for it, with
+ * *coding saying so. */
+static rt_msg *coded(rt_eio *e, rt_msg *body, enum rt_coding *coding) {
+    if (*coding == RT_CODING_IDENTITY)
+        return rt_msg_hold(body);
+    bool shared = body == e->payload[RT_CODING_IDENTITY];
+    rt_msg *made = shared ? e->payload[*coding] : NULL;
+    if (made)
+        return rt_msg_hold(made);
+    made = rt_eio_compress(&e->compressor, *coding, rt_msg_slice(body));
+    if (!made) {
+        *coding = RT_CODING_IDENTITY;
+        return rt_msg_hold(body);
+    }
+    if (shared)
+        e->payload[*coding] = rt_msg_hold(made);
+    return made;
+}
+
+/* Does not take the body's reference. */
+static void reply(rt_eio_exchange *x, const char *content_type, rt_msg *body) {
+    enum rt_coding coding = coding_for(x, body);
+    rt_msg *sent = coded(x->eio, body, &coding);
+    if (coding != RT_CODING_IDENTITY) {
+        rt_reply_header(&x->headers, RT_LIT("Content-Encoding"), rt_coding_name(coding));
+        rt_eio_count(x->eio, RT_EIO_COMPRESSED);
+    }
+    rt_eio_exchange_reply(x, 200, content_type, sent);
+    rt_msg_rele(sent);
+}
+
+static void reply_payload(rt_eio_exchange *x, rt_msg *payload) {
+    if (!x->jsonp) {
+        reply(x, PLAIN, payload);
+        return;
+    }
+    rt_msg *script = rt_eio_payload_jsonp(rt_slice_of(x->jsonp_index), rt_msg_slice(payload));
+    if (script)
+        reply(x, SCRIPT, script);
+    else
+        rt_eio_exchange_abort(x);
+    rt_msg_rele(script);
+}
+
+void rt_eio_poll_reply(rt_eio_exchange *x, rt_slice text) {
+    rt_msg *payload = rt_msg_copy(text);
+    if (payload)
+        reply_payload(x, payload);
+    else
+        rt_eio_exchange_abort(x);
+    rt_msg_rele(payload);
 }
 
 static rt_eio_exchange *take_poll(rt_eio_session *s) {
@@ -94,7 +110,7 @@ static rt_eio_exchange *take_poll(rt_eio_session *s) {
 
 void rt_eio_poll_answer(rt_eio_session *s, rt_slice payload) {
     if (s->poll)
-        rt_eio_exchange_reply_text(take_poll(s), 200, PLAIN, payload);
+        rt_eio_poll_reply(take_poll(s), payload);
 }
 
 void rt_eio_poll_flush(rt_eio_session *s) {
@@ -107,7 +123,7 @@ void rt_eio_poll_flush(rt_eio_session *s) {
     }
     rt_outq_fini(&s->queue);
     s->counted = s->queued_bytes = 0;
-    rt_eio_exchange_reply(take_poll(s), 200, PLAIN, payload);
+    reply_payload(take_poll(s), payload);
     rt_msg_rele(payload);
 }
 
@@ -163,14 +179,26 @@ static void feed_payload(rt_eio_session *s, rt_slice payload) {
     }
 }
 
+/* The packets of the POST, out of their form when a script tag's page sent them. */
+static void feed_body(rt_eio_session *s, rt_slice body, bool form) {
+    rt_buf text;
+    rt_buf_init(&text, 0);
+    if (form && rt_eio_payload_from_form(body, &text) != RT_OK) {
+        rt_eio_session_end(s, RT_EIO_PARSE_ERROR);
+    } else {
+        rt_slice payload = form ? rt_buf_slice(&text) : body;
+        if (rt_utf8_valid(payload))
+            feed_payload(s, payload);
+        else
+            rt_eio_session_end(s, RT_EIO_PARSE_ERROR);
+    }
+    rt_buf_fini(&text);
+}
+
 void rt_eio_post_end(rt_eio_exchange *x) {
     rt_eio_session *s = x->session;
     s->post = NULL;
     x->session = NULL;
-    rt_slice body = rt_buf_slice(&x->body);
-    if (rt_utf8_valid(body))
-        feed_payload(s, body);
-    else
-        rt_eio_session_end(s, RT_EIO_PARSE_ERROR);
+    feed_body(s, rt_buf_slice(&x->body), x->jsonp);
     rt_eio_exchange_reply_text(x, 200, "text/html", RT_LIT("ok"));
 }

@@ -24,6 +24,10 @@ struct asked {
     enum transport transport;
     bool has_sid;
     bool eio4;
+    bool base64; /* `b64` */
+    bool jsonp;  /* `j` */
+    char jsonp_index[RT_EIO_JSONP_INDEX_MAX + 1];
+    rt_slice forbidden;      /* why, when FORBIDDEN */
     rt_eio_session *session; /* of the sid, or NULL */
 };
 
@@ -47,6 +51,15 @@ static rt_slice parameter(rt_slice query, rt_slice name, char *room, size_t n, b
     return value;
 }
 
+/* The index of the callback: whatever else a page puts there must not become script. */
+static void read_jsonp_index(rt_slice raw, char *digits) {
+    size_t n = 0;
+    for (size_t i = 0; i < raw.n && n < RT_EIO_JSONP_INDEX_MAX; i++)
+        if (raw.p[i] >= '0' && raw.p[i] <= '9')
+            digits[n++] = raw.p[i];
+    digits[n] = '\0';
+}
+
 static void read_query(rt_eio *e, rt_slice query, struct asked *a) {
     char room[32];
     bool too_long;
@@ -61,6 +74,11 @@ static void read_query(rt_eio *e, rt_slice query, struct asked *a) {
     a->has_sid = v.n > 0 || too_long;
     if (v.n == RT_ID_LEN)
         a->session = rt_map_get(&e->by_sid, v);
+    rt_slice raw;
+    a->base64 = rt_query_get(query, RT_LIT("b64"), &raw) && raw.n > 0;
+    a->jsonp = rt_query_get(query, RT_LIT("j"), &raw);
+    if (a->jsonp)
+        read_jsonp_index(raw, a->jsonp_index);
 }
 
 /* A byte no origin has: the reference rejects what would break a header. */
@@ -82,11 +100,15 @@ static int check_session(const struct asked *a, const rt_http_request *req) {
     return a->eio4 ? ACCEPTED : BAD_REQUEST;
 }
 
-static int check_handshake(const struct asked *a, const rt_http_request *req) {
+static int check_handshake(const rt_eio *e, struct asked *a, const rt_http_request *req) {
     if (req->method != RT_HTTP_GET)
         return BAD_METHOD;
     if ((a->transport == WEBSOCKET) != req->upgrade)
         return BAD_REQUEST;
+    if (e->app.forbid)
+        a->forbidden = e->app.forbid(e->app.ctx, req);
+    if (a->forbidden.n > 0)
+        return FORBIDDEN;
     return a->eio4 ? ACCEPTED : BAD_VERSION;
 }
 
@@ -96,7 +118,9 @@ static int check(rt_eio *e, const rt_http_request *req, struct asked *a) {
         return TRANSPORT_UNKNOWN;
     if (!origin_bytes_valid(rt_http_header_get(req, RT_LIT("Origin"))))
         return BAD_REQUEST;
-    return a->has_sid ? check_session(a, req) : check_handshake(a, req);
+    if (a->jsonp && (!e->opts.allow_jsonp || a->transport != POLLING))
+        return BAD_REQUEST;
+    return a->has_sid ? check_session(a, req) : check_handshake(e, a, req);
 }
 
 /* --- CORS --- */
@@ -140,8 +164,10 @@ static void put_preflight(rt_eio *e, const rt_http_request *req, rt_buf *b) {
 /* --- upgrade requests --- */
 
 /* A refusal before the handshake: message only, and the connection closes. */
-static void refuse_upgrade(rt_eio *e, rt_eio_port *port, int code) {
-    rt_slice message = rt_eio_refusal(e, code);
+static void refuse_upgrade(rt_eio *e, rt_eio_port *port, int code, rt_slice message) {
+    rt_slice usual = rt_eio_refusal(e, code);
+    if (message.n == 0)
+        message = usual;
     rt_buf b;
     rt_buf_init(&b, 0);
     rt_reply_start(&b, 400);
@@ -193,7 +219,7 @@ static void upgrade(rt_eio *e, rt_eio_port *port, const rt_http_request *req) {
     if (code == ACCEPTED && !websocket_request_valid(req))
         code = BAD_REQUEST;
     if (code != ACCEPTED) {
-        refuse_upgrade(e, port, code);
+        refuse_upgrade(e, port, code, a.forbidden);
         return;
     }
     rt_buf cors;
@@ -203,6 +229,7 @@ static void upgrade(rt_eio *e, rt_eio_port *port, const rt_http_request *req) {
     rt_buf_fini(&cors);
     if (!k)
         return;
+    k->as_base64 = a.base64;
     rt_eio_session *s = a.session;
     if (!a.has_sid)
         open_websocket(e, k, req);
@@ -227,9 +254,9 @@ static void open_polling(rt_eio_exchange *x, const rt_http_request *req) {
     rt_buf_init(&open, 0);
     if (rt_eio_session_put_open(s, &open) == RT_OK && rt_eio_session_open(s) == RT_OK) {
         if (e->opts.cookie)
-            rt_buf_printf(&x->cors, "Set-Cookie: %s=%.*s; Path=/; HttpOnly; SameSite=Lax\r\n",
+            rt_buf_printf(&x->headers, "Set-Cookie: %s=%.*s; Path=/; HttpOnly; SameSite=Lax\r\n",
                           e->opts.cookie, RT_ID_LEN, s->sid);
-        rt_eio_exchange_reply_text(x, 200, "text/plain; charset=UTF-8", rt_buf_slice(&open));
+        rt_eio_poll_reply(x, rt_buf_slice(&open));
     } else {
         rt_eio_session_end(s, RT_EIO_NO_MEMORY);
         rt_eio_exchange_reply(x, 503, NULL, NULL);
@@ -240,6 +267,7 @@ static void open_polling(rt_eio_exchange *x, const rt_http_request *req) {
 static void session_request(rt_eio_exchange *x, rt_eio_session *s, const rt_http_request *req) {
     switch (req->method) {
     case RT_HTTP_GET:
+        x->coding = rt_coding_choose(rt_http_header_get(req, RT_LIT("Accept-Encoding")));
         rt_eio_poll_begin(s, x);
         return;
     case RT_HTTP_POST:
@@ -258,15 +286,17 @@ static void session_request(rt_eio_exchange *x, rt_eio_session *s, const rt_http
 static void ordinary(rt_eio_exchange *x, const rt_http_request *req) {
     rt_eio *e = x->eio;
     struct asked a = {0};
-    put_cors(e, req, &x->cors);
+    put_cors(e, req, &x->headers);
     if (req->method == RT_HTTP_OPTIONS && e->opts.cors != RT_EIO_CORS_OFF) {
-        put_preflight(e, req, &x->cors);
+        put_preflight(e, req, &x->headers);
         rt_eio_exchange_reply(x, 204, NULL, NULL);
         return;
     }
     int code = check(e, req, &a);
+    x->jsonp = a.jsonp;
+    memcpy(x->jsonp_index, a.jsonp_index, sizeof x->jsonp_index);
     if (code != ACCEPTED)
-        rt_eio_exchange_refuse(x, code);
+        rt_eio_exchange_refuse(x, code, a.forbidden);
     else if (a.has_sid)
         session_request(x, a.session, req);
     else

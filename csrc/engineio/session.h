@@ -9,6 +9,7 @@
 #include "base/outq.h"
 #include "base/random.h"
 #include "base/status.h"
+#include "engineio/compress.h"
 #include "engineio/engineio.h"
 #include "engineio/handshake.h"
 #include "wire/ws.h"
@@ -37,14 +38,18 @@ struct rt_eio {
     rt_timerq drain_due;
     rt_timerq probe_due;
     rt_timerq noop_due;
-    /* The last polling payload built, so that a room of polling clients shares one. */
+    /* The last polling payload built, so that a room of polling clients shares one, and the same
+     * compressed. */
     rt_msg *payload_source;
-    rt_msg *payload;
+    rt_msg *payload[RT_CODINGS];
+    rt_eio_compressor *compressor; /* NULL before its first use */
     uint32_t websockets;
     uint32_t polls;
     uint64_t closed[RT_EIO_REASONS];
     rt_eio_counters counters;
 };
+
+#define RT_EIO_JSONP_INDEX_MAX 10 /* digits; the rest is cut off */
 
 typedef struct rt_eio_socket rt_eio_socket;
 typedef struct rt_eio_exchange rt_eio_exchange;
@@ -74,6 +79,7 @@ struct rt_eio_session {
 struct rt_eio_socket {
     enum rt_eio_use use; /* first: rt_eio_port.up points at it */
     bool ended;
+    bool as_base64; /* it asked for binary messages as text (`b64`) */
     rt_eio *eio;
     rt_eio_port *port;       /* NULL once let go */
     rt_eio_session *session; /* NULL: refused */
@@ -89,11 +95,14 @@ struct rt_eio_exchange {
     bool is_poll;
     bool keep_alive;
     bool read_whole; /* the request has ended */
+    bool jsonp;      /* a script tag's GET, a form's POST */
+    char jsonp_index[RT_EIO_JSONP_INDEX_MAX + 1];
+    enum rt_coding coding; /* the answer may have */
     rt_eio *eio;
     rt_eio_port *port;
     rt_eio_session *session; /* NULL once the session has let go */
     rt_buf body;
-    rt_buf cors; /* the CORS header lines of the answer */
+    rt_buf headers; /* more header lines of the answer: CORS, cookie, coding */
 };
 
 static inline uint64_t rt_eio_now(const rt_eio *e) {
@@ -125,6 +134,10 @@ void rt_eio_session_switch(rt_eio_session *s, rt_eio_socket *ws); /* upgrade: `5
 /* --- polling.c --- */
 
 void rt_eio_poll_begin(rt_eio_session *s, rt_eio_exchange *x);
+/* Answers a GET with a payload, compressed and wrapped as it asked; frees the exchange. */
+void rt_eio_poll_reply(rt_eio_exchange *x, rt_slice payload);
+/* Drops the payloads of this turn: the messages of the next are others. */
+void rt_eio_poll_forget(rt_eio *e);
 /* Answers the pending poll with what is queued, if there are both. */
 void rt_eio_poll_flush(rt_eio_session *s);
 /* Answers the pending poll, if any, with one literal payload (`1`, `6`). */
@@ -141,9 +154,10 @@ void rt_eio_exchange_reply(rt_eio_exchange *x, int status, const char *content_t
 /* The same with a copy of text. */
 void rt_eio_exchange_reply_text(rt_eio_exchange *x, int status, const char *content_type,
                                 rt_slice text);
-/* `{"code":N,"message":".."}` for the six Engine.IO errors. */
-void rt_eio_exchange_refuse(rt_eio_exchange *x, int code);
-/* The message of one of those errors; counts the refusal. */
+/* `{"code":N,"message":".."}` for the six Engine.IO errors; an empty message stands for the usual
+ * one. */
+void rt_eio_exchange_refuse(rt_eio_exchange *x, int code, rt_slice message);
+/* The usual message of one of those errors; counts the refusal. */
 rt_slice rt_eio_refusal(rt_eio *e, int code);
 /* Drops the connection without an answer, and frees. */
 void rt_eio_exchange_abort(rt_eio_exchange *x);

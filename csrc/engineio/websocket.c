@@ -9,6 +9,7 @@
  *   dropped, the session polls on
  */
 #include "base/alloc.h"
+#include "engineio/payload.h"
 #include "engineio/session.h"
 #include "wire/reply.h"
 
@@ -105,7 +106,14 @@ void rt_eio_socket_close(rt_eio_socket *k, uint16_t code) {
 }
 
 int rt_eio_socket_send(rt_eio_socket *k, rt_msg *frames) {
-    return k->ended ? RT_ECLOSED : k->port->ops->send(k->port, frames);
+    if (k->ended)
+        return RT_ECLOSED;
+    if (!k->as_base64)
+        return k->port->ops->send(k->port, frames);
+    rt_msg *text = rt_eio_payload_as_text_frames(frames);
+    int status = text ? k->port->ops->send(k->port, text) : RT_ENOMEM;
+    rt_msg_rele(text);
+    return status;
 }
 
 int rt_eio_socket_send_text(rt_eio_socket *k, rt_slice packet) {

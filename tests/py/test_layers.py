@@ -25,6 +25,7 @@ LAYERS = {
 # Third-party headers, and the files or folders that own the library.
 OWNERS = {
     r"llhttp\.h": "wire/http.c",
+    r"zlib\.h": "engineio/compress.c",
     r"uv\.h": "net/",
     r"curl/.*": "net/web_multi.h net/web_multi.c net/webclient.c",
     r"(async|hiredis|hiredis_ssl)\.h": "net/redis_io.h net/redis_io.c",

@@ -58,6 +58,7 @@ typedef struct fake {
     bool echo;               /* messages go back */
     bool close_on_message;
     bool origin_allowed;
+    const char *forbidden; /* what handshakes are told; NULL: welcome */
 } fake;
 
 /* --- the port --- */
@@ -129,6 +130,11 @@ static inline bool fake_allow_origin(void *ctx, const rt_http_request *req, rt_s
     return ((fake *)ctx)->origin_allowed;
 }
 
+static inline rt_slice fake_forbid(void *ctx, const rt_http_request *req) {
+    (void)req;
+    return rt_slice_of(((fake *)ctx)->forbidden);
+}
+
 static inline uint64_t fake_now(void *ctx) {
     return ((fake *)ctx)->now;
 }
@@ -157,7 +163,8 @@ static inline void fake_init(fake *f, const rt_eio_opts *opts) {
                       .on_message = fake_on_message,
                       .on_close = fake_on_close,
                       .allow_origin = fake_allow_origin,
-                      .allow_origin_ctx = f};
+                      .allow_origin_ctx = f,
+                      .forbid = fake_forbid};
     f->eio = rt_eio_new(opts ? opts : &defaults, &app, &f->timers, fake_now, f);
     assert_non_null(f->eio);
 }
