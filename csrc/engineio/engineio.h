@@ -43,6 +43,7 @@
 #define RT_EIO_SESSIONS_MAX 200000     /* sessions at one time */
 #define RT_EIO_POLL_PACKETS_MAX 10000  /* packets taken from one POST */
 #define RT_EIO_COMPRESS_MAX (1u << 20) /* bytes; a larger answer goes out plain, the loop waits */
+#define RT_EIO_PING_LATE_PART 10       /* a ping later than this part of the timeout extends it */
 
 /* Why a session ended; the texts are the reference's where it has them. */
 enum rt_eio_reason {

@@ -116,7 +116,7 @@ static void note_liveness(rt_eio_session *s) {
     if (s->pong_extended || !s->awaiting_pong)
         return;
     s->pong_extended = true;
-    rt_timer_arm(&e->pong_due, &s->heartbeat, rt_eio_now(e));
+    rt_timer_arm(&e->pong_again_due, &s->heartbeat, rt_eio_now(e));
 }
 
 static bool bad_packet(rt_eio_session *s) {
@@ -222,7 +222,7 @@ void rt_eio_session_switch(rt_eio_session *s, rt_eio_socket *ws) {
     /* A ping may have gone out on polling; its answer comes the new way, so its clock starts again.
      */
     if (s->awaiting_pong)
-        rt_timer_arm(&e->pong_due, &s->heartbeat, rt_eio_now(e));
+        rt_timer_arm(&e->pong_again_due, &s->heartbeat, rt_eio_now(e));
     while (!rt_outq_empty(&s->queue)) {
         int status = rt_eio_socket_send(ws, rt_outq_at(&s->queue, 0));
         rt_outq_pop(&s->queue);

@@ -34,7 +34,8 @@ struct rt_eio {
     rt_list ended;         /* sessions to free */
     rt_list ended_sockets; /* WebSockets to free */
     rt_timerq ping_due;
-    rt_timerq pong_due;
+    rt_timerq pong_due;       /* counted from the ping's own deadline */
+    rt_timerq pong_again_due; /* the same, counted again from a later moment */
     rt_timerq drain_due;
     rt_timerq probe_due;
     rt_timerq noop_due;
@@ -58,7 +59,7 @@ struct rt_eio_session {
     rt_eio *eio;
     rt_list node;       /* in open or ended */
     rt_list pending;    /* in rt_eio.pending */
-    rt_timer heartbeat; /* in ping_due, pong_due or drain_due */
+    rt_timer heartbeat; /* in ping_due, pong_due, pong_again_due or drain_due */
     rt_outq queue;      /* packets that no transport has taken: empty once it is a WebSocket */
     uint32_t counted;   /* messages at the front of the queue that queued_bytes covers */
     uint32_t queued_bytes;
@@ -70,7 +71,7 @@ struct rt_eio_session {
     void *user;
     char sid[RT_ID_LEN];
     uint8_t state;
-    bool awaiting_pong; /* heartbeat is in pong_due */
+    bool awaiting_pong; /* heartbeat is in pong_due or pong_again_due */
     bool pong_extended; /* another packet has extended the current pong deadline */
     bool opened;        /* on_open returned RT_OK */
 };

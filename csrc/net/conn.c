@@ -300,8 +300,9 @@ static void on_readable(rt_conn *c) {
 
 static void on_event(uv_poll_t *poll, int status, int events) {
     rt_conn *c = (rt_conn *)poll;
-    rt_loop *l = c->front->loop;
-    l->now = uv_now(&l->uv);
+    rt_loop_enter(c->front->loop);
+    if (c->state == RT_CONN_CLOSED)
+        return;
     if (status < 0) {
         rt_conn_close(c, true);
         return;

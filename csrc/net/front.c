@@ -94,7 +94,7 @@ static void turn_away(rt_front *f, int listener) {
 static void on_listener(uv_poll_t *poll, int status, int events) {
     (void)events;
     rt_front *f = poll->data;
-    f->loop->now = uv_now(&f->loop->uv);
+    rt_loop_enter(f->loop);
     int listener;
     if (status < 0 || uv_fileno((uv_handle_t *)poll, &listener) != 0)
         return;

@@ -11,10 +11,23 @@ static void read_clock(rt_loop *l) {
     l->now = uv_now(&l->uv);
 }
 
-static void on_timer(uv_timer_t *timer) {
-    rt_loop *l = timer->data;
+static void run_timers(rt_loop *l) {
     read_clock(l);
+    l->ran_at = l->now;
     rt_timers_run(&l->timers, l->now);
+}
+
+static void on_timer(uv_timer_t *timer) {
+    run_timers(timer->data);
+}
+
+/* libuv serves descriptors before timers: a request that came after a session's deadline, in the
+ * same sleep, would find it alive. */
+void rt_loop_enter(rt_loop *l) {
+    if (uv_now(&l->uv) != l->ran_at)
+        run_timers(l);
+    else
+        read_clock(l);
 }
 
 /* The one timer of the loop stands at the earliest deadline of all queues. */
@@ -40,8 +53,7 @@ static void on_prepare(uv_prepare_t *prepare) {
     rt_loop *l = prepare->data;
     l->turns++;
     uv_update_time(&l->uv);
-    read_clock(l);
-    rt_timers_run(&l->timers, l->now);
+    run_timers(l);
     run_hooks(l);
     set_timer(l);
 }

@@ -35,6 +35,7 @@ struct rt_loop {
     rt_timers timers;
     rt_list hooks;
     uint64_t now;               /* monotonic ms, of this turn */
+    uint64_t ran_at;            /* when the timers last ran */
     void (*on_wake)(void *arg); /* rt_loop_wake was called, perhaps several times */
     void *wake_arg;
     char *read_buffer; /* RT_READ_BUFFER bytes */
@@ -49,6 +50,9 @@ void rt_loop_stop(rt_loop *l);
 void rt_loop_fini(rt_loop *l);
 void rt_loop_add_hook(rt_loop *l, rt_loop_hook *hook);
 void rt_loop_remove_hook(rt_loop *l, rt_loop_hook *hook);
+/* First thing in a callback that brings something from a peer: reads the clock, and what fell due
+ * while the loop slept runs before what came. It may close any connection, the caller's too. */
+void rt_loop_enter(rt_loop *l);
 /* The only call for other threads. Async-signal-safe; many calls may become one on_wake. */
 void rt_loop_wake(rt_loop *l);
 /* Monotonic ms of this turn; the `now` that engineio, socketio and frappe are given. */

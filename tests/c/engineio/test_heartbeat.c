@@ -42,6 +42,62 @@ static void missing_pong_ends_session(void **state) {
     fake_fini(&f);
 }
 
+/* A timer that fires late does not move the end: the session is gone INTERVAL + TIMEOUT after its
+ * handshake, as its client counts. */
+static void late_ping_keeps_the_deadline(void **state) {
+    (void)state;
+    fake f;
+    fake_init(&f, NULL);
+    fake_conn *c = fake_websocket(&f, NULL);
+    fake_frames(c);
+    fake_pass(&f, INTERVAL + 3);
+    assert_string_equal(fake_frames(c), "2");
+    fake_pass(&f, TIMEOUT - 4);
+    assert_string_equal(fake_frames(c), "");
+    fake_pass(&f, 1);
+    assert_string_equal(fake_frames(c), "close");
+    fake_fini(&f);
+}
+
+/* After a standstill the client still gets nine tenths of the time to answer. */
+static void very_late_ping_leaves_time_to_answer(void **state) {
+    (void)state;
+    fake f;
+    fake_init(&f, NULL);
+    fake_conn *c = fake_websocket(&f, NULL);
+    fake_frames(c);
+    fake_pass(&f, INTERVAL + TIMEOUT);
+    assert_string_equal(fake_frames(c), "2");
+    fake_pass(&f, TIMEOUT - TIMEOUT / RT_EIO_PING_LATE_PART - 1);
+    assert_string_equal(fake_frames(c), "");
+    fake_pass(&f, 1);
+    assert_string_equal(fake_frames(c), "close");
+    fake_fini(&f);
+}
+
+/* A late ping, counted from its deadline, does not stand behind an extension that was counted from
+ * a later moment. */
+static void late_ping_after_an_extension(void **state) {
+    (void)state;
+    fake f;
+    fake_init(&f, NULL);
+    fake_conn *first = fake_websocket(&f, NULL);
+    fake_pass(&f, 2);
+    fake_conn *second = fake_websocket(&f, NULL);
+    fake_pass(&f, INTERVAL - 2);
+    f.now += 3;
+    fake_text_frame(first, "4a");
+    fake_pass(&f, 0); /* the second one's ping, a millisecond late */
+    fake_frames(first);
+    fake_frames(second);
+    fake_pass(&f, TIMEOUT - 1);
+    assert_string_equal(fake_frames(first), "");
+    assert_string_equal(fake_frames(second), "close");
+    fake_pass(&f, 1);
+    assert_string_equal(fake_frames(first), "close");
+    fake_fini(&f);
+}
+
 static void pong_starts_the_interval(void **state) {
     (void)state;
     fake f;
@@ -151,6 +207,9 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_teardown(ping_is_due_exactly, leaks),
         cmocka_unit_test_teardown(missing_pong_ends_session, leaks),
+        cmocka_unit_test_teardown(late_ping_keeps_the_deadline, leaks),
+        cmocka_unit_test_teardown(very_late_ping_leaves_time_to_answer, leaks),
+        cmocka_unit_test_teardown(late_ping_after_an_extension, leaks),
         cmocka_unit_test_teardown(pong_starts_the_interval, leaks),
         cmocka_unit_test_teardown(packet_extends_once, leaks),
         cmocka_unit_test_teardown(packet_without_ping_changes_nothing, leaks),
