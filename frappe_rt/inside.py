@@ -14,6 +14,8 @@ from importlib import import_module
 from types import ModuleType
 from typing import Any
 
+_RESPONSE = "frappe.utils.response"
+
 
 def get_frappe() -> ModuleType | None:
     """The ``frappe`` module of this process, or None."""
@@ -77,7 +79,8 @@ def get_json_handler() -> Callable[[Any], Any] | None:
     if get_frappe() is None:
         return None
     try:
-        handler: Callable[[Any], Any] = import_module("frappe.utils.response").json_handler
+        response = sys.modules.get(_RESPONSE) or import_module(_RESPONSE)
+        handler: Callable[[Any], Any] = response.json_handler
     except Exception:  # a part of Frappe that cannot be had here must not cost the event
         return None
     return handler

@@ -1,18 +1,22 @@
 """JSON as Frappe would write it: the browser gets the values it would get from ``frappe.as_json``.
 
-orjson does nearly all of it where it is installed (it is a dependency of Frappe). What it refuses,
-integers beyond 64 bits, keys that are no strings, lone surrogates, deep nesting, goes to the
-encoder of the standard library, which is Frappe's own. ``NaN`` and ``Infinity`` become ``null``:
-every browser's parser rejects them.
+orjson does nearly all of it where it is installed (docs/architecture.md says why it is no
+dependency). What it refuses goes to the encoder of the standard library, which is Frappe's own:
+integers beyond 64 bits, keys that are no strings, lone surrogates, deep nesting. What neither
+knows is asked of Frappe's ``json_handler`` where Frappe is loaded, else turned into the same here.
+
+Where Frappe's encoder gives up we go on: ``NaN`` and ``Infinity`` become ``null`` (every browser's
+parser rejects them), enumerations their value, lazy translations and the like their text.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from enum import Enum
+from numbers import Integral, Real
 from re import Match
 from typing import Any
 
@@ -23,9 +27,14 @@ try:
 except ImportError:
     orjson = None  # type: ignore[assignment]
 else:
-    # Dates go to _default: Frappe writes str(value), and orjson's "T" between date and time would
-    # show every open form a conflict. Dataclasses too: Frappe knows none.
-    _OPTIONS = orjson.OPT_PASSTHROUGH_DATETIME | orjson.OPT_PASSTHROUGH_DATACLASS
+    # Each of these types goes to _default instead, because orjson would give other values. Dates:
+    # Frappe writes str(value), and a "T" would show every open form a conflict. Subclasses: of a
+    # dict orjson reads what is stored, not what items() says. Dataclasses: Frappe knows none.
+    _OPTIONS = (
+        orjson.OPT_PASSTHROUGH_DATETIME
+        | orjson.OPT_PASSTHROUGH_SUBCLASS
+        | orjson.OPT_PASSTHROUGH_DATACLASS
+    )
 
 
 def encode(message: Any) -> bytes:
@@ -35,7 +44,7 @@ def encode(message: Any) -> bytes:
     """
     if orjson is not None:
         try:
-            return orjson.dumps(message, _default, _OPTIONS)
+            return orjson.dumps(message, _default_of_orjson, _OPTIONS)
         except orjson.JSONEncodeError:
             pass
     try:
@@ -55,64 +64,85 @@ def encode_envelope(event: str, message: bytes, room: str | None, site: str) -> 
 
 
 def _encode_slowly(message: Any) -> bytes:
-    try:
-        text = json.dumps(message, default=_default, allow_nan=False, separators=(",", ":"))
-    except ValueError:  # NaN, or a cycle: then this raises again
-        text = json.dumps(message, default=_default)
-        without_nan = json.loads(text, parse_constant=lambda _: None)
-        text = json.dumps(without_nan, separators=(",", ":"))
+    text = json.dumps(message, default=_default, separators=(",", ":"))
+    if "NaN" in text or "Infinity" in text:  # or a text that only speaks of them
+        without = json.loads(text, parse_constant=lambda _: None)
+        text = json.dumps(without, separators=(",", ":"))
     return text.encode("ascii")
+
+
+def _default_of_orjson(value: Any) -> Any:
+    """`_default`, and the subclasses that the standard library's encoder knows by itself."""
+    if isinstance(value, dict):
+        return dict(value.items())
+    if isinstance(value, (list, tuple)):
+        return list(value)
+    kind = type(value)  # what it is, not what it says it is: werkzeug's proxies pretend
+    if issubclass(kind, str):
+        return str.__str__(value)
+    if issubclass(kind, int):
+        return int.__int__(value)
+    if issubclass(kind, float):
+        return float.__float__(value)
+    if hasattr(kind, "__next__"):
+        # It can be gone through once, and orjson may yet give up on what comes after.
+        raise TypeError("for the other encoder")
+    return _default(value)
 
 
 def _default(value: Any) -> Any:
     """What a type JSON does not know becomes. Frappe's own function decides where it is loaded."""
+    if type(value) in _AS_TEXT:
+        return str(value)
     handler = inside.get_json_handler()
     if handler is not None:
         try:
             return handler(value)
         except TypeError:
-            pass  # an older Frappe knows fewer types than we do
+            pass  # it knows fewer types than we do
     return _to_plain(value)
 
 
+#: The values a document most often holds that JSON does not know. Every Frappe says str() of them.
+_AS_TEXT = frozenset((datetime, date, time))
+
+
 def _to_plain(value: Any) -> Any:
+    """As Frappe's ``json_handler``, in its order; then what that refuses."""
     if isinstance(value, (datetime, date, time)):
         return str(value)
     if isinstance(value, timedelta):
         return _format_timedelta(value)
     if isinstance(value, Decimal):
         return float(value)
-    if isinstance(value, Enum):
-        return value.value
-    if callable(getattr(value, "as_dict", None)) and not isinstance(value, type):
+    is_class = isinstance(value, type)
+    if not is_class and callable(getattr(value, "as_dict", None)):  # a document
         return value.as_dict()
-    if callable(getattr(value, "__json__", None)) and not isinstance(value, type):
-        return value.__json__()
-    if isinstance(value, Mapping):
-        return dict(value)
-    if isinstance(value, (bytes, bytearray)):
-        return value.decode("utf-8", "replace")
-    if isinstance(value, Iterable):
+    if isinstance(value, Iterable):  # sets, generators; bytes become numbers, as there
         return list(value)
-    return _to_text(value)
-
-
-def _to_text(value: Any) -> Any:
-    """Types that have nothing but a text: identifiers, paths, lazy translations, errors."""
     if isinstance(value, Match):
         return value.string
-    if isinstance(value, (BaseException, type)) or callable(value):
+    if isinstance(value, BaseException) or callable(value):
         return repr(value)
-    if any("__str__" in vars(base) for base in type(value).__mro__[:-1]):
+    if callable(getattr(value, "__json__", None)):
+        return value.__json__()
+    if isinstance(value, Enum):
+        return value.value
+    if isinstance(value, Integral):  # NumPy's numbers, and fractions
+        return int(value)
+    if isinstance(value, Real):
+        return float(value)
+    if any("__str__" in vars(base) for base in type(value).__mro__[:-1]):  # not only object's
         return str(value)
     raise TypeError(f"{type(value).__qualname__} cannot be sent to a browser")
 
 
 def _format_timedelta(value: timedelta) -> str:
-    """``H:MM:SS`` with fractions when there are any and hours beyond 24, as a Time field has it."""
-    sign = "-" if value < timedelta(0) else ""
-    value = abs(value)
-    minutes, seconds = divmod(value.days * 86400 + value.seconds, 60)
-    hours, minutes = divmod(minutes, 60)
-    fraction = f".{value.microseconds:06}" if value.microseconds else ""
-    return f"{sign}{hours}:{minutes:02}:{seconds:02}{fraction}"
+    """``H:MM:SS`` with hours beyond 24, and in seconds the digits after the point that there are.
+
+    A negative one counts up from the hour below, as in Frappe: -90 s is ``-1:58:30``.
+    """
+    hours, seconds = divmod(value.total_seconds(), 3600)
+    minutes, seconds = divmod(seconds, 60)
+    seconds = round(seconds, 6)
+    return f"{int(hours)}:{int(minutes):02}:{int(seconds) if seconds.is_integer() else seconds:02}"
