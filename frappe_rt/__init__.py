@@ -15,6 +15,14 @@ from frappe_rt._rt import version as __version__
 if TYPE_CHECKING:
     from frappe_rt.publish import publish_progress as publish_progress
     from frappe_rt.publish import publish_realtime as publish_realtime
+    from frappe_rt.publish import publish_stats as publish_stats
+    from frappe_rt.publish_to import publish_task_progress as publish_task_progress
+    from frappe_rt.publish_to import publish_to_all as publish_to_all
+    from frappe_rt.publish_to import publish_to_doc as publish_to_doc
+    from frappe_rt.publish_to import publish_to_doctype as publish_to_doctype
+    from frappe_rt.publish_to import publish_to_room as publish_to_room
+    from frappe_rt.publish_to import publish_to_user as publish_to_user
+    from frappe_rt.publish_to import publish_to_website as publish_to_website
     from frappe_rt.rooms import get_doc_room as get_doc_room
     from frappe_rt.rooms import get_doctype_room as get_doctype_room
     from frappe_rt.rooms import get_site_room as get_site_room
@@ -39,6 +47,14 @@ _MODULES = {
     "get_website_room": "rooms",
     "publish_progress": "publish",
     "publish_realtime": "publish",
+    "publish_stats": "publish",
+    "publish_task_progress": "publish_to",
+    "publish_to_all": "publish_to",
+    "publish_to_doc": "publish_to",
+    "publish_to_doctype": "publish_to",
+    "publish_to_room": "publish_to",
+    "publish_to_user": "publish_to",
+    "publish_to_website": "publish_to",
     "running": "server",
     "start": "server",
     "stats": "server",

@@ -3,6 +3,7 @@
 The same in every Frappe generation (docs/publishing.md): a call that worked with Frappe's own
 functions means the same here. One difference: nothing raises into the caller. Frappe's code calls
 these in the middle of saves and imports, and a browser that is not told is no reason to lose one.
+The short forms of Frappe's 2026 generation (`publish_to_user` and so on) are in publish_to.py.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from collections.abc import Mapping, MutableMapping
 from typing import Any
 
 from frappe_rt import inside, rooms
-from frappe_rt.deliver import deliver, lose
+from frappe_rt.deliver import deliver, get_counters, lose
 
 
 def publish_realtime(
@@ -24,12 +25,14 @@ def publish_realtime(
     task_id: str | None = None,
     after_commit: bool = False,
     *,
+    data: Any = None,
     site: str | None = None,
 ) -> None:
     """Send an event to browsers.
 
     :param event: name of the event; default ``task_progress`` inside a task, else ``global``
     :param message: its one argument, anything Frappe can serialise; None becomes ``{}``
+    :param data: `message` by the name that Frappe's documentation gives it
     :param room: to exactly this room, else the first that is known of:
     :param task_id: who watches this task (default: the task this code runs in); at once, whatever
         `after_commit` says
@@ -44,10 +47,12 @@ def publish_realtime(
     who is logged in, ``list_update`` always to its doctype and ``docinfo_update`` to its document.
     """
     try:
-        message = {} if message is None else message
+        if message is None:
+            message = {} if data is None else data
         task_id = task_id or inside.get_task_id()
-        event = event or ("task_progress" if task_id else "global")
-        if event == "msgprint":
+        if event is None:
+            event = "task_progress" if task_id else "global"
+        elif event == "msgprint":
             user = user or inside.get_session_user()
         room = _get_fixed_room(event, message, doctype, docname) or room
         if not room and task_id:
@@ -89,6 +94,14 @@ def publish_progress(
     )
 
 
+def publish_stats() -> dict[str, int]:
+    """Events of this process since it started: ``to_...`` by where they went, ``lost_...`` by why.
+
+    Each kind of loss is also told in the log ``frappe_rt``, at most once in half a minute.
+    """
+    return get_counters()
+
+
 def _get_fixed_room(
     event: str, message: Any, doctype: str | None, docname: str | int | None
 ) -> str | None:
@@ -124,9 +137,17 @@ def _defer(event: str, message: Any, room: str, site: str | None) -> bool:
         database.after_commit.add(flush_realtime_log)
         database.after_rollback.add(clear_realtime_log)
     entry = [event, message, room]
-    if entry not in log:
+    if not _holds(log, entry):
         log.append(entry)
     return True
+
+
+def _holds(log: list[Any], entry: list[Any]) -> bool:
+    """Whether an equal one waits. What cannot be compared (arrays, lazy translations) differs."""
+    try:
+        return entry in log
+    except Exception:
+        return False
 
 
 def flush_realtime_log() -> None:

@@ -2,7 +2,7 @@ import logging
 import sys
 
 import pytest
-from support.fakes import FakeRt, make_frappe
+from support.fakes import GENERATIONS, FakeRt, make_frappe
 from support.redis_server import RedisServer
 
 from frappe_rt import config, deliver, server
@@ -21,12 +21,13 @@ def rt(monkeypatch):
     config.give(config.Given())
 
 
-@pytest.fixture
-def frappe(monkeypatch):
+@pytest.fixture(params=GENERATIONS)
+def frappe(monkeypatch, request):
     """This process runs Frappe, in a request of ada@example.com to one.localhost."""
-    module = make_frappe()
-    monkeypatch.setitem(sys.modules, "frappe", module)
-    return module
+    modules = make_frappe(request.param)
+    for name, module in modules.items():
+        monkeypatch.setitem(sys.modules, name, module)
+    return modules["frappe"]
 
 
 @pytest.fixture

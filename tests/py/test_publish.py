@@ -3,6 +3,7 @@
 import pytest
 from support.fakes import Unbound
 
+import frappe_rt
 from frappe_rt import deliver, publish
 from frappe_rt.publish import publish_progress, publish_realtime
 
@@ -19,6 +20,12 @@ SITE = "one.localhost"
         ({"event": "note", "message": "text"}, "all", "note", "text"),
         ({"event": "note", "message": [1, None]}, "all", "note", [1, None]),
         ({"event": "note", "message": 0}, "all", "note", 0),
+        ({"event": "note", "data": {"a": 1}}, "all", "note", {"a": 1}),
+        ({"event": "note", "message": {}, "data": {"a": 1}}, "all", "note", {}),
+        ({"event": "list_update", "data": {"doctype": "D"}}, "doctype:D", "list_update",
+         {"doctype": "D"}),
+        # an empty name is a name, to Frappe and to browsers
+        ({"event": "", "task_id": "t"}, "task_progress:t", "", {"task_id": "t"}),
         # rooms, in the order they win
         ({"event": "note", "room": "website"}, "website", "note", {}),
         ({"event": "note", "room": "r", "user": "u", "task_id": "t"}, "r", "note", {}),
@@ -47,12 +54,14 @@ SITE = "one.localhost"
         ({"event": "msgprint", "message": "hi", "room": "r"}, "r", "msgprint", "hi"),
     ],
 )  # fmt: skip
-@pytest.mark.parametrize("within", [False, True], ids=["plain", "frappe"])
-def test_event_and_room(rt, request, within, call, room, event, message):
-    if within:
-        request.getfixturevalue("frappe")
-    publish_realtime(**call)
-    assert rt.published == [(SITE, room, event, message)]
+class TestEventAndRoom:
+    def test_outside_frappe(self, rt, call, room, event, message):
+        publish_realtime(**call, site=SITE)
+        assert rt.published == [(SITE, room, event, message)]
+
+    def test_inside_frappe(self, rt, frappe, call, room, event, message):
+        publish_realtime(**call)
+        assert rt.published == [(SITE, room, event, message)]
 
 
 def test_positional_arguments_are_in_frappes_order(rt):
@@ -243,15 +252,35 @@ class TestNeverRaises:
         assert deliver.get_counters()["lost_bad_message"] == 1
         assert len(complaints()) == 1
 
-    def test_objects_that_raise_when_compared(self, rt, frappe, complaints):
+    def test_objects_that_raise_when_compared_differ(self, rt, frappe, complaints):
         class Array(list):
             def __eq__(self, other):
                 raise ValueError("ambiguous")
 
             __hash__ = None
 
-        for _ in range(2):
-            publish_realtime("e", Array([1]), after_commit=True)
+        for number in (1, 1):
+            publish_realtime("e", Array([number]), after_commit=True)
         frappe.db.after_commit.run()
-        assert [message for *_, message in rt.published] == [[1]]
-        assert complaints() == ["not published, event 'e': ValueError: ambiguous (1 lost so far)"]
+        assert [message for *_, message in rt.published] == [[1], [1]]
+        assert complaints() == []
+
+    @pytest.mark.parametrize("missing", ["local", "session", "db", "all"])
+    def test_parts_of_frappe_that_are_missing(self, rt, frappe, complaints, missing):
+        for name in ("local", "session", "db") if missing == "all" else (missing,):
+            delattr(frappe, name)
+        publish_realtime("msgprint", "hi", after_commit=True)
+        publish_progress(5)
+        if frappe.__dict__.get("db"):
+            frappe.db.after_commit.run()
+        assert sorted(event for _, _, event, _ in rt.published) == ["msgprint", "progress"]
+        assert complaints() == []
+
+    def test_loss_is_told_once_and_counted(self, rt, complaints):
+        for _ in range(3):
+            publish_realtime("e", object())
+        assert frappe_rt.publish_stats()["lost_bad_message"] == 3
+        assert complaints() == [
+            "not published, event 'e' for room 'all': object cannot be sent to a browser "
+            "(1 lost so far)"
+        ]

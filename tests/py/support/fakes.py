@@ -62,13 +62,62 @@ class Hooks:
             function()
 
 
-def make_frappe():
-    """A module with what the contract says a publish may look at."""
+#: The generations of Frappe in use; docs/frappe.md has what sets them apart.
+GENERATIONS = ("v15", "v16", "develop")
+
+
+def make_frappe(generation="v15"):
+    """The modules that a publish may look at: ``frappe`` and ``frappe.realtime``, by full name."""
     frappe = ModuleType("frappe")
-    frappe.local = SimpleNamespace(site="one.localhost", conf={}, task_id=None)
+    frappe.local = SimpleNamespace(site="one.localhost", conf={})
     frappe.session = SimpleNamespace(user="ada@example.com")
     frappe.db = SimpleNamespace(after_commit=Hooks(), after_rollback=Hooks())
-    return frappe
+    frappe.sent = []  # what left by Frappe's own Redis: (site, room, event, message)
+    realtime = frappe.realtime = ModuleType("frappe.realtime")
+    realtime.frappe = frappe
+    if generation == "develop":
+        realtime.__path__ = []  # a package, which finds what handlers need when it is asked for
+        realtime.__getattr__ = lambda name: _find_in_develop(name)
+    else:
+        frappe.local.task_id = None
+    exec(REALTIME, vars(realtime))
+    frappe.publish_realtime = lambda *args, **named: frappe.realtime.publish_realtime(
+        *args, **named
+    )
+    return {"frappe": frappe, "frappe.realtime": realtime}
+
+
+def _find_in_develop(name):
+    if name in ("realtime", "Socket"):
+        return object()
+    raise AttributeError(name)
+
+
+#: As much of the module as its callers can tell from the original: who looks up what, and when.
+REALTIME = """
+def publish_realtime(event=None, message=None, room=None, user=None, after_commit=False):
+    room = room or (f"user:{user}" if user else "all")
+    if not after_commit:
+        return emit_via_redis(event, message, room)
+    if not hasattr(frappe.local, "_realtime_log"):
+        frappe.local._realtime_log = []
+        frappe.db.after_commit.add(flush_realtime_log)
+        frappe.db.after_rollback.add(clear_realtime_log)
+    if [event, message, room] not in frappe.local._realtime_log:
+        frappe.local._realtime_log.append([event, message, room])
+
+def flush_realtime_log():
+    for entry in frappe.local._realtime_log:
+        frappe.realtime.emit_via_redis(*entry)
+    clear_realtime_log()
+
+def clear_realtime_log():
+    if hasattr(frappe.local, "_realtime_log"):
+        del frappe.local._realtime_log
+
+def emit_via_redis(event, message, room):
+    frappe.sent.append((frappe.local.site, room, event, message))
+"""
 
 
 class Unbound:
