@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from frappe_rt._rt import version as __version__
 
 if TYPE_CHECKING:
+    from frappe_rt import bench as bench
     from frappe_rt.publish import publish_progress as publish_progress
     from frappe_rt.publish import publish_realtime as publish_realtime
     from frappe_rt.publish import publish_stats as publish_stats
@@ -65,6 +66,8 @@ __all__ = ["__version__", *_MODULES]
 
 
 def __getattr__(name: str) -> object:
+    if name == "bench":
+        return import_module("frappe_rt.bench")
     if name not in _MODULES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     value: object = getattr(import_module(f"frappe_rt.{_MODULES[name]}"), name)
