@@ -66,7 +66,7 @@ static void on_pong_due(rt_timerq *q, rt_timer *t) {
 
 /* A closing session whose client did not come back for the last packets. */
 static void on_drain_due(rt_timerq *q, rt_timer *t) {
-    (void)q;
+    rt_eio_count(q->arg, RT_EIO_DRAINS_TIMED_OUT);
     rt_eio_session_end(RT_OF(t, rt_eio_session, heartbeat), RT_EIO_FORCED_CLOSE);
 }
 

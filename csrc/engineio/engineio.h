@@ -109,6 +109,12 @@ void rt_eio_opts_default(rt_eio_opts *opts);
     X(RT_EIO_REFUSED_FULL, "refused_sessions_max")                                                 \
     X(RT_EIO_REFUSED_TOO_BIG, "refused_payload_too_big")                                           \
     X(RT_EIO_REFUSED_OVERLAP, "refused_overlapping_request")                                       \
+    X(RT_EIO_REFUSED_MEDIA_TYPE, "refused_media_type")                                             \
+    X(RT_EIO_REFUSED_SESSION_METHOD, "refused_session_method")                                     \
+    X(RT_EIO_REFUSED_WEBSOCKET, "refused_second_websocket")                                        \
+    X(RT_EIO_POLL_PACKETS_OVER_MAX, "poll_packets_over_max")                                       \
+    X(RT_EIO_DRAINS_TIMED_OUT, "drains_timed_out")                                                 \
+    X(RT_EIO_HANDSHAKES_NO_MEMORY, "handshakes_no_memory")                                         \
     X(RT_EIO_BAD_FRAMES, "bad_websocket_frames")
 RT_COUNTERS_DECLARE(rt_eio, RT_EIO_COUNTERS)
 

@@ -57,7 +57,7 @@ static int put_head(rt_eio_exchange *x, rt_buf *b, int status, const char *conte
         rt_reply_header(b, RT_LIT("cache-control"), RT_LIT("no-store"));
     rt_buf_puts(b, rt_buf_slice(&x->headers));
     rt_reply_end(b, body_len, keep_alive);
-    return x->headers.err != RT_OK ? x->headers.err : b->err;
+    return x->headers.err != RT_OK ? x->headers.err : b->err; /* no half a header line */
 }
 
 void rt_eio_exchange_reply(rt_eio_exchange *x, int status, const char *content_type, rt_msg *body) {

@@ -170,6 +170,7 @@ static void feed_payload(rt_eio_session *s, rt_slice payload) {
     for (;;) {
         size_t n = rt_slice_find(payload, SEPARATOR);
         if (++packets > RT_EIO_POLL_PACKETS_MAX) {
+            rt_eio_count(s->eio, RT_EIO_POLL_PACKETS_OVER_MAX);
             rt_eio_session_end(s, RT_EIO_TRANSPORT_ERROR);
             return;
         }

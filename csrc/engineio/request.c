@@ -195,7 +195,7 @@ static void open_websocket(rt_eio *e, rt_eio_socket *k, const rt_http_request *r
     int status;
     rt_eio_session *s = rt_eio_session_new(e, req, true, &status);
     if (!s) {
-        rt_eio_count(e, RT_EIO_REFUSED_FULL);
+        rt_eio_count(e, status == RT_ELIMIT ? RT_EIO_REFUSED_FULL : RT_EIO_HANDSHAKES_NO_MEMORY);
         rt_eio_socket_close(k, 1013);
         return;
     }
@@ -233,10 +233,10 @@ static void upgrade(rt_eio *e, rt_eio_port *port, const rt_http_request *req) {
     rt_eio_session *s = a.session;
     if (!a.has_sid)
         open_websocket(e, k, req);
-    else if (s->state != RT_EIO_POLLING || s->probe || !e->opts.allow_upgrades)
-        rt_eio_socket_close(k, 0); /* somebody is upgrading it, or has: the first one stays */
-    else
+    else if (s->state == RT_EIO_POLLING && !s->probe && e->opts.allow_upgrades)
         rt_eio_socket_start_probe(k, s);
+    else
+        rt_eio_socket_refuse(k); /* somebody is upgrading it, or has: the first one stays */
 }
 
 /* --- ordinary requests --- */
@@ -246,7 +246,7 @@ static void open_polling(rt_eio_exchange *x, const rt_http_request *req) {
     int status;
     rt_eio_session *s = rt_eio_session_new(e, req, false, &status);
     if (!s) {
-        rt_eio_count(e, RT_EIO_REFUSED_FULL);
+        rt_eio_count(e, status == RT_ELIMIT ? RT_EIO_REFUSED_FULL : RT_EIO_HANDSHAKES_NO_MEMORY);
         rt_eio_exchange_reply(x, 503, NULL, NULL);
         return;
     }
@@ -273,12 +273,15 @@ static void session_request(rt_eio_exchange *x, rt_eio_session *s, const rt_http
     case RT_HTTP_POST:
         /* Version 4 has binary as base64 only; the reference once left this unanswered. */
         if (rt_slice_eq(rt_http_header_get(req, RT_LIT("Content-Type")),
-                        RT_LIT("application/octet-stream")))
+                        RT_LIT("application/octet-stream"))) {
+            rt_eio_count(x->eio, RT_EIO_REFUSED_MEDIA_TYPE);
             rt_eio_exchange_reply(x, 400, NULL, NULL);
-        else
+        } else {
             rt_eio_post_begin(s, x);
+        }
         return;
     default:
+        rt_eio_count(x->eio, RT_EIO_REFUSED_SESSION_METHOD);
         rt_eio_exchange_reply(x, 500, NULL, NULL);
     }
 }

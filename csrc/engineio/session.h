@@ -173,6 +173,8 @@ rt_eio_socket *rt_eio_socket_accept(rt_eio *e, rt_eio_port *port, const rt_http_
 void rt_eio_socket_start_probe(rt_eio_socket *k, rt_eio_session *s);
 /* Sends a close frame (code 0: without payload) and lets the connection go. */
 void rt_eio_socket_close(rt_eio_socket *k, uint16_t code);
+/* The same for one that came too late: its session has a WebSocket already, or takes none. */
+void rt_eio_socket_refuse(rt_eio_socket *k);
 /* Lets go of a connection that is closed already or must vanish at once. */
 void rt_eio_socket_drop(rt_eio_socket *k);
 int rt_eio_socket_send(rt_eio_socket *k, rt_msg *frames);

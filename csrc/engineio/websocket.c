@@ -21,7 +21,8 @@ static int put_accept(rt_buf *b, const rt_http_request *req, const rt_buf *extra
     rt_reply_header(b, RT_LIT("Connection"), RT_LIT("Upgrade"));
     rt_reply_header(b, RT_LIT("Sec-WebSocket-Accept"), rt_slice_make(accept, sizeof accept));
     rt_buf_puts(b, rt_buf_slice(extra_headers));
-    return rt_buf_puts(b, RT_LIT("\r\n"));
+    rt_buf_puts(b, RT_LIT("\r\n"));
+    return extra_headers->err != RT_OK ? extra_headers->err : b->err; /* no half a header line */
 }
 
 static int send_accept(rt_eio_port *port, const rt_http_request *req, const rt_buf *extra) {
@@ -103,6 +104,11 @@ void rt_eio_socket_close(rt_eio_socket *k, uint16_t code) {
         port->ops->send(port, frame);
     rt_msg_rele(frame);
     port->ops->close(port, true);
+}
+
+void rt_eio_socket_refuse(rt_eio_socket *k) {
+    rt_eio_count(k->eio, RT_EIO_REFUSED_WEBSOCKET);
+    rt_eio_socket_close(k, 0);
 }
 
 int rt_eio_socket_send(rt_eio_socket *k, rt_msg *frames) {
@@ -192,7 +198,9 @@ void rt_eio_websocket_bytes(rt_eio *e, rt_eio_port *port, char *bytes, size_t n)
         return;
     rt_eio_session *s = k->session;
     bool transport = s && s->ws == k;
-    if (status <= RT_EWS_PROTOCOL && status >= RT_EWS_TOO_BIG)
+    if (status == RT_EWS_TOO_BIG)
+        rt_eio_count(e, RT_EIO_REFUSED_TOO_BIG);
+    else if (status == RT_EWS_PROTOCOL || status == RT_EWS_UTF8)
         rt_eio_count(e, RT_EIO_BAD_FRAMES);
     if (s && s->probe == k)
         rt_eio_count(e, RT_EIO_UPGRADES_FAILED);

@@ -55,8 +55,10 @@ int rt_sio_emit_ack(rt_sio_socket *s, rt_slice event, rt_slice args, rt_sio_ack_
     rt_sio *io = s->ns->io;
     if (s->state != RT_SIO_IN)
         return RT_ECLOSED;
-    if (waiting(s) >= RT_SIO_ACKS_PER_SOCKET_MAX)
+    if (waiting(s) >= RT_SIO_ACKS_PER_SOCKET_MAX) {
+        rt_sio_tally(io, RT_SIO_ACKS_OVER_MAX);
         return RT_ELIMIT;
+    }
     rt_sio_ack_wait *w = rt_alloc0(sizeof *w);
     if (!w)
         return RT_ENOMEM;

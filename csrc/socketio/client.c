@@ -55,6 +55,12 @@ static void bad_packet(rt_sio_client *c) {
         rt_eio_close(c->session, RT_EIO_FORCED_CLOSE);
 }
 
+void rt_sio_client_no_memory(rt_sio_client *c) {
+    rt_sio_tally(c->io, RT_SIO_NO_MEMORY);
+    if (c->session)
+        rt_eio_close(c->session, RT_EIO_NO_MEMORY);
+}
+
 static void on_connect(rt_sio_client *c, const rt_sio_packet *p) {
     rt_sio *io = c->io;
     rt_sio_socket *s = rt_sio_socket_find(c, p->ns);
@@ -67,13 +73,13 @@ static void on_connect(rt_sio_client *c, const rt_sio_packet *p) {
         return;
     }
     if (c->socket_count >= io->opts.max_sockets_per_client || p->ns.n > RT_SIO_NAMESPACE_MAX) {
+        rt_sio_tally(io, RT_SIO_NAMESPACES_OVER_MAX);
         bad_packet(c);
         return;
     }
     s = rt_sio_socket_new(c, p->ns);
     if (!s) {
-        rt_sio_tally(io, RT_SIO_NO_MEMORY);
-        rt_eio_close(c->session, RT_EIO_NO_MEMORY);
+        rt_sio_client_no_memory(c);
         return;
     }
     io->app.on_connect(io->app.ctx, s, p->data);
@@ -146,8 +152,7 @@ static void start_incoming(rt_sio_client *c, rt_slice text, const rt_sio_packet 
 
 fail:
     rt_free(in);
-    rt_sio_tally(c->io, RT_SIO_NO_MEMORY);
-    rt_eio_close(c->session, RT_EIO_NO_MEMORY);
+    rt_sio_client_no_memory(c);
 }
 
 /* The last attachment has come: the slices are made now that the buffer no longer moves. */
@@ -171,9 +176,17 @@ static void finish_incoming(rt_sio_client *c) {
 
 static void on_binary(rt_sio_client *c, rt_slice bytes) {
     rt_sio_incoming *in = c->incoming;
-    if (!in || in->bytes.n - in->text_len + bytes.n > c->io->opts.max_binary_bytes ||
-        rt_buf_puts(&in->bytes, bytes) != RT_OK) {
+    if (!in) {
         bad_packet(c);
+        return;
+    }
+    if (in->bytes.n - in->text_len + bytes.n > c->io->opts.max_binary_bytes) {
+        rt_sio_tally(c->io, RT_SIO_BINARY_OVER_MAX);
+        bad_packet(c);
+        return;
+    }
+    if (rt_buf_puts(&in->bytes, bytes) != RT_OK) {
+        rt_sio_client_no_memory(c);
         return;
     }
     in->ends[in->have++] = in->bytes.n;

@@ -113,6 +113,11 @@ uint32_t rt_sio_emit_ns(rt_sio_ns *ns, rt_slice event, rt_slice args, const rt_s
     return note(io, sent);
 }
 
+static int too_many_attachments(const rt_sio_socket *s) {
+    rt_sio_tally(s->ns->io, RT_SIO_ATTACHMENTS_OVER_MAX);
+    return RT_ELIMIT;
+}
+
 void rt_sio_emit(rt_sio_socket *s, rt_slice event, rt_slice args) {
     rt_sio_emit_binary(s, event, args, NULL, 0);
 }
@@ -122,7 +127,7 @@ int rt_sio_emit_binary(rt_sio_socket *s, rt_slice event, rt_slice args, const rt
     if (s->state != RT_SIO_IN)
         return RT_ECLOSED;
     if (count > RT_SIO_ATTACHMENTS_MAX)
-        return RT_ELIMIT;
+        return too_many_attachments(s);
     rt_sio_out o = event_out(s->ns, event, args);
     if (count)
         o.type = RT_SIO_BINARY_EVENT;
@@ -142,7 +147,7 @@ int rt_sio_ack_binary(rt_sio_socket *s, uint64_t id, rt_slice args, const rt_sli
     if (s->state != RT_SIO_IN)
         return RT_ECLOSED;
     if (count > RT_SIO_ATTACHMENTS_MAX)
-        return RT_ELIMIT;
+        return too_many_attachments(s);
     rt_sio_socket_send(s, &(rt_sio_out){.type = count ? RT_SIO_BINARY_ACK : RT_SIO_ACK,
                                         .ns = rt_sio_ns_name(s->ns),
                                         .has_id = true,

@@ -75,8 +75,7 @@ void rt_sio_socket_send(rt_sio_socket *s, const rt_sio_out *o) {
     rt_sio_seal(io);
     rt_msg *m = rt_sio_out_msg(o);
     if (!m) {
-        rt_sio_tally(io, RT_SIO_NO_MEMORY);
-        rt_eio_close(s->client->session, RT_EIO_NO_MEMORY);
+        rt_sio_client_no_memory(s->client);
         return;
     }
     rt_eio_send(s->client->session, m);
@@ -98,8 +97,7 @@ void rt_sio_accept(rt_sio_socket *s) {
     if (s->state != RT_SIO_ASKING)
         return;
     if (rt_sio_ns_add(s->ns, s) != RT_OK) {
-        rt_sio_tally(io, RT_SIO_NO_MEMORY);
-        rt_eio_close(s->client->session, RT_EIO_NO_MEMORY);
+        rt_sio_client_no_memory(s->client);
         return;
     }
     s->state = RT_SIO_IN;
@@ -113,6 +111,10 @@ void rt_sio_refuse(rt_sio_socket *s, rt_slice message) {
     if (s->state != RT_SIO_ASKING)
         return;
     rt_sio_tally(io, RT_SIO_CONNECTS_REFUSED);
+    /* Out first: if the answer cannot be made the client is dropped, and on_disconnect must not
+     * come for a refused socket. */
+    rt_sio_leave_all(s, false);
+    take_out(s);
     rt_buf data;
     rt_buf_init(&data, 0);
     rt_buf_putc(&data, '{');
@@ -121,9 +123,9 @@ void rt_sio_refuse(rt_sio_socket *s, rt_slice message) {
         rt_sio_socket_send(s, &(rt_sio_out){.type = RT_SIO_CONNECT_ERROR,
                                             .ns = rt_sio_ns_name(s->ns),
                                             .data = rt_buf_slice(&data)});
+    else
+        rt_sio_client_no_memory(s->client);
     rt_buf_fini(&data);
-    rt_sio_leave_all(s, false);
-    take_out(s);
 }
 
 void rt_sio_disconnect(rt_sio_socket *s) {

@@ -55,6 +55,10 @@ void rt_sio_opts_default(rt_sio_opts *opts);
     X(RT_SIO_ACKS_UNKNOWN, "acks_unknown")                                                         \
     X(RT_SIO_BAD_PACKETS, "bad_packets")                                                           \
     X(RT_SIO_ROOMS_OVER_MAX, "rooms_over_max")                                                     \
+    X(RT_SIO_NAMESPACES_OVER_MAX, "namespaces_over_max")                                           \
+    X(RT_SIO_ATTACHMENTS_OVER_MAX, "attachments_over_max")                                         \
+    X(RT_SIO_BINARY_OVER_MAX, "binary_over_max")                                                   \
+    X(RT_SIO_ACKS_OVER_MAX, "acks_over_max")                                                       \
     X(RT_SIO_NO_MEMORY, "no_memory")
 RT_COUNTERS_DECLARE(rt_sio, RT_SIO_COUNTERS)
 

@@ -119,6 +119,8 @@ int rt_sio_client_open(void *io, rt_eio_session *s);
 void rt_sio_client_message(void *io, rt_eio_session *s, bool binary, rt_slice bytes);
 void rt_sio_client_close(void *io, rt_eio_session *s, enum rt_eio_reason reason);
 void rt_sio_client_free(rt_sio_client *c);
+/* Memory has run out over something it must not miss: it is dropped, and will come back. */
+void rt_sio_client_no_memory(rt_sio_client *c);
 
 /* --- socket.c --- */
 /* A socket that asks for a namespace; NULL: out of memory. */
