@@ -23,6 +23,17 @@ static uint64_t now_of(const rt_conn *c) {
     return c->front->loop->now;
 }
 
+/* The deadline for what comes next; NULL: none. While an HTTP peer does not take what it is owed,
+ * the deadline for writing stands instead (block, drained). */
+static void set_deadline(rt_conn *c, rt_timerq *due) {
+    if (c->watches_write)
+        return;
+    if (due)
+        rt_timer_arm(due, &c->timer, now_of(c));
+    else
+        rt_timer_disarm(&c->timer);
+}
+
 static void mark_pending(rt_conn *c) {
     if (!rt_list_linked(&c->pending))
         rt_list_push(&c->front->pending, &c->pending);
@@ -107,7 +118,7 @@ static void port_finish(rt_eio_port *p, bool keep_alive) {
         return;
     }
     c->state = RT_CONN_READING;
-    rt_timer_arm(&c->front->idle_due, &c->timer, now_of(c));
+    set_deadline(c, &c->front->idle_due);
     if (c->held && !rt_list_linked(&c->resume))
         rt_list_push(&c->front->resume, &c->resume);
 }
@@ -180,10 +191,7 @@ static int on_head(void *arg, const rt_http_request *req) {
     rt_front_count(f, RT_FRONT_REQUESTS);
     c->state = RT_CONN_ANSWERING;
     c->engineio = rt_slice_starts(req->target, f->opts.path);
-    if (req->has_body)
-        rt_timer_arm(&f->body_due, &c->timer, now_of(c));
-    else
-        rt_timer_disarm(&c->timer);
+    set_deadline(c, req->has_body ? &f->body_due : NULL);
     int status = c->engineio ? rt_eio_request(f->eio, &c->port, req) : answer_route(c, req);
     if (status == RT_OK && req->expect_continue && c->state == RT_CONN_ANSWERING)
         status = send_bytes(c, RT_LIT("HTTP/1.1 100 Continue\r\n\r\n"));
@@ -199,7 +207,7 @@ static int on_body(void *arg, rt_slice bytes) {
 static int on_end(void *arg) {
     rt_conn *c = arg;
     if (c->state == RT_CONN_ANSWERING)
-        rt_timer_disarm(&c->timer);
+        set_deadline(c, NULL);
     int status = c->engineio ? rt_eio_request_end(c->front->eio, &c->port) : RT_OK;
     return status == RT_OK ? go_on(c) : status;
 }
@@ -208,14 +216,23 @@ static const rt_http_events http_events = {on_head, on_body, on_end};
 
 /* A request we cannot read is answered, then the connection closes; nobody else notices. */
 static void refuse_request(rt_conn *c, int status) {
-    rt_front_count(c->front, RT_FRONT_BAD_REQUESTS);
-    rt_slice answer = RT_LIT("HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n");
-    if (status == RT_EHTTP_HEADERS)
-        answer =
-            RT_LIT("HTTP/1.1 431 Request Header Fields Too Large\r\nConnection: close\r\n\r\n");
-    else if (status == RT_EHTTP_TARGET)
-        answer = RT_LIT("HTTP/1.1 414 URI Too Long\r\nConnection: close\r\n\r\n");
-    if (c->port.up || send_bytes(c, answer) != RT_OK)
+    static const struct {
+        int status, counter;
+        rt_slice answer;
+    } refusals[] = {
+        {RT_ENOMEM, RT_FRONT_NO_MEMORY,
+         RT_LIT("HTTP/1.1 503 Service Unavailable\r\nConnection: close\r\n\r\n")},
+        {RT_EHTTP_HEADERS, RT_FRONT_HEAD_OVER_MAX,
+         RT_LIT("HTTP/1.1 431 Request Header Fields Too Large\r\nConnection: close\r\n\r\n")},
+        {RT_EHTTP_TARGET, RT_FRONT_TARGET_OVER_MAX,
+         RT_LIT("HTTP/1.1 414 URI Too Long\r\nConnection: close\r\n\r\n")},
+        {0, RT_FRONT_BAD_REQUESTS, RT_LIT("HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n")},
+    };
+    size_t i = 0;
+    while (refusals[i].status && refusals[i].status != status)
+        i++;
+    rt_front_count(c->front, refusals[i].counter);
+    if (c->port.up || send_bytes(c, refusals[i].answer) != RT_OK)
         rt_conn_close(c, true); /* in the middle of a request that engineio has: it is told */
     else
         finish_up(c);
@@ -226,9 +243,21 @@ static int hold(rt_conn *c, const char *bytes, size_t n) {
         c->held = rt_alloc(sizeof *c->held);
         if (!c->held)
             return RT_ENOMEM;
-        rt_buf_init(c->held, RT_FRONT_PIPELINED_MAX);
+        rt_buf_init(c->held, c->front->opts.max_pipelined);
     }
     return rt_buf_put(c->held, bytes, n);
+}
+
+/* The head's time runs from here: not from each of the empty lines that may come before it. */
+static bool start_request(rt_conn *c) {
+    c->http = rt_http_new(&http_events, c);
+    if (c->http) {
+        set_deadline(c, &c->front->head_due);
+        return true;
+    }
+    rt_front_count(c->front, RT_FRONT_NO_MEMORY);
+    rt_conn_close(c, true);
+    return false;
 }
 
 /* Parses requests until the bytes are used up, an answer is being waited for, or it is no HTTP any
@@ -236,14 +265,8 @@ static int hold(rt_conn *c, const char *bytes, size_t n) {
 static size_t feed_requests(rt_conn *c, const char *bytes, size_t n) {
     size_t at = 0;
     while (at < n && (c->state == RT_CONN_READING || (c->state == RT_CONN_ANSWERING && c->http))) {
-        if (!c->http)
-            c->http = rt_http_new(&http_events, c);
-        if (!c->http) {
-            rt_conn_close(c, true);
+        if (!c->http && !start_request(c))
             return n;
-        }
-        if (!rt_http_busy(c->http))
-            rt_timer_arm(&c->front->head_due, &c->timer, now_of(c));
         size_t used;
         int status = rt_http_feed(c->http, rt_slice_make(bytes + at, n - at), &used);
         at += used;
@@ -258,16 +281,20 @@ static size_t feed_requests(rt_conn *c, const char *bytes, size_t n) {
 }
 
 static void on_bytes(rt_conn *c, char *bytes, size_t n) {
-    size_t used = feed_requests(c, bytes, n);
+    size_t used = c->held ? 0 : feed_requests(c, bytes, n); /* what is held comes first */
     if (c->state == RT_CONN_WEBSOCKET) {
         if (used < n)
             rt_eio_websocket_bytes(c->front->eio, &c->port, bytes + used, n - used);
         return;
     }
-    if (c->state == RT_CONN_ANSWERING && used < n && hold(c, bytes + used, n - used) != RT_OK) {
-        rt_front_count(c->front, RT_FRONT_PIPELINED_OVER_MAX);
-        rt_conn_close(c, true);
-    }
+    if ((c->state != RT_CONN_ANSWERING && c->state != RT_CONN_READING) || used == n)
+        return;
+    int status = hold(c, bytes + used, n - used);
+    if (status == RT_OK)
+        return;
+    rt_front_count(c->front,
+                   status == RT_ENOMEM ? RT_FRONT_NO_MEMORY : RT_FRONT_PIPELINED_OVER_MAX);
+    rt_conn_close(c, true);
 }
 
 void rt_conn_resume(rt_conn *c) {
@@ -315,8 +342,12 @@ static void on_event(uv_poll_t *poll, int status, int events) {
         on_readable(c);
 }
 
+/* An HTTP peer that does not take its answers is not asked for more requests: they would be
+ * answered, too. A WebSocket's debt is bounded otherwise (check_debt). */
 static void watch(rt_conn *c) {
-    int events = UV_READABLE | (c->blocked ? UV_WRITABLE : 0);
+    int events = c->blocked ? UV_WRITABLE : 0;
+    if (!c->blocked || c->state == RT_CONN_WEBSOCKET)
+        events |= UV_READABLE;
     c->watches_write = c->blocked;
     if (uv_poll_start(&c->poll, events, on_event) != 0)
         rt_conn_close(c, true);
@@ -328,8 +359,8 @@ static void block(rt_conn *c) {
     c->blocked = true;
     c->counted = 0;
     c->owed = 0;
-    if (c->state != RT_CONN_WEBSOCKET && !rt_timer_armed(&c->timer))
-        rt_timer_arm(&c->front->write_due, &c->timer, now_of(c));
+    if (c->state != RT_CONN_WEBSOCKET)
+        set_deadline(c, &c->front->write_due); /* runs on while the peer takes a little at a time */
     watch(c);
 }
 
@@ -342,10 +373,21 @@ static void check_debt(rt_conn *c) {
     rt_eio_port_slow(c->front->eio, &c->port);
 }
 
+/* The peer has taken all it was owed: its next step has a deadline again. */
+static void unblocked(rt_conn *c) {
+    rt_front *f = c->front;
+    bool busy = c->http && rt_http_busy(c->http);
+    watch(c);
+    if (c->state == RT_CONN_READING)
+        set_deadline(c, busy ? &f->head_due : &f->idle_due);
+    else if (c->state == RT_CONN_ANSWERING)
+        set_deadline(c, busy ? &f->body_due : NULL);
+}
+
 /* Everything is written. */
 static void drained(rt_conn *c) {
     if (c->watches_write)
-        watch(c);
+        unblocked(c);
     if (c->state == RT_CONN_FLUSHING)
         linger(c);
 }
@@ -385,6 +427,7 @@ void rt_conn_new(rt_front *f, int fd) {
     int one = 1;
     rt_conn *c = rt_alloc0(sizeof *c);
     if (!c || rt_fds_add(fd) != RT_OK) {
+        rt_front_count(f, RT_FRONT_NO_MEMORY);
         rt_free(c);
         close(fd);
         return;
@@ -399,6 +442,7 @@ void rt_conn_new(rt_front *f, int fd) {
     rt_timer_init(&c->timer);
     rt_outq_init(&c->out);
     if (uv_poll_init(&f->loop->uv, &c->poll, fd) != 0) {
+        rt_front_count(f, RT_FRONT_ACCEPT_FAILED);
         rt_fds_close(fd);
         rt_free(c);
         return;

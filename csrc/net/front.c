@@ -22,6 +22,12 @@ void rt_front_opts_default(rt_front_opts *opts) {
         .path = RT_LIT("/socket.io/"),
         .max_owed = RT_EIO_OWED_MAX,
         .max_connections = RT_FRONT_CONNECTIONS_MAX,
+        .max_pipelined = RT_FRONT_PIPELINED_MAX,
+        .head_ms = RT_FRONT_HEAD_MS,
+        .body_ms = RT_FRONT_BODY_MS,
+        .idle_ms = RT_FRONT_IDLE_MS,
+        .write_ms = RT_FRONT_WRITE_MS,
+        .linger_ms = RT_FRONT_LINGER_MS,
     };
 }
 
@@ -49,7 +55,7 @@ static void on_write_due(rt_timerq *q, rt_timer *t) {
 }
 
 static void on_linger_due(rt_timerq *q, rt_timer *t) {
-    (void)q;
+    rt_front_count(q->arg, RT_FRONT_TIMED_OUT_LINGER);
     rt_conn_close(RT_OF(t, rt_conn, timer), false);
 }
 
@@ -169,11 +175,11 @@ rt_front *rt_front_new(rt_loop *loop, rt_eio *eio, const rt_front_opts *opts, rt
     rt_list_init(&f->open);
     rt_list_init(&f->pending);
     rt_list_init(&f->resume);
-    rt_timerq_init(&f->head_due, &loop->timers, RT_FRONT_HEAD_MS, on_head_due, f);
-    rt_timerq_init(&f->body_due, &loop->timers, RT_FRONT_BODY_MS, on_body_due, f);
-    rt_timerq_init(&f->idle_due, &loop->timers, RT_FRONT_IDLE_MS, on_idle_due, f);
-    rt_timerq_init(&f->write_due, &loop->timers, RT_FRONT_WRITE_MS, on_write_due, f);
-    rt_timerq_init(&f->linger_due, &loop->timers, RT_FRONT_LINGER_MS, on_linger_due, f);
+    rt_timerq_init(&f->head_due, &loop->timers, opts->head_ms, on_head_due, f);
+    rt_timerq_init(&f->body_due, &loop->timers, opts->body_ms, on_body_due, f);
+    rt_timerq_init(&f->idle_due, &loop->timers, opts->idle_ms, on_idle_due, f);
+    rt_timerq_init(&f->write_due, &loop->timers, opts->write_ms, on_write_due, f);
+    rt_timerq_init(&f->linger_due, &loop->timers, opts->linger_ms, on_linger_due, f);
     f->hook.at_turn_end = at_turn_end;
     f->hook.arg = f;
     rt_loop_add_hook(loop, &f->hook);

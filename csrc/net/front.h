@@ -12,13 +12,15 @@
 #include "engineio/engineio.h"
 #include "net/loop.h"
 
+/* Defaults of rt_front_opts. */
 #define RT_FRONT_HEAD_MS 10000  /* for a request head, from its first byte or the connection */
 #define RT_FRONT_BODY_MS 30000  /* for a request body */
 #define RT_FRONT_IDLE_MS 65000  /* between requests; above the 60 s that proxies keep upstreams */
 #define RT_FRONT_WRITE_MS 30000 /* for the rest of an answer when the peer does not read */
 #define RT_FRONT_LINGER_MS 2000 /* for the peer to close after our last byte */
 #define RT_FRONT_CONNECTIONS_MAX 200000
-#define RT_FRONT_PIPELINED_MAX 16384    /* bytes held back behind an open request */
+#define RT_FRONT_PIPELINED_MAX 16384 /* bytes held back behind an open request */
+/* Not options. */
 #define RT_FRONT_WRITE_CAP (256u << 10) /* bytes per connection and turn */
 #define RT_FRONT_LISTENERS_MAX 8
 
@@ -28,6 +30,9 @@
     X(RT_FRONT_REFUSED_FULL, "refused_connections_max")                                            \
     X(RT_FRONT_REQUESTS, "requests")                                                               \
     X(RT_FRONT_BAD_REQUESTS, "bad_requests")                                                       \
+    X(RT_FRONT_HEAD_OVER_MAX, "head_over_max")                                                     \
+    X(RT_FRONT_TARGET_OVER_MAX, "target_over_max")                                                 \
+    X(RT_FRONT_NO_MEMORY, "no_memory")                                                             \
     X(RT_FRONT_BYTES_IN, "bytes_in")                                                               \
     X(RT_FRONT_BYTES_OUT, "bytes_out")                                                             \
     X(RT_FRONT_WRITES, "writes")                                                                   \
@@ -36,6 +41,7 @@
     X(RT_FRONT_TIMED_OUT_BODY, "timed_out_body")                                                   \
     X(RT_FRONT_TIMED_OUT_IDLE, "timed_out_idle")                                                   \
     X(RT_FRONT_TIMED_OUT_WRITE, "timed_out_write")                                                 \
+    X(RT_FRONT_TIMED_OUT_LINGER, "timed_out_linger")                                               \
     X(RT_FRONT_PIPELINED_OVER_MAX, "pipelined_over_max")                                           \
     X(RT_FRONT_SLOW, "closed_slow")
 RT_COUNTERS_DECLARE(rt_front, RT_FRONT_COUNTERS)
@@ -44,6 +50,8 @@ typedef struct rt_front_opts {
     rt_slice path;     /* "/socket.io/": prefix of the raw target */
     uint32_t max_owed; /* bytes owed to one WebSocket before it is called slow */
     uint32_t max_connections;
+    uint32_t max_pipelined; /* bytes held back behind an open request */
+    uint32_t head_ms, body_ms, idle_ms, write_ms, linger_ms;
 } rt_front_opts;
 void rt_front_opts_default(rt_front_opts *opts);
 
