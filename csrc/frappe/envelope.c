@@ -131,9 +131,8 @@ static int send_envelope(rt_frappe *f, const envelope *e, unsigned python_number
         rt_frappe_count(f, RT_FRAPPE_ENVELOPES_NO_NAMESPACE);
         status = RT_EFRAPPE_ENVELOPE;
     } else {
-        /* Without a room it is for every site, whatever the namespace (contract, `events`). */
-        if (to.room.n == 0)
-            to.site = RT_EMPTY;
+        /* Without a room the reference sends to every site, whatever the namespace says. Only
+         * build_event is meant for all, and it names none; what names a site stays in it. */
         status = send_fixed(f, &to, e->event, message, python_numbers);
     }
 out:

@@ -65,8 +65,14 @@ static const struct {
      A("\"build_event\",{\"a\":1}"), B("\"build_event\",{\"a\":1}")},
     {"{\"event\":\"e\",\"message\":1,\"room\":null,\"namespace\":null}", A("\"e\",1"), A("\"e\",1"),
      B("\"e\",1")},
+    /* ... of the site, when one is named: what it says is no other tenant's business */
     {"{\"event\":\"e\",\"message\":1,\"room\":\"\",\"namespace\":\"a.example\"}", A("\"e\",1"),
-     A("\"e\",1"), B("\"e\",1")},
+     A("\"e\",1"), ""},
+    {"{\"event\":\"e\",\"message\":1,\"room\":null,\"namespace\":\"b.example\"}", "", "",
+     B("\"e\",1")},
+    {"{\"event\":\"build_event\",\"message\":1,\"namespace\":\"a.example\"}",
+     A("\"build_event\",1"), A("\"build_event\",1"), ""},
+    {"{\"event\":\"e\",\"message\":1,\"namespace\":\"c.example\"}", "", "", ""},
     /* Python's numbers, in the message and beside it */
     {"{\"event\":\"e\",\"message\":{\"a\":NaN,\"b\":[Infinity,-Infinity],\"c\":\"NaN\"},\"room\":"
      "\"doc:T/a\",\"namespace\":\"a.example\"}",
