@@ -204,7 +204,7 @@ static void refuse_credential(rt_frappe *f, rt_sio_socket *s, int status) {
 static void connect_by_handshake(rt_frappe *f, rt_sio_socket *s, const rt_http_request *req) {
     rt_route r;
     rt_credential credential;
-    rt_site_route(req, rt_http_header_get(req, RT_LIT("Origin")), f->default_site, &f->origins, &r);
+    rt_site_route(req, rt_http_header_get(req, RT_LIT("Origin")), f->default_site, &f->ports, &r);
     rt_slice ns = rt_sio_socket_ns_name(s);
     rt_slice name = rt_slice_from(ns, 1);
     bool foreign = r.origin.n > 0 && !r.same_host && !r.listed;

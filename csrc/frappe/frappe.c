@@ -36,11 +36,8 @@ rt_frappe *rt_frappe_new(const rt_frappe_opts *opts, const rt_frappe_ports *port
         return NULL;
     f->ports = *ports;
     f->developer_mode = opts->developer_mode;
-    rt_origins_init(&f->origins);
     if (copy_text(opts->default_site, &f->default_site))
-        goto fail_origins;
-    if (rt_origins_set(&f->origins, RT_EMPTY, opts->allowed_origins))
-        goto fail_default_site;
+        goto fail;
     rt_asker_opts asking = {.patience_ms = opts->auth_patience_ms,
                             .keep_ms = opts->cache_ms,
                             .keep_refused_ms = opts->cache_refused_ms,
@@ -49,10 +46,7 @@ rt_frappe *rt_frappe_new(const rt_frappe_opts *opts, const rt_frappe_ports *port
     rt_viewers_init(&f->viewers, timers, f);
     return f;
 
-fail_default_site:
-    rt_free((char *)f->default_site.p);
-fail_origins:
-    rt_origins_fini(&f->origins);
+fail:
     rt_free(f);
     return NULL;
 }
@@ -62,19 +56,14 @@ void rt_frappe_free(rt_frappe *f) {
         return;
     rt_viewers_fini(&f->viewers);
     rt_asker_fini(&f->asker);
-    rt_origins_fini(&f->origins);
     rt_free((char *)f->default_site.p);
     rt_free(f);
-}
-
-int rt_frappe_set_allowed_origins(rt_frappe *f, rt_slice site, rt_slice origins) {
-    return rt_origins_set(&f->origins, site, origins);
 }
 
 bool rt_frappe_allow_origin(void *ctx, const rt_http_request *req, rt_slice origin) {
     rt_frappe *f = ctx;
     rt_route route;
-    rt_site_route(req, origin, f->default_site, &f->origins, &route);
+    rt_site_route(req, origin, f->default_site, &f->ports, &route);
     return rt_site_origin_ok(&route);
 }
 

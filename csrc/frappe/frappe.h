@@ -36,8 +36,6 @@ typedef struct rt_frappe_opts {
     uint32_t cache_ms;
     uint32_t cache_refused_ms;
     uint32_t cache_max;
-    /* Origins allowed besides the same host: comma-separated, or "*". May be empty. */
-    rt_slice allowed_origins;
 } rt_frappe_opts;
 void rt_frappe_opts_default(rt_frappe_opts *opts);
 
@@ -76,9 +74,6 @@ rt_sio_app rt_frappe_socketio_app(rt_frappe *f);
 void rt_frappe_attach(rt_frappe *f, rt_sio *io);
 /* For rt_eio_app.allow_origin: the same rule as at CONNECT. */
 bool rt_frappe_allow_origin(void *f, const rt_http_request *req, rt_slice origin);
-/* Replaces the origins allowed for one site besides the same host, or, with an empty site, those of
- * rt_frappe_opts (when configuration has changed). RT_OK, or RT_ENOMEM and the old ones stay. */
-int rt_frappe_set_allowed_origins(rt_frappe *f, rt_slice site, rt_slice origins);
 
 /* --- publishing --- */
 

@@ -1,4 +1,5 @@
-/* What Frappe's rules need from the outside world: the web process, Redis, the clock.
+/* What Frappe's rules need from the outside world: the web process, Redis, configuration that may
+ * change, the clock.
  *
  * Ownership: arguments are borrowed for the call; answers for the callback.
  * Thread: the loop's, in both directions. Callbacks never come from inside the call that asked. */
@@ -40,6 +41,10 @@ typedef struct rt_frappe_ports {
     int (*redis_get)(void *ctx, rt_slice key, rt_frappe_redis_fn *done, void *arg);
     /* PUBLISH; best effort. */
     int (*redis_publish)(void *ctx, rt_slice channel, rt_slice message);
+    /* The origins that configuration allows for `site` besides its own host, as it is now: a list
+     * for rt_origins_name, borrowed until the next call. Asked, and answered at once, when a page
+     * of another host comes; `site` may be any text. */
+    rt_slice (*allowed_origins)(void *ctx, rt_slice site);
     uint64_t (*now)(void *ctx); /* monotonic ms */
 } rt_frappe_ports;
 

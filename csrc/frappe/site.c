@@ -3,6 +3,7 @@
 
 #include "base/status.h"
 #include "base/utf8.h"
+#include "frappe/origins.h"
 #include "wire/cookie.h"
 #include "wire/url.h"
 
@@ -46,8 +47,18 @@ static void choose_site(rt_slice named, rt_slice default_site, rt_slice origin_h
     r->site = without_dot(r->site);
 }
 
+/* A page of another site can make its browser send a request without Origin (an image), but not
+ * with an Authorization header; browsers of today say where such a request is from. */
+static bool is_elsewhere(const rt_http_request *req, rt_slice origin) {
+    rt_slice from = rt_http_header_get(req, RT_LIT("Sec-Fetch-Site"));
+    return origin.n == 0 &&
+           (rt_slice_eq_nocase(from, RT_LIT("cross-site")) ||
+            rt_slice_eq_nocase(from, RT_LIT("same-site"))) &&
+           rt_http_header_get(req, RT_LIT("Authorization")).n == 0;
+}
+
 void rt_site_route(const rt_http_request *req, rt_slice origin, rt_slice default_site,
-                   const rt_origins *allowed, rt_route *out) {
+                   const rt_frappe_ports *ports, rt_route *out) {
     rt_url host;
     *out = (rt_route){.origin = origin};
     if (rt_url_host_header(rt_http_header_get(req, RT_LIT("Host")), &host) == RT_OK)
@@ -56,6 +67,7 @@ void rt_site_route(const rt_http_request *req, rt_slice origin, rt_slice default
     bool opaque = rt_slice_eq_nocase(origin, RT_LIT("null"));
     rt_slice origin_host = opaque ? RT_EMPTY : host_in(origin);
     out->same_host = rt_host_eq(origin_host, out->host);
+    out->elsewhere = is_elsewhere(req, origin);
     choose_site(named, default_site, origin_host, out);
     if (origin.n == 0 || out->same_host)
         return;
@@ -63,14 +75,15 @@ void rt_site_route(const rt_http_request *req, rt_slice origin, rt_slice default
      * server's name too; once the page is allowed by configuration, the server's name decides. */
     rt_route by_host = *out;
     choose_site(named, default_site, RT_EMPTY, &by_host);
-    if (rt_origins_allow(allowed, by_host.site, origin)) {
+    if (rt_origins_name(ports->allowed_origins(ports->ctx, by_host.site), origin)) {
         *out = by_host;
         out->listed = true;
     }
 }
 
 bool rt_site_origin_ok(const rt_route *route) {
-    return route->host.n > 0 && (route->origin.n == 0 || route->same_host || route->listed);
+    return route->host.n > 0 && !route->elsewhere &&
+           (route->origin.n == 0 || route->same_host || route->listed);
 }
 
 static bool is_name_byte(char c) {

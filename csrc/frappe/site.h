@@ -1,5 +1,5 @@
 /* What a handshake says about itself: which site it is for, whether its page may talk to this
- * server, and which credential it carries. Pure functions over a request head.
+ * server, and which credential it carries. Functions over a request head.
  *
  * Ownership: results are slices of the request. Thread: the loop's.
  * Must not know: sockets, questions. */
@@ -7,7 +7,7 @@
 #define RT_FRAPPE_SITE_H
 
 #include "base/buf.h"
-#include "frappe/origins.h"
+#include "frappe/ports.h"
 #include "wire/http.h"
 
 typedef struct rt_route {
@@ -17,14 +17,15 @@ typedef struct rt_route {
     rt_slice origin;    /* the Origin header; empty when missing */
     bool same_host;     /* Origin's host name equals Host's */
     bool listed;        /* the Origin is one of those allowed by configuration */
+    bool elsewhere;     /* no Origin, and the browser says that it is another site's page */
 } rt_route;
 
 /* X-Frappe-Site-Name, else `default_site` for localhost, else Origin's host name, else Host's. */
 void rt_site_route(const rt_http_request *req, rt_slice origin, rt_slice default_site,
-                   const rt_origins *allowed, rt_route *out);
+                   const rt_frappe_ports *ports, rt_route *out);
 
-/* Same host, or listed, or no Origin at all (browsers leave it out on same-origin polling); never
- * without a Host. */
+/* Same host, or listed, or no Origin at all: browsers leave it out on same-origin polling, and apps
+ * that are no browser do as they like. Never without a Host. */
 bool rt_site_origin_ok(const rt_route *route);
 
 /* A name fit to be sent on in headers and to stand for a folder: host name characters, no leading

@@ -14,7 +14,6 @@ struct rt_frappe {
     rt_frappe_ports ports;
     rt_asker asker;
     rt_viewers viewers;
-    rt_origins origins;
     rt_slice default_site; /* own copy */
     bool developer_mode;
     rt_log_gate gates[RT_GATES];

@@ -11,17 +11,14 @@
 
 #include <cJSON.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <limits.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
-#define FILE_MAX (1u << 20) /* bytes of one file */
-#define DEPTH_MAX 100       /* nesting that cJSON, which recurses, is given */
-#define SHOWN_MAX 60        /* bytes of a wrong value that a message quotes */
+#define DEPTH_MAX 100 /* nesting that cJSON, which recurses, is given */
+#define SHOWN_MAX 60  /* bytes of a wrong value that a message quotes */
 
 /* One text with values, and where to complain about it. */
 typedef struct source {
@@ -347,28 +344,6 @@ static int apply_environment(const source *s) {
     return RT_OK;
 }
 
-/* Reads all of a file. RT_OK, RT_ENOENT, RT_ELIMIT, RT_ENOMEM, or RT_EIO with errno. */
-static int read_file(const char *path, rt_buf *out) {
-    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-    if (fd < 0)
-        return errno == ENOENT || errno == ENOTDIR ? RT_ENOENT : RT_EIO;
-    int rc = RT_OK;
-    ssize_t n = 1;
-    rt_buf_init(out, FILE_MAX);
-    while (rc == RT_OK && n != 0) {
-        char piece[4096];
-        n = read(fd, piece, sizeof piece);
-        if (n > 0)
-            rc = rt_buf_put(out, piece, (size_t)n);
-        else if (n < 0 && errno != EINTR)
-            rc = RT_EIO;
-    }
-    int error = errno;
-    close(fd);
-    errno = error;
-    return rc;
-}
-
 /* `name` is the file's path in the bench, and what messages call it. */
 static int apply_file(const source *base, enum rt_config_from from, const char *name) {
     char path[PATH_MAX];
@@ -377,7 +352,7 @@ static int apply_file(const source *base, enum rt_config_from from, const char *
     s.name = name;
     s.from = from;
     int n = snprintf(path, sizeof path, "%s/%s", s.c->bench, name);
-    int rc = n < (int)sizeof path ? read_file(path, &text) : RT_ENOENT;
+    int rc = n < (int)sizeof path ? rt_config_read_file(path, &text, NULL) : RT_ENOENT;
     s.text = rt_buf_slice(&text);
     if (rc == RT_OK)
         rc = apply(&s);

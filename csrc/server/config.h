@@ -49,8 +49,9 @@ enum rt_config_from {
     X(server_ip, "server_ip", STR, "", NULL, 0, 0,                                                 \
       "callbacks go to http://{server_ip} with the site as Host")                                  \
     X(allowed_origins, "socketio_allowed_origins", STR, "", NULL, 0, 0,                            \
-      "origins allowed besides the site's own host: list, comma-separated, or *")                  \
-    X(allow_cors, "allow_cors", STR, "", NULL, 0, 0, "the same, as Frappe's web process reads it") \
+      "origins allowed besides the site's own host: list, comma-separated, or *; also per site")   \
+    X(allow_cors, "allow_cors", STR, "", NULL, 0, 0,                                               \
+      "the same, as Frappe's web process has it; the two add up")                                  \
     X(ping_interval_ms, "frappe_rt_ping_interval_ms", INT, "25000", "FRAPPE_RT_PING_INTERVAL_MS",  \
       100, 3600000, "heartbeat: time between pings")                                               \
     X(ping_timeout_ms, "frappe_rt_ping_timeout_ms", INT, "20000", "FRAPPE_RT_PING_TIMEOUT_MS",     \

@@ -1,10 +1,13 @@
-/* Inside server/config*.c only: the table of config.h as an array, to walk it.
+/* Inside server/config*.c only: the table of config.h as an array, to walk it, and the reading of
+ * files.
  *
  * Ownership: constant. Thread: any. */
 #ifndef RT_SERVER_CONFIG_FIELDS_H
 #define RT_SERVER_CONFIG_FIELDS_H
 
 #include "server/config.h"
+
+#include <sys/stat.h>
 
 enum rt_config_kind { RT_KIND_STR, RT_KIND_INT, RT_KIND_BOOL };
 
@@ -40,5 +43,11 @@ static inline void *rt_config_value(const rt_config *c, const rt_config_field *f
 static inline uint8_t *rt_config_source(const rt_config *c, const rt_config_field *f) {
     return (uint8_t *)c + f->from_at;
 }
+
+#define RT_CONFIG_FILE_MAX (1u << 20) /* bytes of one file */
+
+/* Appends all of a file; *st (may be NULL) is what it was when it was opened. RT_OK, RT_ENOENT,
+ * RT_ELIMIT, RT_ENOMEM, or RT_EIO with errno. */
+int rt_config_read_file(const char *path, rt_buf *out, struct stat *st);
 
 #endif

@@ -10,11 +10,13 @@
 #include "net/redis.h"
 #include "net/webclient.h"
 #include "server/config.h"
+#include "server/config_sites.h"
 
 #include <pthread.h>
 
 typedef struct rt_instance {
     rt_config config;
+    rt_config_sites *sites; /* what is read again while it runs */
     rt_loop loop;
     rt_eio *eio;
     rt_sio *sio;

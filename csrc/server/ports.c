@@ -103,6 +103,11 @@ static int redis_publish(void *ctx, rt_slice channel, rt_slice message) {
     return in->redis ? rt_redis_publish(in->redis, channel, message) : RT_ECLOSED;
 }
 
+static rt_slice allowed_origins(void *ctx, rt_slice site) {
+    rt_instance *in = ctx;
+    return rt_config_sites_origins(in->sites, site, in->loop.now);
+}
+
 static uint64_t now(void *ctx) {
     return ((rt_instance *)ctx)->loop.now;
 }
@@ -113,5 +118,6 @@ rt_frappe_ports rt_instance_ports(rt_instance *in) {
                              .web_cancel = web_cancel,
                              .redis_get = redis_get,
                              .redis_publish = redis_publish,
+                             .allowed_origins = allowed_origins,
                              .now = now};
 }

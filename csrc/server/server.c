@@ -140,6 +140,7 @@ static void instance_free(rt_instance *in) {
     if (in->front)
         rt_front_free(in->front);
     rt_loop_fini(&in->loop);
+    rt_config_sites_free(in->sites);
     rt_config_fini(&in->config);
     rt_free(in);
 }
@@ -149,12 +150,14 @@ static int build_rules(rt_instance *in) {
     rt_sio_opts so;
     rt_eio_opts eo;
     const rt_config *c = &in->config;
+    in->sites = rt_config_sites_new(c);
+    if (!in->sites)
+        return RT_ENOMEM;
     rt_frappe_opts_default(&fo);
     fo.default_site = rt_slice_of(c->default_site);
     fo.developer_mode = c->developer_mode;
     fo.auth_patience_ms = (uint32_t)c->auth_patience_ms;
     fo.cache_ms = (uint32_t)c->cache_ms;
-    fo.allowed_origins = rt_slice_of(*c->allowed_origins ? c->allowed_origins : c->allow_cors);
     rt_frappe_ports ports = rt_instance_ports(in);
     in->frappe = rt_frappe_new(&fo, &ports, &in->loop.timers);
     if (!in->frappe)

@@ -62,6 +62,11 @@ static void put_frappe(rt_buf *b, const rt_instance *in) {
     rt_frappe_put_waiting_sites(in->frappe, b);
 }
 
+static void put_config(rt_buf *b, const rt_instance *in) {
+    const rt_config_sites_counters *c = rt_config_sites_get_counters(in->sites);
+    put_counters(b, "config", rt_config_sites_counter_names, c->v, rt_config_sites_counters_n);
+}
+
 static void put_web(rt_buf *b, const rt_instance *in) {
     rt_web_figures f;
     rt_web_get_figures(in->web, &f);
@@ -90,6 +95,7 @@ int rt_instance_put_stats(const rt_instance *in, rt_buf *b) {
     put_engineio(b, in);
     put_socketio(b, in);
     put_frappe(b, in);
+    put_config(b, in);
     put_web(b, in);
     put_redis(b, in);
     return rt_buf_putc(b, '}');

@@ -346,9 +346,8 @@ static void test_allowed_origin(void **state) {
     world w;
     world_init(&w, NULL);
     const char *headers = "Host: a.example\nOrigin: https://app.example\nCookie: sid=s1\n";
-    assert_int_equal(
-        rt_frappe_set_allowed_origins(w.frappe, RT_LIT("a.example"), RT_LIT("https://app.example")),
-        RT_OK);
+    w.allowed_site = "a.example";
+    w.allowed = "https://app.example";
     world_client *c = world_connect(&w, NS, headers);
     world_answer(&w, 200, system_user);
     assert_accepted(c);
@@ -357,6 +356,12 @@ static void test_allowed_origin(void **state) {
     assert_true(rt_frappe_allow_origin(w.frappe, &req, RT_LIT("https://app.example")));
     assert_true(rt_frappe_allow_origin(w.frappe, &req, RT_LIT("https://a.example")));
     assert_false(rt_frappe_allow_origin(w.frappe, &req, RT_LIT("https://b.example")));
+    /* configuration has changed: from now on, at the next decision */
+    w.allowed = "https://b.example";
+    assert_false(rt_frappe_allow_origin(w.frappe, &req, RT_LIT("https://app.example")));
+    assert_true(rt_frappe_allow_origin(w.frappe, &req, RT_LIT("https://b.example")));
+    c = world_connect(&w, NS, headers);
+    assert_starts(world_heard(c), "4" NS ",{\"message\":\"Invalid ");
     world_fini(&w);
 }
 

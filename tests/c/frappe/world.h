@@ -77,6 +77,9 @@ typedef struct world {
     bool redis_silent;    /* ... or does not come */
     bool web_no_memory;   /* web_get returns RT_ENOMEM */
     char published[256];  /* the last PUBLISH: channel, space, message */
+    const char *allowed;  /* origins that configuration allows for `allowed_site` ... */
+    const char *allowed_site;
+    const char *allowed_all; /* ... and for the other sites */
 } world;
 
 /* --- small things --- */
@@ -164,6 +167,13 @@ static inline int world_redis_publish(void *ctx, rt_slice channel, rt_slice mess
     snprintf(w->published, sizeof w->published, "%.*s %.*s", (int)channel.n, channel.p,
              (int)message.n, message.p);
     return RT_OK;
+}
+
+static inline rt_slice world_allowed_origins(void *ctx, rt_slice site) {
+    world *w = ctx;
+    bool named = w->allowed_site && rt_slice_eq(site, rt_slice_of(w->allowed_site));
+    const char *list = named ? w->allowed : w->allowed_all;
+    return list ? rt_slice_of(list) : RT_EMPTY;
 }
 
 static inline void world_redis_answers(world *w) {
@@ -264,6 +274,7 @@ static inline bool world_try_init(world *w, const rt_frappe_opts *opts) {
                              .web_cancel = world_web_cancel,
                              .redis_get = world_redis_get,
                              .redis_publish = world_redis_publish,
+                             .allowed_origins = world_allowed_origins,
                              .now = world_now};
     w->frappe = rt_frappe_new(opts ? opts : &fo, &ports, &w->timers);
     if (!w->frappe)
