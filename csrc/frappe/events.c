@@ -51,6 +51,16 @@ static void ignore(rt_frappe *f) {
     rt_frappe_count(f, RT_FRAPPE_EVENTS_IGNORED);
 }
 
+/* `room` could not be made of the arguments: they are wrong, or they do not fit. */
+static void ignore_name(rt_frappe *f, rt_sio_socket *s, const rt_buf *room) {
+    if (room->err != RT_ELIMIT) {
+        ignore(f);
+        return;
+    }
+    rt_frappe_count(f, RT_FRAPPE_NAMES_OVER_MAX);
+    rt_limits_reached(f, s, RT_LIMIT_NAME);
+}
+
 /* --- the events --- */
 
 static void subscribe(rt_frappe *f, rt_sio_socket *s, const client_event *e, rt_json_iter *args) {
@@ -59,7 +69,7 @@ static void subscribe(rt_frappe *f, rt_sio_socket *s, const client_event *e, rt_
     if (take_name(e, args, &room, &name))
         rt_permission_ask(f, s, e->want, &name);
     else
-        ignore(f);
+        ignore_name(f, s, &room);
     rt_buf_fini(&room);
 }
 
@@ -78,7 +88,7 @@ static void unsubscribe(rt_frappe *f, rt_sio_socket *s, const client_event *e, r
     rt_buf room;
     rt_subject_name name;
     if (!take_name(e, args, &room, &name))
-        ignore(f);
+        ignore_name(f, s, &room);
     else if (leave(s, e, &name) && e->kind == RT_ROOM_OPEN_DOC)
         rt_viewers_changed(f, s, &name);
     rt_buf_fini(&room);
@@ -94,8 +104,10 @@ static bool take_task(rt_json_iter *args, rt_buf *room) {
 static void watch_task(rt_frappe *f, rt_sio_socket *s, const client_event *e, rt_json_iter *args) {
     (void)e;
     rt_buf room;
-    if (!take_task(args, &room) || rt_sio_join(s, rt_buf_slice(&room)))
-        ignore(f);
+    if (!take_task(args, &room))
+        ignore_name(f, s, &room);
+    else if (rt_sio_join(s, rt_buf_slice(&room)) == RT_ELIMIT)
+        rt_limits_reached(f, s, RT_LIMIT_ROOMS);
     rt_buf_fini(&room);
 }
 
@@ -105,7 +117,7 @@ static void leave_task(rt_frappe *f, rt_sio_socket *s, const client_event *e, rt
     if (take_task(args, &room))
         rt_sio_leave(s, rt_buf_slice(&room));
     else
-        ignore(f);
+        ignore_name(f, s, &room);
     rt_buf_fini(&room);
 }
 
@@ -150,21 +162,17 @@ static const client_event *find(rt_slice name) {
     return NULL;
 }
 
-static bool pays(rt_frappe *f, rt_member *m) {
-    if (rt_member_pay(m, rt_frappe_now(f)))
+static bool pays(rt_frappe *f, rt_sio_socket *s) {
+    if (rt_member_pay(rt_member_of(s), rt_frappe_now(f)))
         return true;
     rt_frappe_count(f, RT_FRAPPE_EVENTS_OVER_RATE);
-    if (rt_frappe_may_log(f, RT_GATE_LIMIT)) {
-        rt_slice user = rt_identity_user(m->identity);
-        rt_log(RT_LOG_WARN, "frappe", "%.*s sends more than %d events a second, some are ignored",
-               (int)user.n, user.p, RT_FRAPPE_EVENTS_PER_SECOND);
-    }
+    rt_limits_reached(f, s, RT_LIMIT_EVENTS);
     return false;
 }
 
 void rt_events_handle(rt_frappe *f, rt_sio_socket *s, const rt_sio_event *ev) {
     rt_member *m = rt_member_of(s);
-    if (!m || !m->identity || !pays(f, m))
+    if (!m || !m->identity || !pays(f, s))
         return;
     const client_event *e = find(ev->name);
     if (!e) {

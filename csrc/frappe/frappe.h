@@ -28,6 +28,7 @@
 #define RT_FRAPPE_VIEWERS_MS 20            /* changes of one document's viewers: told together */
 #define RT_FRAPPE_EVENTS_PER_SECOND 100    /* client events per socket and second ... */
 #define RT_FRAPPE_EVENTS_BURST 400         /* ... with this much credit saved up */
+#define RT_FRAPPE_TELL_MS 1000             /* between two words to one socket about its limits */
 
 typedef struct rt_frappe_opts {
     rt_slice default_site; /* site for localhost and 127.0.0.1; may be empty */
@@ -54,6 +55,8 @@ void rt_frappe_opts_default(rt_frappe_opts *opts);
     X(RT_FRAPPE_PERMISSION_UNANSWERED, "permission_unanswered")                                    \
     X(RT_FRAPPE_EVENTS_IGNORED, "client_events_ignored")                                           \
     X(RT_FRAPPE_EVENTS_OVER_RATE, "client_events_over_rate")                                       \
+    X(RT_FRAPPE_NAMES_OVER_MAX, "names_over_max")                                                  \
+    X(RT_FRAPPE_LIMITS_TOLD, "limits_told")                                                        \
     X(RT_FRAPPE_ENVELOPES, "envelopes")                                                            \
     X(RT_FRAPPE_ENVELOPES_MALFORMED, "envelopes_malformed")                                        \
     X(RT_FRAPPE_ENVELOPES_NO_NAMESPACE, "envelopes_room_without_namespace")                        \

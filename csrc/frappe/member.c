@@ -5,6 +5,12 @@
 #include "frappe/frappe.h"
 
 #define THOUSAND 1000u
+#define TOLD_MASK 0xfffu /* rt_member.told */
+_Static_assert(RT_FRAPPE_EVENTS_BURST *THOUSAND < 1u << 20, "credit has 20 bits");
+
+static uint32_t told_at(uint64_t now) {
+    return (uint32_t)(now / RT_FRAPPE_TELL_MS) & TOLD_MASK;
+}
 
 rt_member *rt_member_new(uint64_t now) {
     rt_member *m = rt_alloc0(sizeof *m);
@@ -12,6 +18,7 @@ rt_member *rt_member_new(uint64_t now) {
         return NULL;
     m->credit = RT_FRAPPE_EVENTS_BURST * THOUSAND;
     m->credit_ms = (uint32_t)now;
+    m->told = (told_at(now) - 1) & TOLD_MASK;
     return m;
 }
 
@@ -32,8 +39,14 @@ bool rt_member_pay(rt_member *m, uint64_t now) {
         credit = RT_FRAPPE_EVENTS_BURST * THOUSAND;
     m->credit_ms = (uint32_t)now;
     bool enough = credit >= THOUSAND;
-    m->credit = (uint32_t)(enough ? credit - THOUSAND : credit);
+    m->credit = (uint32_t)(enough ? credit - THOUSAND : credit) & 0xfffff;
     return enough;
+}
+
+bool rt_member_may_tell(rt_member *m, uint64_t now) {
+    bool may = m->told != told_at(now);
+    m->told = told_at(now) & TOLD_MASK;
+    return may;
 }
 
 rt_ticket *rt_ticket_new(rt_member *m, rt_sio_socket *s, enum rt_want want,

@@ -32,8 +32,9 @@ typedef struct rt_ticket {
 typedef struct rt_member {
     rt_identity *identity; /* NULL until it is let in */
     rt_ticket *tickets;
-    uint32_t credit;    /* thousandths of client events it may still send at once */
-    uint32_t credit_ms; /* when that was counted */
+    uint32_t credit_ms;   /* when `credit` was counted */
+    uint32_t credit : 20; /* thousandths of client events it may still send at once */
+    uint32_t told : 12;   /* low bits of the second in which it was last told of a limit */
 } rt_member;
 
 rt_member *rt_member_new(uint64_t now); /* NULL: out of memory */
@@ -46,6 +47,9 @@ static inline rt_member *rt_member_of(const rt_sio_socket *s) {
 /* Takes the credit of one event: RT_FRAPPE_EVENTS_PER_SECOND, saved up to RT_FRAPPE_EVENTS_BURST.
  * False: there is none left. */
 bool rt_member_pay(rt_member *m, uint64_t now);
+/* Whether it may be told of a limit now: once in RT_FRAPPE_TELL_MS. (And, every 4096 times that
+ * long, not at all for once: the price of so few bits.) */
+bool rt_member_may_tell(rt_member *m, uint64_t now);
 
 /* A document or doctype in a client's words. */
 typedef struct rt_subject_name {

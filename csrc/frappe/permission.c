@@ -100,11 +100,8 @@ static void opened(rt_frappe *f, rt_ticket *t, const rt_subject_name *name) {
 static void grant(rt_frappe *f, rt_ticket *t) {
     rt_subject_name name = {rt_ticket_room(t), t->doctype_len, rt_ticket_docname(t)};
     int status = rt_sio_join(t->socket, name.room);
-    if (status && rt_frappe_may_log(f, RT_GATE_LIMIT)) {
-        rt_slice user = rt_identity_user(rt_member_of(t->socket)->identity);
-        rt_log(RT_LOG_WARN, "frappe", "%.*s could not join a room: %s", (int)user.n, user.p,
-               rt_status_text(status));
-    }
+    if (status == RT_ELIMIT)
+        rt_limits_reached(f, t->socket, RT_LIMIT_ROOMS);
     if (status == RT_OK && t->want == RT_WANT_OPEN_DOC)
         opened(f, t, &name);
     else
@@ -128,13 +125,9 @@ static void answered(rt_asker *a, rt_waiter *w, enum rt_verdict verdict, rt_iden
 
 static const rt_ask_kind permission = {"has_permission", put_path, judge, answered};
 
-static void over_max(rt_frappe *f, const rt_identity *id) {
+static void over_max(rt_frappe *f, rt_sio_socket *s) {
     rt_frappe_count(f, RT_FRAPPE_QUESTIONS_OVER_MAX);
-    if (!rt_frappe_may_log(f, RT_GATE_LIMIT))
-        return;
-    rt_slice user = rt_identity_user(id);
-    rt_log(RT_LOG_WARN, "frappe",
-           "%.*s: too many permissions asked for at one time, one is ignored", (int)user.n, user.p);
+    rt_limits_reached(f, s, RT_LIMIT_QUESTIONS);
 }
 
 void rt_permission_ask(rt_frappe *f, rt_sio_socket *s, enum rt_want want,
@@ -144,7 +137,7 @@ void rt_permission_ask(rt_frappe *f, rt_sio_socket *s, enum rt_want want,
     if (asked && asked->doctype_len == name->doctype_len)
         return; /* not answered yet */
     if (rt_ticket_waiting(m) >= RT_FRAPPE_TICKETS_MAX) {
-        over_max(f, m->identity);
+        over_max(f, s);
         return;
     }
     rt_ticket *t = rt_ticket_new(m, s, want, name);
@@ -165,6 +158,6 @@ void rt_permission_ask(rt_frappe *f, rt_sio_socket *s, enum rt_want want,
     if (status == RT_AGAIN)
         return;
     if (status == RT_ELIMIT)
-        over_max(f, m->identity);
+        over_max(f, s);
     decide(f, t, verdict);
 }

@@ -41,6 +41,11 @@ void rt_auth_connect(rt_frappe *f, rt_sio_socket *s);
 void rt_permission_ask(rt_frappe *f, rt_sio_socket *s, enum rt_want want,
                        const rt_subject_name *name);
 
+/* --- limits.c --- */
+enum rt_limit { RT_LIMIT_EVENTS, RT_LIMIT_ROOMS, RT_LIMIT_NAME, RT_LIMIT_QUESTIONS };
+/* Logs it and tells the socket, both at most once a second; the caller counts. */
+void rt_limits_reached(rt_frappe *f, rt_sio_socket *s, enum rt_limit limit);
+
 /* --- events.c --- */
 void rt_events_handle(rt_frappe *f, rt_sio_socket *s, const rt_sio_event *ev);
 /* The socket has left the room because it goes. */

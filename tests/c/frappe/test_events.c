@@ -130,6 +130,19 @@ static void test_malformed_leaving(void **state) {
     world_fini(&w);
 }
 
+/* The last thing that the client has heard is that it has reached a limit. */
+static void assert_told(world_client *c, const char *limit, unsigned max) {
+    char want[200];
+    const char *heard = world_heard(c);
+    const char *last = strrchr(heard, '|');
+    last = last ? last + 1 : heard;
+    snprintf(want, sizeof want,
+             "2" NS ",[\"frappe_rt_limit\",{\"limit\":\"%s\",\"max\":%u,\"message\":\"", limit,
+             max);
+    if (strncmp(last, want, strlen(want)) != 0)
+        fail_msg("got %s, want %s", last, want);
+}
+
 /* The longest room name, and one byte more. */
 static void test_long_names(void **state) {
     (void)state;
@@ -146,7 +159,11 @@ static void test_long_names(void **state) {
         session_allow(&w);
         snprintf(event, sizeof event, "doc:T/%.*s", (int)n, name);
         assert_int_equal(session_room(&w, event), more ? 0 : 1);
-        assert_int_equal(world_counter(&w, RT_FRAPPE_EVENTS_IGNORED), more);
+        assert_int_equal(world_counter(&w, RT_FRAPPE_NAMES_OVER_MAX), more);
+        if (more)
+            assert_told(c, "room_name_bytes", RT_SIO_ROOM_NAME_MAX);
+        else
+            assert_string_equal(world_heard(c), "");
         world_fini(&w);
     }
 }
@@ -164,7 +181,8 @@ static void test_large_argument(void **state) {
     world_init(&w, NULL);
     world_client *c = session_start(&w, "x@a", V16);
     session_emit(c, event);
-    assert_int_equal(world_counter(&w, RT_FRAPPE_EVENTS_IGNORED), 1);
+    assert_int_equal(world_counter(&w, RT_FRAPPE_NAMES_OVER_MAX), 1);
+    assert_int_equal(world_counter(&w, RT_FRAPPE_EVENTS_IGNORED), 0);
     assert_true(c->open);
     world_fini(&w);
     free(event);
@@ -237,6 +255,7 @@ static void test_rate(void **state) {
     ping(c, RT_FRAPPE_EVENTS_BURST + 50);
     assert_int_equal(pongs(c), RT_FRAPPE_EVENTS_BURST);
     assert_int_equal(world_counter(&w, RT_FRAPPE_EVENTS_OVER_RATE), 50);
+    assert_int_equal(world_counter(&w, RT_FRAPPE_LIMITS_TOLD), 1); /* once, not 50 times */
     ping(other, 1); /* each socket has its own credit */
     assert_int_equal(pongs(other), 1);
     world_pass(&w, 1000 / RT_FRAPPE_EVENTS_PER_SECOND - 1);
@@ -291,9 +310,45 @@ static void test_rooms_per_socket(void **state) {
     rt_sio_get_figures(w.io, &f);
     assert_int_equal(f.rooms, RT_SIO_ROOMS_PER_SOCKET_MAX);
     assert_true(f.counters.v[RT_SIO_ROOMS_OVER_MAX] > 0);
+    assert_told(c, "rooms_per_socket", RT_SIO_ROOMS_PER_SOCKET_MAX);
+    world_pass(&w, 1000);
+    uint64_t refused = f.counters.v[RT_SIO_ROOMS_OVER_MAX];
     session_emit(c, "[\"task_subscribe\",\"t\"]");
     assert_int_equal(session_room(&w, "task_progress:t"), 0);
-    assert_int_equal(world_counter(&w, RT_FRAPPE_EVENTS_IGNORED), 1);
+    rt_sio_get_figures(w.io, &f);
+    assert_int_equal(f.counters.v[RT_SIO_ROOMS_OVER_MAX], refused + 1);
+    assert_told(c, "rooms_per_socket", RT_SIO_ROOMS_PER_SOCKET_MAX);
+    /* one room left, one room free */
+    session_emit(c, "[\"doc_unsubscribe\",\"T\",\"0\"]");
+    session_emit(c, "[\"task_subscribe\",\"t\"]");
+    assert_int_equal(session_room(&w, "task_progress:t"), 1);
+    assert_true(c->open);
+    world_fini(&w);
+}
+
+/* What is said is one line a second and socket, whatever it has done, and is said at once. */
+static void test_told_of_limits(void **state) {
+    (void)state;
+    world w;
+    world_init(&w, NULL);
+    world_client *c = session_start(&w, "x@a", V16), *d = session_start(&w, "x@a", V16);
+    ping(c, RT_FRAPPE_EVENTS_BURST);
+    world_heard(c);
+    ping(c, 1);
+    assert_told(c, "events_per_second", RT_FRAPPE_EVENTS_PER_SECOND);
+    world_pass(&w, 5);
+    ping(c, 1);
+    assert_string_equal(world_heard(c), "");
+    ping(d, RT_FRAPPE_EVENTS_BURST + 1);
+    assert_told(d, "events_per_second", RT_FRAPPE_EVENTS_PER_SECOND); /* each for itself */
+    for (int seconds = 0; seconds < 5; seconds++) {
+        world_pass(&w, RT_FRAPPE_TELL_MS);
+        ping(c, RT_FRAPPE_EVENTS_PER_SECOND);
+        world_heard(c);
+        ping(c, 3);
+        assert_told(c, "events_per_second", RT_FRAPPE_EVENTS_PER_SECOND);
+    }
+    assert_int_equal(world_counter(&w, RT_FRAPPE_LIMITS_TOLD), 7);
     assert_true(c->open);
     world_fini(&w);
 }
@@ -310,6 +365,7 @@ int main(void) {
         cmocka_unit_test(test_rate),
         cmocka_unit_test(test_rate_after_49_days),
         cmocka_unit_test(test_rooms_per_socket),
+        cmocka_unit_test(test_told_of_limits),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

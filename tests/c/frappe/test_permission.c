@@ -385,6 +385,7 @@ static void test_too_many_at_once(void **state) {
     }
     assert_int_equal(world_figures(&w).waiting, RT_FRAPPE_TICKETS_MAX);
     assert_int_equal(world_counter(&w, RT_FRAPPE_QUESTIONS_OVER_MAX), 5);
+    assert_non_null(strstr(world_heard(c), "{\"limit\":\"permissions_waiting\",\"max\":100,"));
     session_allow(&w);
     session_emit(c, event);
     session_allow(&w);

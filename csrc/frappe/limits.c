@@ -1,0 +1,49 @@
+/* Telling a client that it has reached a limit.
+ *
+ * What was over the limit is not done, and nothing is closed: a page goes on with what it has. The
+ * event `frappe_rt_limit` says so to whoever wants to know; Frappe's client has no listener for it
+ * and passes it over, as any event that nobody listens to. At most one a second goes to a socket,
+ * lest the telling become a flood of its own. */
+#include "frappe/state.h"
+
+#include "base/status.h"
+#include "json/write.h"
+
+static const struct {
+    const char *name;
+    unsigned max;
+    const char *message;
+} limits[] = {
+    [RT_LIMIT_EVENTS] = {"events_per_second", RT_FRAPPE_EVENTS_PER_SECOND,
+                         "too many events in a short time, some are ignored"},
+    [RT_LIMIT_ROOMS] = {"rooms_per_socket", RT_SIO_ROOMS_PER_SOCKET_MAX,
+                        "in too many rooms, no other can be joined before one is left"},
+    [RT_LIMIT_NAME] = {"room_name_bytes", RT_SIO_ROOM_NAME_MAX,
+                       "a name is too long for the name of a room"},
+    [RT_LIMIT_QUESTIONS] = {"permissions_waiting", RT_FRAPPE_TICKETS_MAX,
+                            "too many permissions asked for at one time, one is ignored"},
+};
+
+static void tell(rt_sio_socket *s, enum rt_limit limit) {
+    rt_buf b = RT_BUF_INIT;
+    rt_buf_putc(&b, '{');
+    rt_json_put_member_str(&b, RT_LIT("limit"), rt_slice_of(limits[limit].name));
+    rt_json_put_member_u64(&b, RT_LIT("max"), limits[limit].max);
+    rt_json_put_member_str(&b, RT_LIT("message"), rt_slice_of(limits[limit].message));
+    if (rt_buf_putc(&b, '}') == RT_OK)
+        rt_sio_emit(s, RT_LIT("\"frappe_rt_limit\""), rt_buf_slice(&b));
+    rt_buf_fini(&b);
+}
+
+void rt_limits_reached(rt_frappe *f, rt_sio_socket *s, enum rt_limit limit) {
+    rt_member *m = rt_member_of(s);
+    if (rt_frappe_may_log(f, RT_GATE_LIMIT)) {
+        rt_slice ns = rt_sio_socket_ns_name(s), user = rt_identity_user(m->identity);
+        rt_log(RT_LOG_WARN, "frappe", "%.*s, %.*s: %s (%s is %u)", (int)ns.n, ns.p, (int)user.n,
+               user.p, limits[limit].message, limits[limit].name, limits[limit].max);
+    }
+    if (!rt_member_may_tell(m, rt_frappe_now(f)))
+        return;
+    rt_frappe_count(f, RT_FRAPPE_LIMITS_TOLD);
+    tell(s, limit);
+}
