@@ -52,6 +52,7 @@ static uint64_t now_of(const rt_web *w) {
 
 void rt_web_opts_default(rt_web_opts *opts) {
     opts->in_flight = RT_WEB_IN_FLIGHT;
+    opts->line_max = RT_WEB_LINE_MAX;
     opts->timeout_ms = RT_WEB_TIMEOUT_MS;
     opts->connect_ms = RT_WEB_CONNECT_MS;
     opts->answer_max = RT_WEB_ANSWER_MAX;
@@ -279,6 +280,11 @@ int rt_web_get(rt_web *w, const char *url, const char *const *headers, unsigned 
     size_t n = strlen(url);
     if (w->closing || !rt_web_url_parse((rt_slice){url, n}, &parsed))
         return RT_EINVAL;
+    bool must_wait = w->in_flight >= w->opts.in_flight || w->in_line > 0;
+    if (must_wait && w->in_line >= w->opts.line_max) {
+        count(w, RT_WEB_LINE_FULL);
+        return RT_ELIMIT;
+    }
     rt_web_call *c = rt_alloc0(sizeof *c);
     if (!c)
         return RT_ENOMEM;
@@ -292,7 +298,7 @@ int rt_web_get(rt_web *w, const char *url, const char *const *headers, unsigned 
     if (rc != RT_OK)
         goto fail;
     memcpy(c->url, url, n + 1);
-    if (w->in_flight >= w->opts.in_flight || w->in_line > 0) {
+    if (must_wait) {
         rt_list_push(&w->line, &c->node);
         w->in_line++;
     } else if ((rc = start(c)) != RT_OK) {

@@ -11,6 +11,7 @@
 #include "net/loop.h"
 
 #define RT_WEB_IN_FLIGHT 16     /* requests at one time */
+#define RT_WEB_LINE_MAX 10000   /* requests that wait for their turn; some 1 KB each */
 #define RT_WEB_TIMEOUT_MS 10000 /* one request, connecting included */
 #define RT_WEB_CONNECT_MS 3000
 #define RT_WEB_ANSWER_MAX (256u << 10) /* bytes of one answer's body; more is "no answer" */
@@ -18,6 +19,7 @@
 
 #define RT_WEB_COUNTERS(X)                                                                         \
     X(RT_WEB_REQUESTS, "requests")                                                                 \
+    X(RT_WEB_LINE_FULL, "line_full")                                                               \
     X(RT_WEB_ANSWERED, "answered")                                                                 \
     X(RT_WEB_FAILED, "failed")                                                                     \
     X(RT_WEB_TIMEOUTS, "timeouts")                                                                 \
@@ -27,6 +29,7 @@ RT_COUNTERS_DECLARE(rt_web, RT_WEB_COUNTERS)
 
 typedef struct rt_web_opts {
     uint32_t in_flight;
+    uint32_t line_max;
     uint32_t timeout_ms;
     uint32_t connect_ms;
     uint32_t answer_max;
@@ -50,7 +53,7 @@ void rt_web_close(rt_web *w);
 /* GET `url` (absolute, http or https, NUL-terminated). `headers` are whole lines "Name: value",
  * NUL-terminated, copied; a "Host: x" line replaces curl's. A line with CR or LF is RT_EINVAL.
  * `done` comes exactly once, never from inside this call, unless cancelled. RT_OK, RT_EINVAL,
- * RT_ENOMEM. */
+ * RT_ENOMEM, RT_ELIMIT (the line is full: ask again later). */
 int rt_web_get(rt_web *w, const char *url, const char *const *headers, unsigned header_count,
                rt_web_done *done, void *arg, rt_web_call **call);
 /* `done` will not come. */

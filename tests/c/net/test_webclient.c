@@ -298,6 +298,35 @@ static void note(ask *a) {
     order[ordered++] = a->number;
 }
 
+/* Who finds the line full is told at once, and there is room again when one has had his turn. */
+static void test_line_is_full(void **state) {
+    ask asks[4], more = {0};
+    char url[64];
+    (void)state;
+    memset(asks, 0, sizeof asks);
+    opts.in_flight = 1;
+    opts.line_max = 3;
+    new_web();
+    for (int i = 0; i < 4; i++)
+        get(&asks[i], "/ok");
+    snprintf(url, sizeof url, "http://127.0.0.1:%d/ok", stub.port);
+    for (unsigned i = 1; i <= 2; i++) {
+        assert_int_equal(rt_web_get(web, url, NULL, 0, on_done, &more, &more.call), RT_ELIMIT);
+        assert_int_equal(counted(RT_WEB_LINE_FULL), i);
+    }
+    assert_int_equal(figures().in_line, 3);
+    finish(&asks[0]);
+    get(&more, "/ok");
+    for (int i = 1; i < 4; i++)
+        finish(&asks[i]);
+    finish(&more);
+    assert_int_equal(more.status, 200);
+    assert_int_equal(counted(RT_WEB_REQUESTS), 5);
+    for (int i = 0; i < 4; i++)
+        free(asks[i].body);
+    free(more.body);
+}
+
 /* First come, first served, also when one that waits is taken out. */
 static void test_line_is_fifo(void **state) {
     ask asks[6];
@@ -618,6 +647,7 @@ int main(void) {
         with_stub(test_size_cap),
         with_stub(test_timeouts),
         with_stub(test_line),
+        with_stub(test_line_is_full),
         with_stub(test_line_is_fifo),
         with_stub(test_cancel_in_flight_makes_room),
         with_stub(test_cancel_from_done),
