@@ -45,8 +45,10 @@ static void patience_over(rt_timerq *timers, rt_timer *t) {
     rt_asker *a = timers->arg;
     rt_waiter *w = RT_OF(t, rt_waiter, patience);
     const rt_ask_kind *kind = w->question->kind;
+    rt_site *site = rt_site_hold(w->question->site); /* it knows why, for the log */
     rt_waiter_leave(w);
     kind->answered(a, w, RT_VERDICT_NONE, NULL);
+    rt_site_rele(site);
 }
 
 /* --- asking --- */

@@ -88,9 +88,13 @@ static void refuse_saying(rt_frappe *f, rt_sio_socket *s, int counter, const rt_
 static void drop_client(rt_frappe *f, rt_sio_socket *s) {
     rt_frappe_count(f, RT_FRAPPE_AUTH_WAITING_DROPPED);
     if (rt_frappe_may_log(f, RT_GATE_AWAY)) {
-        rt_slice ns = rt_sio_socket_ns_name(s);
-        rt_log(RT_LOG_WARN, "frappe", "%.*s: nobody to say who the user is, client dropped for now",
-               (int)ns.n, ns.p);
+        rt_slice name = rt_slice_from(rt_sio_socket_ns_name(s), 1);
+        const rt_site *site = rt_map_get(&f->asker.sites.by_name, name);
+        rt_log(RT_LOG_WARN, "frappe",
+               "site %.*s: nobody says who a user is (%s); client dropped, it comes back by itself "
+               "(%u more since the last line)",
+               (int)name.n, name.p, site && site->away_since ? site->away_why : "no answer in time",
+               f->gates[RT_GATE_AWAY].reported);
     }
     rt_sio_drop_client(s, RT_EIO_FORCED_CLOSE);
 }

@@ -134,8 +134,14 @@ int rt_frappe_put_waiting_sites(const rt_frappe *f, rt_buf *out) {
     rt_buf_putc(out, '{');
     while ((e = rt_map_next(&f->asker.sites.by_name, &cursor))) {
         const rt_site *site = e->value;
-        if (site->away_since)
-            rt_json_put_member_u64(out, rt_site_name(site), (now - site->away_since) / 1000);
+        if (!site->away_since || !site->open)
+            continue;
+        rt_json_put_key(out, rt_site_name(site));
+        rt_buf_putc(out, '{');
+        rt_json_put_member_u64(out, RT_LIT("seconds"), (now - site->away_since) / 1000);
+        rt_json_put_member_str(out, RT_LIT("for"), rt_slice_of(site->away_for));
+        rt_json_put_member_str(out, RT_LIT("why"), rt_slice_of(site->away_why));
+        rt_buf_putc(out, '}');
     }
     return rt_buf_putc(out, '}');
 }

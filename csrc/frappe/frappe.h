@@ -101,7 +101,8 @@ typedef struct rt_frappe_figures {
     rt_frappe_counters counters;
 } rt_frappe_figures;
 void rt_frappe_get_figures(const rt_frappe *f, rt_frappe_figures *out);
-/* Appends `{"site": seconds, ...}`: sites whose web process has not answered, and since when. */
+/* Appends `{"site": {"seconds": n, "for": "get_user_info", "why": "HTTP 503"}, ...}`: the sites
+ * with questions that nothing has answered yet, since when, and what came instead. */
 int rt_frappe_put_waiting_sites(const rt_frappe *f, rt_buf *out);
 
 #endif

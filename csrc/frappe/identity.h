@@ -28,8 +28,11 @@ typedef struct rt_sites {
 
 typedef struct rt_site {
     rt_sites *sites;
-    rt_map identities;   /* by credential */
-    uint64_t away_since; /* ms; 0: the web process answers */
+    rt_map identities;    /* by credential */
+    uint64_t away_since;  /* ms; 0: questions are answered */
+    const char *away_for; /* what it waits for since then ... */
+    char away_why[80];    /* ... and what came instead of an answer the last time */
+    uint32_t open;        /* questions that are not answered yet */
     uint32_t refs;
     uint8_t endpoint; /* enum rt_endpoint */
     uint8_t name_len; /* rt_site_is_name allows 255 */

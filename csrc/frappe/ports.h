@@ -31,8 +31,8 @@ typedef void rt_frappe_redis_fn(void *arg, int status, bool found, rt_slice valu
 
 typedef struct rt_frappe_ports {
     void *ctx;
-    /* RT_OK and a handle for web_cancel in *call, or RT_ENOMEM. `done` comes exactly once, unless
-     * cancelled. */
+    /* RT_OK and a handle for web_cancel in *call; RT_ENOMEM; RT_ELIMIT: too many wait for their
+     * turn already, ask again later. `done` comes exactly once, unless cancelled. */
     int (*web_get)(void *ctx, const rt_frappe_request *req, rt_frappe_answer_fn *done, void *arg,
                    void **call);
     void (*web_cancel)(void *ctx, void *call);

@@ -6,6 +6,9 @@
 #include "frappe/frappe.h"
 #include "json/scan.h"
 
+#include <stdarg.h>
+#include <stdio.h>
+
 #define LOG_EVERY_MS 1000
 
 static uint64_t now_of(const rt_question *q) {
@@ -37,6 +40,7 @@ rt_question *rt_question_new(rt_asker *a, const rt_subject *s, rt_slice key) {
     rt_list_push(&a->open, &q->node);
     a->open_count++;
     q->site = rt_site_hold(s->site);
+    q->site->open++;
     q->who = s->who ? rt_identity_hold(s->who) : NULL;
     /* Without room in the map it works as well, it is only not shared. */
     q->listed = rt_map_put(&a->questions, key_of(q), q) == RT_OK;
@@ -49,6 +53,11 @@ void rt_question_unlist(rt_question *q) {
     q->listed = false;
 }
 
+static void close_question(rt_question *q) {
+    q->asker->open_count--;
+    q->site->open--;
+}
+
 void rt_question_drop(rt_question *q) {
     rt_asker *a = q->asker;
     rt_question_unlist(q);
@@ -57,7 +66,7 @@ void rt_question_drop(rt_question *q) {
     if (q->state == RT_QUESTION_ANSWERED)
         a->kept--;
     else
-        a->open_count--;
+        close_question(q);
     rt_timer_disarm(&q->timer);
     rt_list_unlink(&q->node);
     rt_identity_rele(q->who);
@@ -79,40 +88,54 @@ void rt_question_rested(rt_timerq *timers, rt_timer *t) {
     rt_question_proceed(RT_OF(t, rt_question, timer));
 }
 
-static void log_away(rt_question *q, const rt_frappe_answer *answer) {
-    rt_asker *a = q->asker;
-    uint64_t now = now_of(q);
-    if (q->site->away_since)
-        return;
-    q->site->away_since = now ? now : 1;
-    if (!rt_log_allowed(&a->gate, now, LOG_EVERY_MS))
-        return;
-    rt_slice site = rt_site_name(q->site);
-    if (answer->status)
-        rt_log(RT_LOG_WARN, "frappe", "site %.*s: no usable answer to %s (HTTP %d), asking again",
-               (int)site.n, site.p, q->kind->what, answer->status);
-    else
-        rt_log(RT_LOG_WARN, "frappe", "site %.*s: no answer to %s (%s), asking again", (int)site.n,
-               site.p, q->kind->what, answer->error ? answer->error : "no reason given");
+/* Foreign text that can be shown: one line of ASCII. */
+static void make_plain(char *text) {
+    for (; *text; text++) {
+        if (*text < ' ' || *text > '~')
+            *text = '?';
+    }
 }
 
-static void log_back(rt_question *q) {
+/* No answer, or none that says anything: remembered for the figures, and logged when it is news. */
+static void __attribute__((format(printf, 2, 3))) note_away(rt_question *q, const char *fmt, ...) {
+    rt_site *site = q->site;
+    uint64_t now = now_of(q);
+    rt_slice name = rt_site_name(site);
+    va_list args;
+    va_start(args, fmt);
+    vsnprintf(site->away_why, sizeof site->away_why, fmt, args);
+    va_end(args);
+    make_plain(site->away_why);
+    site->away_for = q->kind->what;
+    if (site->away_since)
+        return;
+    site->away_since = now ? now : 1;
+    if (rt_log_allowed(&q->asker->gate, now, LOG_EVERY_MS))
+        rt_log(RT_LOG_WARN, "frappe", "site %.*s waits for %s (%s), asking again", (int)name.n,
+               name.p, site->away_for, site->away_why);
+}
+
+static void note_useless(rt_question *q, const rt_frappe_answer *answer) {
+    if (answer->status == 200)
+        note_away(q, "HTTP 200, but not JSON as Frappe writes it");
+    else if (answer->status)
+        note_away(q, "HTTP %d", answer->status);
+    else
+        note_away(q, "%s", answer->error ? answer->error : "no answer");
+}
+
+static void note_back(rt_question *q) {
     if (!q->site->away_since)
         return;
     rt_slice site = rt_site_name(q->site);
-    rt_log(RT_LOG_INFO, "frappe", "site %.*s: the web process answers again, after %llu s",
+    rt_log(RT_LOG_INFO, "frappe", "site %.*s: questions are answered again, after %llu s",
            (int)site.n, site.p, (unsigned long long)(now_of(q) - q->site->away_since) / 1000);
     q->site->away_since = 0;
 }
 
 /* `{}` came, and what it hides cannot be told without Redis. */
 static void rest_without_secret(rt_question *q) {
-    rt_slice site = rt_site_name(q->site);
-    if (rt_log_allowed(&q->asker->gate, now_of(q), LOG_EVERY_MS))
-        rt_log(RT_LOG_WARN, "frappe",
-               "site %.*s: %s wants the socket secret, and Redis (redis_queue) does not give it, "
-               "asking again",
-               (int)site.n, site.p, q->kind->what);
+    note_away(q, "it wants the socket secret, and Redis (redis_queue) does not give it");
     rest(q);
 }
 
@@ -135,7 +158,7 @@ static void keep_or_drop(rt_question *q) {
         return;
     }
     rt_list_unlink(&q->node);
-    a->open_count--;
+    close_question(q);
     q->state = RT_QUESTION_ANSWERED;
     rt_list_push(&a->answered, &q->node);
     a->kept++;
@@ -210,9 +233,9 @@ static void answer_came(void *arg, const rt_frappe_answer *answer) {
     enum rt_meaning meaning = meaning_of(q, answer);
     if (meaning == RT_MEANS_NOTHING) {
         q->asker->counters[RT_FRAPPE_QUESTIONS_FAILED]++;
-        log_away(q, answer);
-    } else {
-        log_back(q);
+        note_useless(q, answer);
+    } else if (meaning != RT_MEANS_WRONG_SECRET) {
+        note_back(q);
     }
     act_on(q, meaning);
 }
@@ -244,6 +267,9 @@ static void fly(rt_question *q) {
     rt_buf_fini(&path);
     if (status) {
         q->call = NULL;
+        note_away(q, "%s",
+                  status == RT_ELIMIT ? "too many requests to web processes wait for their turn"
+                                      : rt_status_text(status));
         rest(q);
         return;
     }

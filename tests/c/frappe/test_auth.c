@@ -207,23 +207,32 @@ static void test_user_too_long(void **state) {
 
 /* --- no answer --- */
 
+static void assert_waiting(const world *w, const char *want) {
+    rt_buf sites = RT_BUF_INIT;
+    assert_int_equal(rt_frappe_put_waiting_sites(w->frappe, &sites), RT_OK);
+    assert_int_equal(rt_buf_putc(&sites, '\0'), RT_OK);
+    assert_string_equal(sites.p, want);
+    rt_buf_fini(&sites);
+}
+
 static void test_asks_again(void **state) {
     (void)state;
+#define NOT_JSON "HTTP 200, but not JSON as Frappe writes it"
     static const struct {
         int status;
-        const char *body;
+        const char *body, *why;
     } cases[] = {
-        {0, ""},
-        {500, "{\"message\":{\"user\":\"x@a\"}}"},
-        {502, "<html>"},
-        {503, ""},
-        {302, ""},
-        {429, ""},
-        {200, "<!DOCTYPE html>"},
-        {200, ""},
-        {200, "[]"},
-        {200, "\"x\""},
-        {200, "{\"message\":{\"user\":\"x@a\"}"},
+        {0, "", "refused"},
+        {500, "{\"message\":{\"user\":\"x@a\"}}", "HTTP 500"},
+        {502, "<html>", "HTTP 502"},
+        {503, "", "HTTP 503"},
+        {302, "", "HTTP 302"},
+        {429, "", "HTTP 429"},
+        {200, "<!DOCTYPE html>", NOT_JSON},
+        {200, "", NOT_JSON},
+        {200, "[]", NOT_JSON},
+        {200, "\"x\"", NOT_JSON},
+        {200, "{\"message\":{\"user\":\"x@a\"}", NOT_JSON},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         static const unsigned waits[] = {250, 500, 1000, 2000, 4000, 4000};
@@ -238,17 +247,14 @@ static void test_asks_again(void **state) {
             world_pass(&w, 1);
         }
         assert_string_equal(world_heard(c), "");
-        rt_buf sites = RT_BUF_INIT;
-        rt_frappe_put_waiting_sites(w.frappe, &sites);
-        assert_int_equal(sites.n, strlen("{\"a.example\":11}"));
-        assert_memory_equal(sites.p, "{\"a.example\":11}", sites.n);
+        char waiting[200];
+        snprintf(waiting, sizeof waiting,
+                 "{\"a.example\":{\"seconds\":11,\"for\":\"get_user_info\",\"why\":\"%s\"}}",
+                 cases[i].why);
+        assert_waiting(&w, waiting);
         world_answer(&w, 200, system_user);
         assert_accepted(c);
-        rt_buf_clear(&sites);
-        rt_frappe_put_waiting_sites(w.frappe, &sites);
-        assert_memory_equal(sites.p, "{}", 2);
-        assert_int_equal(sites.n, 2);
-        rt_buf_fini(&sites);
+        assert_waiting(&w, "{}");
         assert_int_equal(world_counter(&w, RT_FRAPPE_QUESTIONS_FAILED), 6);
         world_fini(&w);
     }
@@ -282,18 +288,79 @@ static void test_patience(void **state) {
     world_fini(&w);
 }
 
-static void test_web_client_without_memory(void **state) {
+/* Without memory, or with too many in line before it, a question is asked again later. */
+static void test_web_client_refuses(void **state) {
+    (void)state;
+    static const struct {
+        int status;
+        const char *why;
+    } cases[] = {{RT_ENOMEM, "out of memory"},
+                 {RT_ELIMIT, "too many requests to web processes wait for their turn"}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char waiting[200];
+        world w;
+        world_init(&w, NULL);
+        w.web_refuses = cases[i].status;
+        world_client *c = world_connect(&w, NS, SID);
+        world_pass(&w, 249);
+        snprintf(waiting, sizeof waiting,
+                 "{\"a.example\":{\"seconds\":0,\"for\":\"get_user_info\",\"why\":\"%s\"}}",
+                 cases[i].why);
+        assert_waiting(&w, waiting);
+        assert_int_equal(w.asked, 0);
+        w.web_refuses = 0;
+        world_pass(&w, 1);
+        world_answer(&w, 200, system_user);
+        assert_accepted(c);
+        assert_waiting(&w, "{}");
+        /* ... until patience is over */
+        w.web_refuses = cases[i].status;
+        c = world_connect(&w, NS, "Host: a.example\nCookie: sid=s2\n");
+        world_pass(&w, RT_FRAPPE_AUTH_PATIENCE_MS - 1);
+        assert_true(c->open);
+        world_pass(&w, 1);
+        assert_false(c->open);
+        assert_string_equal(world_heard(c), "");
+        assert_waiting(&w, "{}"); /* nobody waits any more */
+        world_fini(&w);
+    }
+}
+
+/* What is said about an outage: once when it begins, and when a client is dropped. */
+static char said[2000];
+
+static void remember(enum rt_log_level level, const char *part, const char *text) {
+    (void)level;
+    size_t n = strlen(said);
+    snprintf(said + n, sizeof said - n, "%s: %s\n", part, text);
+}
+
+static void test_outage_is_logged(void **state) {
     (void)state;
     world w;
     world_init(&w, NULL);
-    w.web_no_memory = true;
+    said[0] = '\0';
+    rt_log_set_sink(remember, RT_LOG_DEBUG);
     world_client *c = world_connect(&w, NS, SID);
-    world_pass(&w, 200);
-    assert_int_equal(w.asked, 0);
-    w.web_no_memory = false;
-    world_pass(&w, 50);
+    for (int i = 0; i < 100 && c->open; i++) {
+        if (w.calls)
+            world_answer_error(&w, 0, "", "Could not\nconnect to \303\274.");
+        world_pass(&w, 250);
+    }
+#define WHY                                                                                        \
+    "Could not?connect to ?"                                                                       \
+    "?."
+    assert_string_equal(said,
+                        "frappe: site a.example waits for get_user_info (" WHY "), asking again\n"
+                        "frappe: site a.example: nobody says who a user is (" WHY
+                        "); client dropped, it comes back by itself (0 more since the last "
+                        "line)\n");
+    said[0] = '\0';
+    c = world_connect(&w, NS, SID);
     world_answer(&w, 200, system_user);
     assert_accepted(c);
+    assert_string_equal(said, "");
+    rt_log_set_sink(NULL, RT_LOG_DEBUG);
     world_fini(&w);
 }
 
@@ -413,7 +480,8 @@ int main(void) {
         cmocka_unit_test(test_user_too_long),
         cmocka_unit_test(test_asks_again),
         cmocka_unit_test(test_patience),
-        cmocka_unit_test(test_web_client_without_memory),
+        cmocka_unit_test(test_web_client_refuses),
+        cmocka_unit_test(test_outage_is_logged),
         cmocka_unit_test(test_connect_again),
         cmocka_unit_test(test_case_of_site),
         cmocka_unit_test(test_allowed_origin),

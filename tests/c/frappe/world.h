@@ -75,7 +75,7 @@ typedef struct world {
     int redis_refuses;    /* redis_get returns this at once */
     int redis_fails;      /* ... or its answer has this status */
     bool redis_silent;    /* ... or does not come */
-    bool web_no_memory;   /* web_get returns RT_ENOMEM */
+    int web_refuses;      /* web_get returns this at once */
     char published[256];  /* the last PUBLISH: channel, space, message */
     const char *allowed;  /* origins that configuration allows for `allowed_site` ... */
     const char *allowed_site;
@@ -102,8 +102,8 @@ static inline uint64_t world_now(void *w) {
 static inline int world_web_get(void *ctx, const rt_frappe_request *req, rt_frappe_answer_fn *done,
                                 void *arg, void **call) {
     world *w = ctx;
-    if (w->web_no_memory)
-        return RT_ENOMEM;
+    if (w->web_refuses)
+        return w->web_refuses;
     world_call *c = malloc(sizeof *c);
     world_must(c);
     *c = (world_call){NULL,
