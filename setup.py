@@ -76,6 +76,13 @@ def compile_in(
     ext.sources += [str(folder / source) for source in sources]
 
 
+def leave_curl_unlinked(ext: Extension) -> None:
+    """A shared libcurl is loaded at the first request (csrc/net/curl_library.h)."""
+    if "-lcurl" in ext.extra_link_args:
+        ext.extra_link_args.remove("-lcurl")
+        ext.extra_compile_args.append('-DRT_CURL_SONAME="libcurl.so.4"')
+
+
 def add_hiredis(ext: Extension) -> None:
     """Debian 12 has 0.14, which has no TLS; Debian 13 has 1.2."""
     try:
@@ -121,6 +128,7 @@ def complete(ext: Extension, version: str) -> None:
             f"frappe_rt: not found: {', '.join(missing)}; "
             f"on Debian: apt-get install {' '.join(missing.values())}"
         )
+    leave_curl_unlinked(ext)
     add_hiredis(ext)
     add_llhttp(ext)
 

@@ -4,10 +4,10 @@
 
 #include "base/alloc.h"
 #include "base/status.h"
+#include "net/curl_library.h"
 #include "net/fds.h"
 
 #include <fcntl.h>
-#include <pthread.h>
 #include <string.h>
 
 /* One of curl's sockets; outlives it until libuv has let go. */
@@ -35,7 +35,7 @@ static void on_socket_closed(uv_handle_t *handle) {
 static void collect(rt_web_multi *m) {
     CURLMsg *message;
     int left;
-    while (m->curl && (message = curl_multi_info_read(m->curl, &left)))
+    while (m->curl && (message = rt_curl.curl_multi_info_read(m->curl, &left)))
         if (message->msg == CURLMSG_DONE)
             m->ops->finished(m->arg, message->easy_handle, message->data.result);
     if (m->curl)
@@ -47,7 +47,7 @@ static void act(rt_web_multi *m, curl_socket_t fd, int events) {
     m->loop->now = uv_now(&m->loop->uv);
     if (!m->curl)
         return;
-    curl_multi_socket_action(m->curl, fd, events, &running);
+    rt_curl.curl_multi_socket_action(m->curl, fd, events, &running);
     collect(m);
 }
 
@@ -82,7 +82,7 @@ static web_socket *new_socket(rt_web_multi *m, curl_socket_t fd) {
     s->m = m;
     s->fd = fd;
     m->handles++;
-    if (curl_multi_assign(m->curl, fd, s) == CURLM_OK)
+    if (rt_curl.curl_multi_assign(m->curl, fd, s) == CURLM_OK)
         return s;
     uv_close((uv_handle_t *)&s->poll, on_socket_closed);
     return NULL;
@@ -133,31 +133,23 @@ static int on_close_socket(void *user, curl_socket_t fd) {
 }
 
 bool rt_web_multi_prepare(CURL *easy) {
-    return curl_easy_setopt(easy, CURLOPT_SOCKOPTFUNCTION, on_new_socket) == CURLE_OK &&
-           curl_easy_setopt(easy, CURLOPT_CLOSESOCKETFUNCTION, on_close_socket) == CURLE_OK;
+    return (rt_curl.curl_easy_setopt)(easy, CURLOPT_SOCKOPTFUNCTION, on_new_socket) == CURLE_OK &&
+           (rt_curl.curl_easy_setopt)(easy, CURLOPT_CLOSESOCKETFUNCTION, on_close_socket) ==
+               CURLE_OK;
 }
 
-static CURLcode global_result;
-
-static void init_curl(void) {
-    global_result = curl_global_init(CURL_GLOBAL_DEFAULT);
-}
-
-/* curl_global_init is never undone: others in this process may use curl as well. */
 int rt_web_multi_open(rt_web_multi *m) {
-    static pthread_once_t once = PTHREAD_ONCE_INIT;
     if (m->curl)
         return RT_OK;
-    pthread_once(&once, init_curl);
-    CURLM *curl = global_result == CURLE_OK ? curl_multi_init() : NULL;
+    CURLM *curl = rt_curl.curl_multi_init();
     if (!curl)
         return RT_ENOMEM;
-    if (curl_multi_setopt(curl, CURLMOPT_SOCKETFUNCTION, on_socket) != CURLM_OK ||
-        curl_multi_setopt(curl, CURLMOPT_SOCKETDATA, m) != CURLM_OK ||
-        curl_multi_setopt(curl, CURLMOPT_TIMERFUNCTION, on_timeout_change) != CURLM_OK ||
-        curl_multi_setopt(curl, CURLMOPT_TIMERDATA, m) != CURLM_OK ||
-        curl_multi_setopt(curl, CURLMOPT_MAXCONNECTS, m->connections) != CURLM_OK) {
-        curl_multi_cleanup(curl);
+    if ((rt_curl.curl_multi_setopt)(curl, CURLMOPT_SOCKETFUNCTION, on_socket) != CURLM_OK ||
+        (rt_curl.curl_multi_setopt)(curl, CURLMOPT_SOCKETDATA, m) != CURLM_OK ||
+        (rt_curl.curl_multi_setopt)(curl, CURLMOPT_TIMERFUNCTION, on_timeout_change) != CURLM_OK ||
+        (rt_curl.curl_multi_setopt)(curl, CURLMOPT_TIMERDATA, m) != CURLM_OK ||
+        (rt_curl.curl_multi_setopt)(curl, CURLMOPT_MAXCONNECTS, m->connections) != CURLM_OK) {
+        rt_curl.curl_multi_cleanup(curl);
         return RT_ENOMEM;
     }
     m->curl = curl;
@@ -179,18 +171,18 @@ void rt_web_multi_init(rt_web_multi *m, rt_loop *loop, long connections,
 
 void rt_web_multi_close(rt_web_multi *m) {
     if (m->curl)
-        curl_multi_cleanup(m->curl);
+        rt_curl.curl_multi_cleanup(m->curl);
     m->curl = NULL;
     uv_close((uv_handle_t *)&m->timer, on_timer_closed);
     uv_close((uv_handle_t *)&m->kick, on_timer_closed);
 }
 
 bool rt_web_multi_add(rt_web_multi *m, CURL *easy) {
-    return curl_multi_add_handle(m->curl, easy) == CURLM_OK;
+    return rt_curl.curl_multi_add_handle(m->curl, easy) == CURLM_OK;
 }
 
 void rt_web_multi_remove(rt_web_multi *m, CURL *easy) {
-    curl_multi_remove_handle(m->curl, easy);
+    rt_curl.curl_multi_remove_handle(m->curl, easy);
 }
 
 void rt_web_multi_kick(rt_web_multi *m) {

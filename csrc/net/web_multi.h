@@ -32,7 +32,7 @@ typedef struct rt_web_multi {
 /* `connections`: how many stay open for later requests. */
 void rt_web_multi_init(rt_web_multi *m, rt_loop *loop, long connections,
                        const rt_web_multi_ops *ops, void *arg);
-/* Starts curl at the first call, for the process and for this object. RT_OK or RT_ENOMEM. */
+/* Needed before the first handle is added; rt_curl_load must have succeeded. RT_OK or RT_ENOMEM. */
 int rt_web_multi_open(rt_web_multi *m);
 /* Every handle must have been removed. `gone` comes later. */
 void rt_web_multi_close(rt_web_multi *m);

@@ -8,7 +8,9 @@
 
 #include "base/alloc.h"
 #include "base/buf.h"
+#include "base/log.h"
 #include "base/status.h"
+#include "net/curl_library.h"
 #include "net/web_multi.h"
 #include "net/web_redirect.h"
 
@@ -39,6 +41,7 @@ struct rt_web {
     rt_list flying;
     uint32_t in_line, in_flight;
     bool closing;
+    rt_log_gate library_gate;
     rt_web_counters counters;
 };
 
@@ -66,7 +69,7 @@ static size_t on_body(char *bytes, size_t size, size_t n, void *user) {
     return rt_buf_put(&c->body, bytes, size * n) == RT_OK ? size * n : 0;
 }
 
-#define SET(easy, option, value) (curl_easy_setopt(easy, option, value) == CURLE_OK)
+#define SET(easy, option, value) ((rt_curl.curl_easy_setopt)(easy, option, value) == CURLE_OK)
 
 static bool set_limits(CURL *easy, const rt_web_opts *opts) {
     return SET(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)opts->connect_ms) &&
@@ -109,13 +112,13 @@ static bool launch(rt_web_call *c) {
 
 static void drop_easy(rt_web_call *c) {
     if (c->easy)
-        curl_easy_cleanup(c->easy);
+        rt_curl.curl_easy_cleanup(c->easy);
     c->easy = NULL;
 }
 
 static void free_call(rt_web_call *c) {
     drop_easy(c);
-    curl_slist_free_all(c->headers);
+    rt_curl.curl_slist_free_all(c->headers);
     rt_buf_fini(&c->body);
     rt_free(c->url);
     rt_free(c);
@@ -124,7 +127,7 @@ static void free_call(rt_web_call *c) {
 /* RT_OK: the call, in no list before, is among the flying. RT_ENOMEM. */
 static int start(rt_web_call *c) {
     rt_web *w = c->w;
-    if (rt_web_multi_open(&w->multi) != RT_OK || !(c->easy = curl_easy_init()))
+    if (rt_web_multi_open(&w->multi) != RT_OK || !(c->easy = rt_curl.curl_easy_init()))
         return RT_ENOMEM;
     c->deadline = now_of(w) + w->opts.timeout_ms;
     if (!set_limits(c->easy, &w->opts) || !set_callbacks(c->easy, c) || !set_trust(c->easy) ||
@@ -168,8 +171,8 @@ static bool follow(rt_web_call *c) {
     char *location = NULL;
     char *next = NULL;
     if (c->redirects >= RT_WEB_REDIRECTS ||
-        curl_easy_getinfo(c->easy, CURLINFO_REDIRECT_URL, &location) != CURLE_OK || !location ||
-        rt_web_redirect(c->url, location, c->host, &next) != RT_OK)
+        (rt_curl.curl_easy_getinfo)(c->easy, CURLINFO_REDIRECT_URL, &location) != CURLE_OK ||
+        !location || rt_web_redirect(c->url, location, c->host, &next) != RT_OK)
         return false;
     if (strcmp(next, c->url) == 0) { /* http to https by a Host name: nothing new to ask */
         rt_free(next);
@@ -195,7 +198,7 @@ static void failed(rt_web_call *c, CURLcode result) {
     if (too_big)
         finish(c, 0, "the answer is too large");
     else
-        finish(c, 0, c->error[0] ? c->error : curl_easy_strerror(result));
+        finish(c, 0, c->error[0] ? c->error : rt_curl.curl_easy_strerror(result));
 }
 
 static void complete(rt_web_call *c, CURLcode result) {
@@ -204,7 +207,7 @@ static void complete(rt_web_call *c, CURLcode result) {
         failed(c, result);
         return;
     }
-    curl_easy_getinfo(c->easy, CURLINFO_RESPONSE_CODE, &status);
+    (rt_curl.curl_easy_getinfo)(c->easy, CURLINFO_RESPONSE_CODE, &status);
     if (is_redirect(status) && follow(c)) {
         rt_web_multi_remove(&c->w->multi, c->easy);
         if (!launch(c))
@@ -218,7 +221,7 @@ static void complete(rt_web_call *c, CURLcode result) {
 static void on_finished(void *arg, CURL *easy, CURLcode result) {
     char *call = NULL;
     (void)arg;
-    curl_easy_getinfo(easy, CURLINFO_PRIVATE, &call);
+    (rt_curl.curl_easy_getinfo)(easy, CURLINFO_PRIVATE, &call);
     complete((rt_web_call *)(void *)call, result);
 }
 
@@ -261,7 +264,7 @@ static int copy_headers(rt_web_call *c, const char *const *headers, unsigned n) 
         if (rt_slice_find(line, '\r') < line.n || rt_slice_find(line, '\n') < line.n ||
             rt_slice_find(line, ':') == line.n)
             return RT_EINVAL;
-        struct curl_slist *longer = curl_slist_append(c->headers, headers[i]);
+        struct curl_slist *longer = rt_curl.curl_slist_append(c->headers, headers[i]);
         if (!longer)
             return RT_ENOMEM;
         c->headers = longer;
@@ -274,12 +277,23 @@ static int copy_headers(rt_web_call *c, const char *const *headers, unsigned n) 
     return RT_OK;
 }
 
+#define LIBRARY_LOG_MS 60000
+
+static bool library_is_there(rt_web *w) {
+    const char *why = rt_curl_load();
+    if (why && rt_log_allowed(&w->library_gate, now_of(w), LIBRARY_LOG_MS))
+        rt_log(RT_LOG_ERROR, "web", "cannot ask the web process anything: %s", why);
+    return why == NULL;
+}
+
 int rt_web_get(rt_web *w, const char *url, const char *const *headers, unsigned header_count,
                rt_web_done *done, void *arg, rt_web_call **call) {
     rt_url parsed;
     size_t n = strlen(url);
     if (w->closing || !rt_web_url_parse((rt_slice){url, n}, &parsed))
         return RT_EINVAL;
+    if (!library_is_there(w))
+        return RT_EIO;
     bool must_wait = w->in_flight >= w->opts.in_flight || w->in_line > 0;
     if (must_wait && w->in_line >= w->opts.line_max) {
         count(w, RT_WEB_LINE_FULL);

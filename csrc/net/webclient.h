@@ -53,6 +53,7 @@ void rt_web_close(rt_web *w);
 /* GET `url` (absolute, http or https, NUL-terminated). `headers` are whole lines "Name: value",
  * NUL-terminated, copied; a "Host: x" line replaces curl's. A line with CR or LF is RT_EINVAL.
  * `done` comes exactly once, never from inside this call, unless cancelled. RT_OK, RT_EINVAL,
+ * RT_EIO (no libcurl: logged),
  * RT_ENOMEM, RT_ELIMIT (the line is full: ask again later). */
 int rt_web_get(rt_web *w, const char *url, const char *const *headers, unsigned header_count,
                rt_web_done *done, void *arg, rt_web_call **call);

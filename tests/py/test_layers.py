@@ -27,11 +27,12 @@ OWNERS = {
     r"llhttp\.h": "wire/http.c",
     r"zlib\.h": "engineio/compress.c",
     r"uv\.h": "net/",
-    r"curl/.*": "net/web_multi.h net/web_multi.c net/webclient.c",
+    r"curl/.*": "net/curl_library.h net/web_multi.h net/web_multi.c net/webclient.c",
+    r"dlfcn\.h": "net/curl_library.c",
     r"(async|hiredis|hiredis_ssl)\.h": "net/redis_io.h net/redis_io.c",
     r"openssl/.*": "net/redis_io.c",
     r"cJSON\.h": "server/config.c",
-    r"pthread\.h": "net/fds.c net/publisher.c net/web_multi.c server/",
+    r"pthread\.h": "net/fds.c net/publisher.c net/curl_library.c server/",
     r"Python\.h|structmember\.h": "python/",
 }
 
