@@ -7,7 +7,7 @@ import json
 import click
 
 from frappe_rt import config as configuration
-from frappe_rt.cli.listening import fail
+from frappe_rt.serving import fail
 
 
 @click.command()

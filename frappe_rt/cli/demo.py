@@ -9,7 +9,7 @@ from contextlib import suppress
 
 import click
 
-from frappe_rt.cli import listening
+from frappe_rt import serving
 from frappe_rt.demo import site
 from frappe_rt.demo.web import Web
 
@@ -28,9 +28,9 @@ def demo(port: int, web_port: int | None, host: str, no_open: bool) -> None:
 
     No Redis, no Node, no Frappe: all of it runs in this process. Ports default to free ones.
     """
-    listening.block_signals()
+    serving.block_signals()
     web = _listen(host, web_port)
-    server = listening.start_or_exit(
+    server = serving.start_or_exit(
         "",
         site.NAME,
         socketio_port=port,
@@ -48,8 +48,8 @@ def demo(port: int, web_port: int | None, host: str, no_open: bool) -> None:
     click.echo("Ctrl-C ends it.")
     if not no_open:
         _open_browser(url)
-    listening.wait_for_signal()
-    listening.stop_within(STOP_SECONDS)
+    serving.wait_for_signal()
+    serving.stop_within(STOP_SECONDS)
 
 
 def _listen(host: str, port: int | None) -> Web:
@@ -61,7 +61,7 @@ def _listen(host: str, port: int | None) -> Web:
         return Web((host, wanted[-1]))
     except OSError as error:
         why = f"port {wanted[-1]} for the page: {error.strerror}; choose another with --web-port"
-        listening.fail(why)
+        serving.fail(why)
 
 
 def _open_browser(url: str) -> None:

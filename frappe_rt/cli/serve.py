@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-import socket
+import resource
 from typing import Any
 from urllib.parse import urlsplit
 
 import click
 
-from frappe_rt import __version__, _rt, config
-from frappe_rt.cli import listening
-
-#: Seconds from a signal to the end of the process, at most.
-STOP_SECONDS = 2.0
-LEVELS = ("debug", "info", "warning", "error")
+from frappe_rt import config, serving
 
 
 @click.command()
@@ -27,7 +22,11 @@ LEVELS = ("debug", "info", "warning", "error")
 @click.option("--host", metavar="ADDRESS", help="Listen on this address only.")
 @click.option("--redis/--no-redis", default=None, help="Take events from Redis, or do not.")
 @click.option(
-    "--log-level", type=click.Choice(LEVELS), default="info", show_default=True, help="What to log."
+    "--log-level",
+    type=click.Choice(serving.LOG_LEVELS),
+    default="info",
+    show_default=True,
+    help="What to log.",
 )
 def serve(
     bench: str | None,
@@ -39,63 +38,49 @@ def serve(
 ) -> None:
     """Run the realtime server of a bench until SIGINT or SIGTERM.
 
-    Options stand above the environment, and that above sites/common_site_config.json.
+    Options stand above the environment, and that above sites/common_site_config.json. The limit on
+    open files is raised as far as allowed. Under systemd, Type=notify is answered.
     """
-    listening.block_signals()
-    _rt.set_log(LEVELS.index(log_level), 2)
     overrides: dict[str, Any] = {
         "socketio_port": port,
         "socketio_uds": uds if port is None else uds or "",
         "frappe_rt_host": host,
         "frappe_rt_redis": redis,
     }
-    server = listening.start_or_exit(bench, **overrides)
-    click.echo(f"frappe_rt {__version__} listens on {', '.join(server.addresses)}")
-    _tell_surroundings(config.get_effective())
-    listening.wait_for_signal()
-    click.echo("frappe_rt stops")
-    listening.stop_within(STOP_SECONDS)
-
-
-def _tell_surroundings(effective: config.Config) -> None:
-    """The bench, and whether Redis and the web process are there. None of them has to be."""
-    click.echo(f"bench: {effective.bench or 'none found; defaults and environment only'}")
-    if effective["frappe_rt_redis"]:
-        shown = effective.sources["redis_queue"]["value"]
-        _tell_peer("redis", shown, *_get_redis_address(effective["redis_queue"]))
-    else:
-        click.echo("redis: not used (frappe_rt_redis)")
-    host, port = _get_web_address(effective)
-    _tell_peer("web process", f"{host}:{port}", (host, port))
-
-
-def _tell_peer(what: str, shown: str, address: Any, family: int = socket.AF_UNSPEC) -> None:
     try:
-        if family == socket.AF_UNIX:
-            with socket.socket(socket.AF_UNIX) as peer:
-                peer.settimeout(1)
-                peer.connect(address)
-        else:
-            socket.create_connection(address, timeout=1).close()
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or error
-        click.secho(f"{what}: {shown} is not there yet ({reason}); will ask again", fg="yellow")
+        effective = config.load(bench, **overrides)
+    except ValueError as error:
+        serving.fail(str(error))
+    _raise_file_limit()
+    remarks = [f"bench: {effective.bench or 'none found; defaults and environment only'}"]
+    peers = [_get_web_peer(effective)]
+    if effective["frappe_rt_redis"]:
+        peers.insert(0, _get_redis_peer(effective))
     else:
-        click.echo(f"{what}: {shown}")
+        remarks.append("redis: not used (frappe_rt_redis)")
+    serving.become(serving.Order(bench, overrides, log_level, remarks, peers))
 
 
-def _get_redis_address(url: str) -> tuple[Any, int]:
-    parts = urlsplit(url)
+def _raise_file_limit() -> None:
+    """One connection is one open file; the usual soft limit of 1024 is for users of select."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+
+
+def _get_redis_peer(effective: config.Config) -> serving.Peer:
+    shown = effective.sources["redis_queue"]["value"]
+    parts = urlsplit(effective["redis_queue"])
     if parts.scheme == "unix":
-        return parts.path, socket.AF_UNIX
-    return (parts.hostname or "127.0.0.1", parts.port or 6379), socket.AF_UNSPEC
+        return serving.Peer("redis", shown, None, parts.path)
+    return serving.Peer("redis", shown, parts.hostname or "127.0.0.1", parts.port or 6379)
 
 
-def _get_web_address(effective: config.Config) -> tuple[str, int]:
+def _get_web_peer(effective: config.Config) -> serving.Peer:
     """Where callbacks go: ``webserver_host`` (which may hold a scheme and a port), or this host."""
     host = effective["webserver_host"] or effective["server_ip"]
-    if not host:
-        return "127.0.0.1", effective["webserver_port"]
-    parts = urlsplit(host if "//" in host else f"//{host}")
-    default = effective["webserver_port"] if effective["webserver_host"] else 80
-    return parts.hostname or host, parts.port or default
+    address, port = "127.0.0.1", effective["webserver_port"]
+    if host:
+        parts = urlsplit(host if "//" in host else f"//{host}")
+        default = effective["webserver_port"] if effective["webserver_host"] else 80
+        address, port = parts.hostname or host, parts.port or default
+    return serving.Peer("web process", f"{address}:{port}", address, port)

@@ -2,11 +2,13 @@
 
 import json
 import os
+import resource
 import signal
 import socket
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 
@@ -203,3 +205,46 @@ def test_help_names_every_command(bench):
 def test_version(bench):
     status, output = run("--version", cwd=bench)
     assert (status, output.split()[0]) == (0, "frappe_rt,")
+
+
+@pytest.mark.parametrize("abstract", [False, True])
+def test_systemd_is_told(bench, abstract):
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd:
+        path = f"@{bench}/notify" if abstract else str(bench / "notify")
+        systemd.bind(path.replace("@", "\0"))
+        systemd.settimeout(PATIENCE)
+        with Serve(bench, "--port", "0", "--no-redis", NOTIFY_SOCKET=path) as serve:
+            assert systemd.recv(100) == b"READY=1"
+            assert serve.end()[0] == 0
+            assert systemd.recv(100) == b"STOPPING=1"
+
+
+def test_a_systemd_that_does_not_listen_is_no_reason_to_stop(bench):
+    with Serve(bench, "--port", "0", "--no-redis", NOTIFY_SOCKET=f"{bench}/none") as serve:
+        assert f"cannot tell {bench}/none (NOTIFY_SOCKET) READY=1" in serve.read_until("NOTIFY")
+        assert serve.end()[0] == 0
+
+
+def test_the_limit_on_open_files_is_raised(bench):
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    try:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (min(soft, hard - 1, 512), hard))
+        with Serve(bench, "--port", "0", "--no-redis") as serve:
+            serve.read_until("listens on")
+            limits = Path(f"/proc/{serve.process.pid}/limits").read_text()
+            [files] = [line for line in limits.splitlines() if line.startswith("Max open files")]
+            assert files.split()[3:5] == [str(hard), str(hard)]
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+def test_what_serves_carries_no_command_line(bench):
+    """The process stays, its memory does not: Click, its children and libcurl are not mapped."""
+    with Serve(bench, "--port", "0", "--no-redis") as serve:
+        serve.read_until("listens on")
+        words = Path(f"/proc/{serve.process.pid}/cmdline").read_bytes().split(b"\0")
+        assert b"frappe_rt.serving" in words
+        assert "libcurl" not in Path(f"/proc/{serve.process.pid}/maps").read_text()
+    code = "import sys, frappe_rt.serving; print(*sys.modules)"
+    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout
+    assert {"click", "socket", "subprocess", "logging"} & set(loaded.split()) == set()

@@ -7,6 +7,7 @@ import sys
 import textwrap
 import threading
 import time
+from pathlib import Path
 
 import pytest
 
@@ -226,8 +227,8 @@ class TestFork:
     def test_nothing_of_the_server_stays_open_in_the_child(self, redis):
         def sockets_and_loop():
             kinds = ("socket:", "anon_inode:[eventpoll]", "anon_inode:[eventfd]")
-            entries = (f"/proc/self/fd/{fd}" for fd in os.listdir("/proc/self/fd"))
-            names = [os.readlink(entry) for entry in entries if os.path.lexists(entry)]
+            entries = Path("/proc/self/fd").iterdir()
+            names = [str(entry.readlink()) for entry in entries if os.path.lexists(entry)]
             return sorted(name for name in names if name.startswith(kinds))
 
         before = sockets_and_loop()
@@ -239,7 +240,7 @@ class TestFork:
             while not frappe_rt.stats()["redis_subscribed"]:
                 assert time.monotonic() < end
                 time.sleep(0.01)
-            ours = [os.readlink(f"/proc/self/fd/{peer.fileno()}")]
+            ours = [str(Path(f"/proc/self/fd/{peer.fileno()}").readlink())]
             assert len(sockets_and_loop()) > len(before) + 4
             kept = self.in_child(sockets_and_loop)
             assert kept == repr(sorted(before + ours))

@@ -1,0 +1,176 @@
+"""Serving until a signal comes: what `serve` and `demo` share, and the process `serve` becomes.
+
+The command line reads its options with Click and then turns into this module (`exec`: the same
+process, a fresh interpreter), because what Click imports would otherwise stay in memory, 3 MB, for
+as long as the server runs. So nothing heavy is imported here.
+"""
+
+from __future__ import annotations
+
+import _socket
+import json
+import os
+import signal
+import sys
+from typing import Any, NamedTuple, NoReturn
+
+from frappe_rt import __version__, _rt, server
+
+#: Seconds from a signal to the end of the process, at most.
+STOP_SECONDS = 2.0
+#: Seconds between two looks at whether the server thread still lives.
+LOOK_SECONDS = 10.0
+#: Seconds to wait for an answer when looking whether Redis or the web process is there.
+KNOCK_SECONDS = 1.0
+LOG_LEVELS = ("debug", "info", "warning", "error")
+
+_ENDING = {signal.SIGINT, signal.SIGTERM}
+
+
+class Peer(NamedTuple):
+    """A server we depend on, and where it listens."""
+
+    #: What it is and its address, for people.
+    name: str
+    shown: str
+    #: None: a Unix socket, whose path is in `port`.
+    host: str | None
+    port: int | str
+
+
+class Order(NamedTuple):
+    """What `serve` was asked for."""
+
+    #: As `frappe_rt.start` takes it.
+    bench: str | None
+    overrides: dict[str, Any]
+    #: One of `LOG_LEVELS`.
+    log_level: str
+    #: What to say after the start, one line each.
+    remarks: list[str]
+    #: Looked for after the start.
+    peers: list[Peer]
+
+
+def become(order: Order) -> NoReturn:
+    """Turn this process into one that serves. The environment and open files stay."""
+    command = [sys.executable, "-m", __name__, json.dumps(order)]
+    os.execv(sys.executable, command)
+
+
+def main(argument: str) -> None:
+    """Serve until SIGINT or SIGTERM."""
+    bench, overrides, log_level, remarks, peers = json.loads(argument)
+    block_signals()
+    _rt.set_log(LOG_LEVELS.index(log_level), 2)
+    running = start_or_exit(bench, **overrides)
+    say(f"frappe_rt {__version__} listens on {', '.join(running.addresses)}")
+    for line in remarks:
+        say(line)
+    for peer in peers:
+        look_for(Peer(*peer))
+    notify("READY=1")
+    wait_for_signal()
+    notify("STOPPING=1")
+    say("frappe_rt stops")
+    stop_within(STOP_SECONDS)
+
+
+def say(line: str, color: str = "") -> None:
+    """One line on stdout at once, coloured on a terminal."""
+    print(_paint(line, color, sys.stdout.isatty()), flush=True)
+
+
+def _paint(line: str, color: str, terminal: bool) -> str:
+    return f"\x1b[{color}m{line}\x1b[0m" if color and terminal else line
+
+
+YELLOW = "33"
+RED = "31"
+
+
+def fail(why: str) -> NoReturn:
+    """One line on stderr, in red on a terminal, and exit status 1."""
+    print(_paint(f"frappe_rt: {why}", RED, sys.stderr.isatty()), file=sys.stderr, flush=True)
+    raise SystemExit(1)
+
+
+def look_for(peer: Peer) -> None:
+    """Say whether it is there. It need not be: the server asks again until it is."""
+    try:
+        _knock(peer)
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        say(f"{peer.name}: {peer.shown} is not there yet ({reason}); will ask again", YELLOW)
+    else:
+        say(f"{peer.name}: {peer.shown}")
+
+
+def _knock(peer: Peer) -> None:
+    if peer.host is None:
+        _connect(_socket.AF_UNIX, peer.port)
+        return
+    found = _socket.getaddrinfo(peer.host, peer.port, 0, _socket.SOCK_STREAM)
+    for last, (family, *_, address) in enumerate(found, 1 - len(found)):
+        try:
+            _connect(family, address)
+        except OSError:
+            if last == 0:
+                raise
+        else:
+            return
+
+
+def _connect(family: int, address: Any) -> None:
+    peer = _socket.socket(family, _socket.SOCK_STREAM)
+    try:
+        peer.settimeout(KNOCK_SECONDS)
+        peer.connect(address)
+    finally:
+        peer.close()
+
+
+def notify(state: str) -> None:
+    """Tell systemd, where it asked to be told (``Type=notify``, sd_notify(3))."""
+    path = os.environ.get("NOTIFY_SOCKET")
+    if not path:
+        return
+    address = f"\0{path[1:]}" if path.startswith("@") else path
+    channel = _socket.socket(_socket.AF_UNIX, _socket.SOCK_DGRAM)
+    try:
+        channel.connect(address)
+        channel.send(state.encode())
+    except OSError as error:
+        say(f"cannot tell {path} (NOTIFY_SOCKET) {state}: {error.strerror}", YELLOW)
+    finally:
+        channel.close()
+
+
+def start_or_exit(bench: str | None, site: str | None = None, **overrides: Any) -> server.Server:
+    """`frappe_rt.start`, where what went wrong is one line on stderr and exit status 1."""
+    try:
+        return server.start(bench, site, **overrides)
+    except (OSError, ValueError) as error:
+        fail(str(error.args[-1] if error.args else error))
+
+
+def block_signals() -> None:
+    """Keep SIGINT and SIGTERM for `wait_for_signal`. Before any thread is started."""
+    signal.pthread_sigmask(signal.SIG_BLOCK, _ENDING)
+
+
+def wait_for_signal() -> None:
+    """Until SIGINT or SIGTERM. Fails when the server thread ends by itself."""
+    while signal.sigtimedwait(_ENDING, LOOK_SECONDS) is None:
+        if not server.running():
+            fail("the server has stopped by itself; the log says why")
+
+
+def stop_within(seconds: float) -> None:
+    """Stop the server. Should anything hang, SIGALRM ends the process after `seconds`."""
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+    server.stop(seconds * 0.75)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])
