@@ -8,8 +8,6 @@
 
 #include "frappe/session.h"
 
-#include <time.h>
-
 #define VIEWERS(doctype, docname, users)                                                           \
     "2" NS ",[\"doc_viewers\",{\"doctype\":" doctype ",\"docname\":" docname ",\"users\":[" users  \
     "]}]"
@@ -352,7 +350,8 @@ static void test_random_life(void **state) {
 
 #define MANY 5000
 
-/* 5 000 users with 20 rooms each look at one document, and all leave at once. */
+/* 5 000 users look at one document, and all but one leave at once: he is told once. What that costs
+ * is counted in test_leaving.c. */
 static void test_all_leave_at_once(void **state) {
     (void)state;
     static world_client *c[MANY];
@@ -364,26 +363,15 @@ static void test_all_leave_at_once(void **state) {
         snprintf(text, sizeof text, "u%d@a", i);
         c[i] = session_start(&w, text, V16);
         emit_allowed(c[i], "[\"doc_open\",\"T\",\"a\"]");
-        for (int r = 0; r < 20; r++) {
-            if (r < 10)
-                snprintf(text, sizeof text, "[\"task_subscribe\",\"shared-%d\"]", r);
-            else
-                snprintf(text, sizeof text, "[\"task_subscribe\",\"own-%d-%d\"]", i, r);
-            session_emit(c[i], text);
-        }
     }
     world_pass(&w, RT_FRAPPE_VIEWERS_MS);
     for (int i = 0; i < MANY; i++)
         c[i]->heard_n = 0;
     rt_sio_get_figures(w.io, &before);
-    clock_t start = clock();
     for (int i = 0; i < MANY - 1; i++)
         rt_eio_port_closed(w.eio, &c[i]->port, true);
     world_pass(&w, RT_FRAPPE_VIEWERS_MS);
-    double seconds = (double)(clock() - start) / CLOCKS_PER_SEC;
     rt_sio_get_figures(w.io, &after);
-    print_message("%d clients left in %.3f s\n", MANY - 1, seconds);
-    assert_true(seconds < 2); /* 0.05 s without sanitizers; a pass over all rooms takes minutes */
     assert_int_equal(after.counters.v[RT_SIO_DELIVERIES] - before.counters.v[RT_SIO_DELIVERIES], 1);
     assert_string_equal(world_heard(c[MANY - 1]), VIEWERS("\"T\"", "\"a\"", "\"u4999@a\""));
     assert_int_equal(world_figures(&w).identities, 1);
