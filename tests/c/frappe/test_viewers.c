@@ -257,15 +257,45 @@ static void model_document(model *m, int tab, int doc, bool open) {
     m->open[tab][doc] = open;
 }
 
+/* The same connection, let in again. */
+static void model_return(model *m, int tab) {
+    char body[100];
+    world_say(m->tab[tab], "0" NS ",");
+    world_turn(&m->w);
+    snprintf(body, sizeof body, "{\"message\":{\"user\":\"u%d\",\"user_type\":\"System User\"}}",
+             m->user[tab]);
+    if (m->w.calls)
+        world_answer(&m->w, 200, body);
+    world_must(strncmp(world_heard(m->tab[tab]), "0", 1) == 0);
+    m->in[tab] = true;
+}
+
+/* Opens a document, and thinks better of it before the answer is there. */
+static void model_hurry(model *m, int tab, int doc) {
+    char event[80];
+    bool crash = draw(m, 2);
+    rt_frappe_forget(m->w.frappe, RT_EMPTY, RT_EMPTY);
+    snprintf(event, sizeof event, "[\"doc_open\",\"D%d\",7]", doc);
+    session_emit(m->tab[tab], event);
+    world_must(m->w.calls);
+    if (crash) {
+        model_gone(m, tab);
+        world_leave(m->tab[tab]);
+    } else {
+        model_document(m, tab, doc, false);
+    }
+    session_allow(&m->w);
+}
+
 static void model_step(model *m) {
     int tab = (int)draw(m, TABS), doc = (int)draw(m, DOCS);
     uint32_t what = draw(m, 100);
     if (!m->tab[tab] || !m->tab[tab]->open) {
         model_come(m, tab);
     } else if (!m->in[tab]) {
-        world_say(m->tab[tab], "0" NS ","); /* the same connection, let in again */
-        world_must(strncmp(world_heard(m->tab[tab]), "0", 1) == 0);
-        m->in[tab] = true;
+        model_return(m, tab);
+    } else if (what < 5) {
+        model_hurry(m, tab, doc);
     } else if (what < 55) {
         model_document(m, tab, doc, true);
     } else if (what < 85) {
