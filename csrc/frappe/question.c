@@ -192,13 +192,21 @@ static void settle(rt_question *q, bool yes) {
     rt_identity_rele(who);
 }
 
+static bool is_object(rt_slice body) {
+    return rt_json_check(body, RT_JSON_STRICT, NULL, NULL) == RT_OK &&
+           rt_json_type_of(body) == RT_JSON_OBJECT;
+}
+
 static enum rt_meaning meaning_of(rt_question *q, const rt_frappe_answer *answer) {
     switch (answer->status) {
     case 200:
-        if (rt_json_check(answer->body, RT_JSON_STRICT, NULL, NULL) ||
-            rt_json_type_of(answer->body) != RT_JSON_OBJECT)
+        if (!is_object(answer->body))
             return RT_MEANS_NOTHING; /* a login page, a proxy's greeting */
         return q->kind->judge(q, 200, rt_json_get(answer->body, RT_LIT("message")));
+    case 400: /* Frappe on a token that is no base64; a proxy on a request it was not made for */
+        return is_object(answer->body) && rt_json_get(answer->body, RT_LIT("exc_type")).n > 0
+                   ? RT_MEANS_NO
+                   : RT_MEANS_NOTHING;
     case 401:
     case 403:
         return RT_MEANS_NO;

@@ -52,7 +52,7 @@ static const struct generation_login {
     {"", "token key:wrong", 401, NULL, NULL},
     {"", "token nonsense", 401, NULL, NULL},
     {"", "Bearer expired", 401, NULL, NULL},
-    {"", "Basic ?", 401, NULL, NULL},
+    {"", "Basic ?", 400, NULL, NULL}, /* no base64 */
 };
 
 static inline const struct generation_login *generation_who(const world_call *c) {

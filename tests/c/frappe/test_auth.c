@@ -158,6 +158,7 @@ static void test_refusing_answers(void **state) {
         const char *body;
         unsigned requests;
     } cases[] = {
+        {400, "{\"exc_type\":\"InvalidAuthorizationToken\"}", 1},
         {401, "", 1},
         {403, "<html>", 1},
         {404, "", 1},
@@ -227,6 +228,8 @@ static void test_asks_again(void **state) {
         {502, "<html>", "HTTP 502"},
         {503, "", "HTTP 503"},
         {302, "", "HTTP 302"},
+        {400, "<html>The plain HTTP request was sent to HTTPS port</html>", "HTTP 400"},
+        {400, "{}", "HTTP 400"},
         {429, "", "HTTP 429"},
         {200, "<!DOCTYPE html>", NOT_JSON},
         {200, "", NOT_JSON},
