@@ -72,28 +72,30 @@ def _encode_slowly(message: Any) -> bytes:
 
 
 def _default_of_orjson(value: Any) -> Any:
-    """`_default`, and the subclasses that the standard library's encoder knows by itself."""
-    if isinstance(value, dict):
-        return dict(value.items())
-    if isinstance(value, (list, tuple)):
-        return list(value)
-    kind = type(value)  # what it is, not what it says it is: werkzeug's proxies pretend
-    if issubclass(kind, str):
-        return str.__str__(value)
-    if issubclass(kind, int):
-        return int.__int__(value)
-    if issubclass(kind, float):
-        return float.__float__(value)
-    if hasattr(kind, "__next__"):
+    if hasattr(type(value), "__next__"):
         # It can be gone through once, and orjson may yet give up on what comes after.
         raise TypeError("for the other encoder")
     return _default(value)
 
 
 def _default(value: Any) -> Any:
-    """What a type JSON does not know becomes. Frappe's own function decides where it is loaded."""
+    """What becomes of a type that the encoder does not know: a part of it is then encoded in turn.
+
+    Frappe's own function decides where it is loaded.
+    """
     if type(value) in _AS_TEXT:
         return str(value)
+    if isinstance(value, dict):  # a subclass, or a proxy: frappe.session says that it is one
+        return dict(value.items())
+    if isinstance(value, (list, tuple)):
+        return list(value)
+    kind = type(value)  # proxies of the following are for Frappe's function
+    if issubclass(kind, str):
+        return str.__str__(value)
+    if issubclass(kind, int):
+        return int.__int__(value)
+    if issubclass(kind, float):
+        return float.__float__(value)
     handler = inside.get_json_handler()
     if handler is not None:
         try:

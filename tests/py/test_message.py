@@ -59,6 +59,24 @@ class Lazy:
         return "Übersetzt"
 
 
+class Proxy:
+    """As werkzeug's: says that it is what it stands for. frappe.session is one."""
+
+    def __init__(self, value):
+        self.value = value
+
+    __class__ = property(lambda self: type(self.value))
+
+    def __getattr__(self, name):
+        return getattr(self.value, name)
+
+    def __iter__(self):
+        return iter(self.value)
+
+    def __str__(self):
+        return str(self.value)
+
+
 @pytest.fixture(params=["orjson", "json"])
 def encode(request, monkeypatch):
     if request.param == "json":
@@ -89,6 +107,8 @@ CASES = [
     (PurePosixPath("/a/b"), "/a/b"),
     (Document(), {"doctype": "ToDo", "on": "2024-02-29"}),
     (Lazy(), "Übersetzt"),
+    (Proxy({"user": Proxy([1, date(2024, 2, 29)])}), {"user": [1, "2024-02-29"]}),
+    (Proxy(date(2024, 2, 29)), "2024-02-29"),
     (Speaking(), {"on": "2024-02-29"}),
     (ArrayNumber(), 7),
     (Fraction(1, 4), 0.25),
