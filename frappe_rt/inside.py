@@ -22,56 +22,65 @@ def get_frappe() -> ModuleType | None:
     return sys.modules.get("frappe")
 
 
-def _ask(*names: str) -> Any:
-    """``frappe.<name>.<name>...``, or None where something on the way is missing or unbound."""
-    found: Any = get_frappe()
-    for name in names:
-        try:
-            found = getattr(found, name, None)
-        except Exception:  # an unbound werkzeug proxy raises RuntimeError, in some versions others
-            return None
-        if found is None:
-            return None
-    return found
-
-
 def get_local() -> Any:
     """``frappe.local``, or None."""
-    return _ask("local")
+    return getattr(get_frappe(), "local", None)
 
 
 def get_site() -> str | None:
     """The site of the current request or job."""
-    site: str | None = _ask("local", "site")
+    frappe: Any = get_frappe()
+    if frappe is None:
+        return None
+    try:
+        site: str | None = frappe.local.site
+    except Exception:  # unbound: AttributeError, RuntimeError of a werkzeug proxy, or yet another
+        return None
     return site
 
 
 def get_session_user() -> str | None:
     """Who is logged in."""
-    user: str | None = _ask("session", "user")
+    frappe: Any = get_frappe()
+    try:
+        user: str | None = frappe.session.user
+    except Exception:
+        return None
     return user
 
 
 def get_task_id() -> str | None:
     """The background task this code runs in."""
-    task_id: str | None = _ask("local", "task_id")
+    frappe: Any = get_frappe()
+    if frappe is None:
+        return None
+    try:
+        task_id: str | None = frappe.local.task_id
+    except Exception:
+        return None
     return task_id
 
 
 def get_redis_url() -> str | None:
     """``redis_queue`` of the current site, whose own file stands above the bench's common one."""
-    conf = _ask("local", "conf")
+    frappe: Any = get_frappe()
     try:
-        return conf.get("redis_queue") if conf is not None else None
+        url: str | None = frappe.local.conf.get("redis_queue")
     except Exception:
         return None
+    return url
 
 
 def get_database() -> Any:
     """``frappe.db`` when it has hooks (``after_commit``, ``after_rollback``), or None."""
-    if _ask("db", "after_commit") is None or _ask("db", "after_rollback") is None:
+    frappe: Any = get_frappe()
+    try:
+        database = frappe.db
+        if database.after_commit is None or database.after_rollback is None:
+            return None
+    except Exception:
         return None
-    return _ask("db")
+    return database
 
 
 def get_json_handler() -> Callable[[Any], Any] | None:
