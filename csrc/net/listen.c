@@ -4,13 +4,16 @@
 #include "base/status.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <netdb.h>
 #include <netinet/in.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
+#include <time.h>
 #include <unistd.h>
 
 #define BACKLOG 4096 /* the kernel cuts it to net.core.somaxconn */
@@ -109,6 +112,24 @@ int rt_listen_tcp(const char *host, int *port, int *fds, int max, int *count, ch
     return RT_OK;
 }
 
+/* Two servers that start at once must not take each other's new file for a stale one: whoever
+ * looks, removes and binds has the folder locked meanwhile. A folder that cannot be locked is no
+ * reason to refuse. The descriptor, or -1. */
+static int lock_folder(const char *path) {
+    char folder[sizeof(((struct sockaddr_un *)0)->sun_path)] = ".";
+    const struct timespec pause = {0, 10000000};
+    const char *last = strrchr(path, '/');
+    if (last)
+        snprintf(folder, sizeof folder, "%.*s", last == path ? 1 : (int)(last - path), path);
+    int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    for (int ms = 0; fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) != 0; ms += 10) {
+        if (errno != EWOULDBLOCK || ms >= RT_LISTEN_LOCK_MS)
+            break;
+        nanosleep(&pause, NULL);
+    }
+    return fd;
+}
+
 /* True when somebody answers on the socket file. */
 static int alive(const struct sockaddr_un *address) {
     int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
@@ -124,27 +145,40 @@ static int remove_stale(const struct sockaddr_un *address) {
     struct stat st;
     if (lstat(address->sun_path, &st) != 0)
         return errno == ENOENT ? RT_OK : RT_EIO;
-    if (!S_ISSOCK(st.st_mode) || alive(address)) {
-        errno = EADDRINUSE; /* never remove what is no socket, or is in use */
+    if (!S_ISSOCK(st.st_mode) || alive(address)) { /* never remove what is no socket, or in use */
+        errno = S_ISSOCK(st.st_mode) ? EADDRINUSE : EEXIST;
         return RT_EIO;
     }
     return unlink(address->sun_path) == 0 ? RT_OK : RT_EIO;
 }
 
-int rt_listen_unix(const char *path, int *out, char *why, size_t why_len) {
+/* The mode is that of the socket itself, which bind gives to the file: with a chmod afterwards
+ * others could connect before it. The umask takes bits away from it, hence the second. */
+static int bind_unix(const struct sockaddr_un *address, unsigned mode) {
+    int fd = socket(AF_UNIX, FLAGS, 0);
+    if (fd < 0)
+        return -1;
+    if (fchmod(fd, mode) == 0 && bind(fd, (const struct sockaddr *)address, sizeof *address) == 0 &&
+        chmod(address->sun_path, mode) == 0 && listen(fd, BACKLOG) == 0)
+        return fd;
+    int saved = errno;
+    close(fd);
+    errno = saved;
+    return -1;
+}
+
+int rt_listen_unix(const char *path, unsigned mode, int *out, char *why, size_t why_len) {
     struct sockaddr_un address = {.sun_family = AF_UNIX};
     if (strlen(path) >= sizeof address.sun_path) {
         errno = ENAMETOOLONG;
         return fail(-1, why, why_len, path);
     }
     memcpy(address.sun_path, path, strlen(path) + 1);
-    if (remove_stale(&address) != RT_OK)
-        return fail(-1, why, why_len, path);
-    int fd = bound((struct sockaddr *)&address, sizeof address, 0);
-    if (fd < 0)
-        return fail(-1, why, why_len, path);
-    if (chmod(path, 0666) != 0)
-        return fail(fd, why, why_len, path);
-    *out = fd;
-    return RT_OK;
+    int lock = lock_folder(path);
+    *out = remove_stale(&address) == RT_OK ? bind_unix(&address, mode) : -1;
+    int saved = errno;
+    if (lock >= 0)
+        close(lock);
+    errno = saved;
+    return *out < 0 ? fail(-1, why, why_len, path) : RT_OK;
 }

@@ -209,7 +209,7 @@ static int open_listeners(const rt_config *c, rt_server_address *where, int *fds
     char reason[256];
     int status;
     if (*c->socketio_uds) {
-        status = rt_listen_unix(c->socketio_uds, fds, reason, sizeof reason);
+        status = rt_listen_unix(c->socketio_uds, 0666, fds, reason, sizeof reason);
         *count = status == RT_OK;
         snprintf(where->uds, sizeof where->uds, "%s", c->socketio_uds);
         if (status != RT_OK)
