@@ -1,0 +1,62 @@
+/* The local socket: a Unix stream socket for the processes of this host and user. They send lines;
+ * what a line means is the callback's business, which may answer with lines.
+ *
+ * Nothing that a peer's send has handed to the kernel is lost when we close first: its direction is
+ * shut, then what has come is read, then the rest. A later send fails on the peer's side, which
+ * goes elsewhere.
+ *
+ * Ownership: new/close/free; peers free themselves. Thread: the loop's, but rt_local_new comes
+ * before the loop runs (it may wait RT_LISTEN_LOCK_MS for another server's start).
+ * Must not know: JSON, Frappe. */
+#ifndef RT_NET_LOCAL_H
+#define RT_NET_LOCAL_H
+
+#include "base/counters.h"
+#include "base/slice.h"
+#include "net/loop.h"
+
+#define RT_LOCAL_LINE_MAX (16u << 20) /* bytes of one line; a longer one closes its connection */
+#define RT_LOCAL_HELD_MAX (64u << 20) /* bytes of unfinished lines, all connections together */
+#define RT_LOCAL_OWED_MAX (1u << 20)  /* bytes of answers that one peer has not read */
+#define RT_LOCAL_PEERS_MAX 4096       /* connections; then the one idle longest makes room */
+#define RT_LOCAL_READS 16             /* of RT_READ_BUFFER, per connection and turn */
+#define RT_LOCAL_ACCEPT_PAUSE_MS 200  /* without descriptors, connections wait in the backlog */
+
+#define RT_LOCAL_COUNTERS(X)                                                                       \
+    X(RT_LOCAL_ACCEPTED, "accepted")                                                               \
+    X(RT_LOCAL_ACCEPT_FAILED, "accept_failed")                                                     \
+    X(RT_LOCAL_REFUSED_USER, "refused_user")                                                       \
+    X(RT_LOCAL_LINES, "lines")                                                                     \
+    X(RT_LOCAL_BYTES_IN, "bytes_in")                                                               \
+    X(RT_LOCAL_LINE_OVER_MAX, "line_over_max")                                                     \
+    X(RT_LOCAL_HELD_OVER_MAX, "held_over_max")                                                     \
+    X(RT_LOCAL_OWED_OVER_MAX, "owed_over_max")                                                     \
+    X(RT_LOCAL_PEERS_OVER_MAX, "peers_over_max")
+RT_COUNTERS_DECLARE(rt_local, RT_LOCAL_COUNTERS)
+
+typedef struct rt_local rt_local;
+typedef struct rt_local_peer rt_local_peer;
+
+/* A line that is not empty, without its end; it lives until the call returns. */
+typedef void rt_local_line(void *arg, rt_local_peer *peer, rt_slice line);
+
+/* Listens on `path`, mode 0600; a stale file is replaced. RT_OK, RT_ENOMEM, or RT_EIO with errno
+ * and `why` (EADDRINUSE: a server listens there). */
+int rt_local_new(rt_loop *loop, const char *path, rt_local_line *on_line, void *arg, rt_local **out,
+                 char *why, size_t why_len);
+/* Takes in what was sent so far, closes everything, removes the file if it is still ours. */
+void rt_local_close(rt_local *l);
+/* When the loop has ended. NULL is fine. */
+void rt_local_free(rt_local *l);
+
+/* Owes the peer `line` and a newline. A peer that does not read what it asked for is closed. */
+void rt_local_answer(rt_local_peer *peer, rt_slice line);
+
+typedef struct rt_local_figures {
+    uint32_t peers;
+    size_t held; /* bytes of unfinished lines */
+    rt_local_counters counters;
+} rt_local_figures;
+void rt_local_get_figures(const rt_local *l, rt_local_figures *out);
+
+#endif
