@@ -41,7 +41,9 @@ static int __attribute__((format(printf, 2, 3))) complain(const source *s, const
 /* ---- one value into its field ---- */
 
 static void describe_expected(const rt_config_field *f, char *out, size_t n) {
-    if (f->kind == RT_KIND_INT)
+    if (f->kind == RT_KIND_WORD)
+        snprintf(out, n, "one of %s", f->def);
+    else if (f->kind == RT_KIND_INT)
         snprintf(out, n, "a whole number from %ld to %ld", f->min, f->max);
     else
         snprintf(out, n, "%s", f->kind == RT_KIND_BOOL ? "true or false" : "a text");
@@ -122,6 +124,17 @@ static int set_word(rt_config *c, const rt_config_field *f, rt_slice text) {
     return RT_EINVAL;
 }
 
+/* A word of the field's list. */
+static int set_choice(rt_config *c, const rt_config_field *f, rt_slice text) {
+    for (rt_slice left = rt_slice_of(f->def); left.n > 0;) {
+        size_t end = rt_slice_find(left, '|');
+        if (rt_slice_eq_nocase(text, rt_slice_make(left.p, end)))
+            return set_text(c, f, rt_slice_make(left.p, end));
+        left = rt_slice_from(left, end + 1);
+    }
+    return RT_EINVAL;
+}
+
 /* A value that came as text: from the environment, a default, or a file that has "9000" for 9000.
  */
 static int set_from_text(rt_config *c, const rt_config_field *f, rt_slice text) {
@@ -133,6 +146,8 @@ static int set_from_text(rt_config *c, const rt_config_field *f, rt_slice text) 
         return set_number(c, f, (double)number);
     case RT_KIND_BOOL:
         return set_word(c, f, text);
+    case RT_KIND_WORD:
+        return set_choice(c, f, text);
     default:
         return rt_utf8_valid(text) ? set_text(c, f, text) : RT_EINVAL;
     }
@@ -160,6 +175,12 @@ static int set_from_json(rt_config *c, const rt_config_field *f, const cJSON *it
         return set_from_text(c, f, rt_slice_of(item->valuestring));
     if (f->kind == RT_KIND_STR)
         return cJSON_IsArray(item) ? set_from_list(c, f, item) : RT_EINVAL;
+    if (f->kind == RT_KIND_PATH)
+        return cJSON_IsFalse(item) ? set_text(c, f, RT_LIT("off")) : RT_EINVAL;
+    if (f->kind == RT_KIND_WORD)
+        return cJSON_IsBool(item)
+                   ? set_choice(c, f, cJSON_IsTrue(item) ? RT_LIT("on") : RT_LIT("off"))
+                   : RT_EINVAL;
     if (f->kind == RT_KIND_BOOL && cJSON_IsBool(item))
         return set_bool(c, f, cJSON_IsTrue(item));
     if (!cJSON_IsNumber(item))
@@ -315,7 +336,7 @@ int rt_config_apply(rt_config *c, enum rt_config_from from, const char *name, rt
 static int apply_defaults(rt_config *c) {
     for (size_t i = 0; i < RT_CONFIG_FIELDS; i++) {
         const rt_config_field *f = &rt_config_fields[i];
-        int rc = set_from_text(c, f, rt_slice_of(f->def));
+        int rc = set_from_text(c, f, rt_config_default(f));
         if (rc != RT_OK)
             return rc;
     }
@@ -332,7 +353,7 @@ static int apply_environment(const source *s) {
         if (rc == RT_EINVAL) {
             char expected[80];
             describe_expected(f, expected, sizeof expected);
-            if (f->kind == RT_KIND_STR)
+            if (f->kind == RT_KIND_STR || f->kind == RT_KIND_PATH)
                 return complain(s, "environment variable %s is not valid UTF-8", f->env);
             return complain(s, "environment variable %s is \"%.*s\", expected %s", f->env,
                             quoted_len(rt_slice_of(text)), text, expected);
@@ -418,7 +439,7 @@ int rt_config_load(rt_config *c, const char *bench, const char *overrides, char 
 
 void rt_config_fini(rt_config *c) {
     for (size_t i = 0; i < RT_CONFIG_FIELDS; i++)
-        if (rt_config_fields[i].kind == RT_KIND_STR)
+        if (rt_config_is_text(&rt_config_fields[i]))
             rt_free(*(char **)rt_config_value(c, &rt_config_fields[i]));
     rt_free(c->bench);
     memset(c, 0, sizeof *c);

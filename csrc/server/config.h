@@ -29,7 +29,9 @@ enum rt_config_from {
 
 /* One table is the truth: key, member, type, default, environment variable, limits, one line of
  * help. X(member, "key", TYPE, "default", "ENVIRONMENT" or NULL, min, max, "help") with TYPE one of
- * STR, INT, BOOL. A list value of a STR key is joined with commas. */
+ * STR, INT, BOOL, PATH, WORD. A list value of a STR key is joined with commas. A PATH is a text for
+ * which false means "off". A WORD is one of those in its default column, of which the first is the
+ * default; true and false mean "on" and "off" if it knows these. */
 #define RT_CONFIG_TABLE(X)                                                                         \
     X(socketio_port, "socketio_port", INT, "9000", "FRAPPE_SOCKETIO_PORT", 0, 65535,               \
       "TCP port, all interfaces, IPv4 and IPv6; 0 takes a free one")                               \
@@ -67,10 +69,18 @@ enum rt_config_from {
     X(auth_patience_ms, "frappe_rt_auth_patience_ms", INT, "20000", "FRAPPE_RT_AUTH_PATIENCE_MS",  \
       100, 600000, "how long a connection waits for a web process that is away")                   \
     X(cache_ms, "frappe_rt_cache_ms", INT, "10000", "FRAPPE_RT_CACHE_MS", 0, 60000,                \
-      "how long an answer of the web process is good; 0: no cache")
+      "how long an answer of the web process is good; 0: no cache")                                \
+    X(local_socket, "frappe_rt_local_socket", PATH, "", "FRAPPE_RT_LOCAL_SOCKET", 0, 0,            \
+      "Unix socket for this host's processes; empty: config/frappe_rt.sock of the bench; or off")  \
+    X(publish, "frappe_rt_publish", WORD, "auto|redis|local", "FRAPPE_RT_PUBLISH", 0, 0,           \
+      "where a publish goes: auto, redis (there alone) or local (nowhere beyond this host)")       \
+    X(forward, "frappe_rt_forward", WORD, "auto|on|off", "FRAPPE_RT_FORWARD", 0, 0,                \
+      "pass local publishes on to other servers at Redis: auto (if there are any), on or off")
 
 typedef struct rt_config {
 #define RT_CONFIG_MEMBER_STR(member) char *member;
+#define RT_CONFIG_MEMBER_PATH(member) char *member;
+#define RT_CONFIG_MEMBER_WORD(member) char *member;
 #define RT_CONFIG_MEMBER_INT(member) long member;
 #define RT_CONFIG_MEMBER_BOOL(member) bool member;
 #define RT_CONFIG_MEMBER(member, key, type, def, env, min, max, help)                              \

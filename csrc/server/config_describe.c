@@ -56,9 +56,9 @@ static void put_masked(rt_buf *out, rt_slice text) {
     put_query_masked(out, rt_slice_from(text, mark + 1));
 }
 
-static void put_text(rt_buf *b, const char *key, const char *text) {
+static void put_text(rt_buf *b, const char *key, rt_slice text) {
     rt_buf shown = RT_BUF_INIT;
-    put_masked(&shown, rt_slice_of(text));
+    put_masked(&shown, text);
     rt_json_put_member_str(b, rt_slice_of(key), rt_buf_slice(&shown));
     if (shown.err)
         b->err = shown.err;
@@ -73,8 +73,10 @@ static void put_value(rt_buf *b, const rt_config *c, const rt_config_field *f) {
     const void *value = rt_config_value(c, f);
     switch (f->kind) {
     case RT_KIND_STR:
-        put_text(b, "value", *(char *const *)value);
-        put_text(b, "default", f->def);
+    case RT_KIND_PATH:
+    case RT_KIND_WORD:
+        put_text(b, "value", rt_slice_of(*(char *const *)value));
+        put_text(b, "default", rt_config_default(f));
         break;
     case RT_KIND_INT: /* never negative: no key has such a range */
         rt_json_put_member_u64(b, RT_LIT("value"), (uint64_t) * (const long *)value);

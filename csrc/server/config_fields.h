@@ -9,14 +9,14 @@
 
 #include <sys/stat.h>
 
-enum rt_config_kind { RT_KIND_STR, RT_KIND_INT, RT_KIND_BOOL };
+enum rt_config_kind { RT_KIND_STR, RT_KIND_INT, RT_KIND_BOOL, RT_KIND_PATH, RT_KIND_WORD };
 
 typedef struct rt_config_field {
     const char *key;
     enum rt_config_kind kind;
     size_t value_at; /* offset of the member in rt_config */
     size_t from_at;  /* offset of its source */
-    const char *def;
+    const char *def; /* of a RT_KIND_WORD: all words, with | between */
     const char *env; /* or NULL */
     long min, max;   /* RT_KIND_INT */
     const char *help;
@@ -35,6 +35,16 @@ typedef struct rt_config_field {
 static const rt_config_field rt_config_fields[] = {RT_CONFIG_TABLE(RT_CONFIG_FIELD)};
 #undef RT_CONFIG_FIELD
 #define RT_CONFIG_FIELDS (sizeof rt_config_fields / sizeof rt_config_fields[0])
+
+/* The member is a char *. */
+static inline bool rt_config_is_text(const rt_config_field *f) {
+    return f->kind != RT_KIND_INT && f->kind != RT_KIND_BOOL;
+}
+
+static inline rt_slice rt_config_default(const rt_config_field *f) {
+    rt_slice def = rt_slice_of(f->def);
+    return f->kind == RT_KIND_WORD ? rt_slice_make(def.p, rt_slice_find(def, '|')) : def;
+}
 
 static inline void *rt_config_value(const rt_config *c, const rt_config_field *f) {
     return (char *)c + f->value_at;

@@ -7,7 +7,7 @@ int rt_config_put_values(const rt_config *c, rt_buf *out) {
     for (size_t i = 0; i < RT_CONFIG_FIELDS; i++) {
         const rt_config_field *f = &rt_config_fields[i];
         rt_json_put_key(out, rt_slice_of(f->key));
-        if (f->kind == RT_KIND_STR)
+        if (rt_config_is_text(f))
             rt_json_put_str(out, rt_slice_of(*(char **)rt_config_value(c, f)));
         else if (f->kind == RT_KIND_INT)
             rt_buf_printf(out, "%ld", *(long *)rt_config_value(c, f));

@@ -12,7 +12,7 @@ static void check(const rt_config *c) {
     for (size_t i = 0; i < RT_CONFIG_FIELDS; i++) {
         const rt_config_field *f = &rt_config_fields[i];
         const void *value = rt_config_value(c, f);
-        if (f->kind == RT_KIND_STR)
+        if (rt_config_is_text(f))
             require(rt_utf8_valid(rt_slice_of(*(char *const *)value)));
         if (f->kind == RT_KIND_INT)
             require(*(const long *)value >= f->min && *(const long *)value <= f->max);

@@ -308,6 +308,78 @@ static void test_value_errors(void **state) {
     }
 }
 
+static rt_slice described(rt_slice all, const char *key, const char *part) {
+    return rt_json_get(rt_json_get(all, rt_slice_of(key)), rt_slice_of(part));
+}
+
+static void check_described(rt_slice all, const char *key, const char *part, const char *expected) {
+    rt_slice got = described(all, key, part);
+    if (!rt_slice_eq(got, rt_slice_of(expected)))
+        fail_msg("%s %s: %.*s, not %s", key, part, (int)got.n, got.p, expected);
+}
+
+/* One of a list of words; true and false are on and off, where these are on the list. */
+static void test_words(void **state) {
+    (void)state;
+    rt_config c = load(NULL);
+    assert_string_equal(c.publish, "auto");
+    assert_string_equal(c.forward, "auto");
+    rt_config_fini(&c);
+    static const struct {
+        const char *text, *forward;
+    } good[] = {
+        {"\"on\"", "on"}, {"\"OFF\"", "off"}, {"true", "on"}, {"false", "off"}, {"\"\"", "auto"},
+    };
+    for (size_t i = 0; i < sizeof good / sizeof good[0]; i++) {
+        char text[100];
+        snprintf(text, sizeof text, "{\"frappe_rt_forward\": %s}", good[i].text);
+        common(text);
+        c = load(NULL);
+        assert_string_equal(c.forward, good[i].forward);
+        rt_config_fini(&c);
+    }
+    common("{\"frappe_rt_forward\": \"of\"}");
+    load_fails(NULL, "sites/common_site_config.json, line 1: frappe_rt_forward is \"of\", expected "
+                     "one of auto|on|off");
+    common("{\"frappe_rt_forward\": 1}");
+    load_fails(NULL, "sites/common_site_config.json, line 1: frappe_rt_forward is 1, expected one "
+                     "of auto|on|off");
+    common("{}");
+    load_fails("{\"frappe_rt_publish\": true}",
+               "options: frappe_rt_publish is true, expected one of auto|redis|local");
+    setenv("FRAPPE_RT_PUBLISH", "everywhere", 1);
+    load_fails(NULL, "environment variable FRAPPE_RT_PUBLISH is \"everywhere\", expected one of "
+                     "auto|redis|local");
+    setenv("FRAPPE_RT_PUBLISH", "redis", 1);
+    c = load(NULL);
+    assert_string_equal(c.publish, "redis");
+    char *text = rt_config_describe(&c);
+    check_described(rt_slice_of(text), "frappe_rt_publish", "value", "\"redis\"");
+    check_described(rt_slice_of(text), "frappe_rt_publish", "default", "\"auto\"");
+    rt_free(text);
+    rt_config_fini(&c);
+    unsetenv("FRAPPE_RT_PUBLISH");
+}
+
+/* A path may be false. */
+static void test_paths(void **state) {
+    static const struct {
+        const char *text, *path;
+    } cases[] = {{"\"/x\"", "/x"}, {"false", "off"}, {"\"\"", ""}, {"null", ""}};
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        char text[100];
+        snprintf(text, sizeof text, "{\"frappe_rt_local_socket\": %s}", cases[i].text);
+        common(text);
+        rt_config c = load(NULL);
+        assert_string_equal(c.local_socket, cases[i].path);
+        rt_config_fini(&c);
+    }
+    common("{\"frappe_rt_local_socket\": true}");
+    load_fails(NULL, "sites/common_site_config.json, line 1: frappe_rt_local_socket is true, "
+                     "expected a text");
+}
+
 static void test_override_errors(void **state) {
     (void)state;
     load_fails("{\"sockketio_port\": 1}", "options: there is no option called sockketio_port");
@@ -394,16 +466,6 @@ static void test_sites_folder(void **state) {
     assert_int_equal(rt_config_load(&c, path, NULL, why, sizeof why), RT_OK);
     assert_int_equal(c.socketio_port, 9000);
     rt_config_fini(&c);
-}
-
-static rt_slice described(rt_slice all, const char *key, const char *part) {
-    return rt_json_get(rt_json_get(all, rt_slice_of(key)), rt_slice_of(part));
-}
-
-static void check_described(rt_slice all, const char *key, const char *part, const char *expected) {
-    rt_slice got = described(all, key, part);
-    if (!rt_slice_eq(got, rt_slice_of(expected)))
-        fail_msg("%s %s: %.*s, not %s", key, part, (int)got.n, got.p, expected);
 }
 
 static void test_describe(void **state) {
@@ -519,6 +581,8 @@ int main(void) {
         with_bench(test_environment_errors),
         with_bench(test_syntax_errors),
         with_bench(test_value_errors),
+        with_bench(test_words),
+        with_bench(test_paths),
         with_bench(test_override_errors),
         with_bench(test_nesting),
         with_bench(test_file_size),
