@@ -18,9 +18,19 @@ RT_COUNTERS_DEFINE(rt_redis, RT_REDIS_COUNTERS)
 typedef struct command {
     rt_list node;
     rt_timer due;
-    rt_redis_reply *done; /* NULL: nobody waits for the answer (PUBLISH) */
+    bool publishes;                /* else it is a GET */
+    rt_redis_reply *done;          /* of a GET */
+    rt_redis_published *published; /* of a PUBLISH; NULL: nobody waits for the answer */
     void *arg;
 } command;
+
+/* What a command has come to. */
+typedef struct outcome {
+    int status;
+    bool found;          /* GET */
+    rt_slice value;      /* GET */
+    long long receivers; /* PUBLISH */
+} outcome;
 
 struct rt_redis {
     rt_loop *loop;
@@ -126,14 +136,16 @@ static const rt_redis_link_ops subscriber_ops = {subscribe, on_pushed, on_subscr
 
 /* ---- commands ---- */
 
-static void finish(rt_redis *r, command *c, int status, rt_slice value, bool found) {
+static void finish(rt_redis *r, command *c, const outcome *o) {
     rt_list_unlink(&c->node);
     rt_timer_disarm(&c->due);
     r->command_count--;
-    if (status != RT_OK)
+    if (o->status != RT_OK)
         count(r, RT_REDIS_COMMANDS_FAILED);
     if (c->done)
-        c->done(c->arg, status, found, value);
+        c->done(c->arg, o->status, o->found, o->value);
+    if (c->published)
+        c->published(c->arg, o->status, o->receivers);
     rt_free(c);
 }
 
@@ -142,7 +154,7 @@ static void fail_commands(rt_redis *r) {
     rt_list waiting;
     rt_list_move(&waiting, &r->commands);
     while (!rt_list_empty(&waiting))
-        finish(r, RT_OF(rt_list_first(&waiting), command, node), RT_ECLOSED, RT_EMPTY, false);
+        finish(r, RT_OF(rt_list_first(&waiting), command, node), &(outcome){.status = RT_ECLOSED});
 }
 
 static int ping(void *arg, rt_redis_io *io) {
@@ -163,11 +175,16 @@ static void on_answer(void *arg, const redisReply *reply) {
         return;
     }
     command *c = RT_OF(first, command, node);
-    bool good = reply->type == REDIS_REPLY_STRING || reply->type == REDIS_REPLY_NIL ||
-                (!c->done && reply->type == REDIS_REPLY_INTEGER);
-    bool found = good && reply->type == REDIS_REPLY_STRING;
-    rt_slice value = found ? rt_slice_make(reply->str, reply->len) : RT_EMPTY;
-    finish(r, c, good ? RT_OK : RT_EIO, value, found);
+    outcome o = {.status = RT_EIO};
+    if (c->publishes && reply->type == REDIS_REPLY_INTEGER) {
+        o = (outcome){.status = RT_OK, .receivers = reply->integer};
+    } else if (!c->publishes && reply->type == REDIS_REPLY_NIL) {
+        o.status = RT_OK;
+    } else if (!c->publishes && reply->type == REDIS_REPLY_STRING) {
+        o = (outcome){.status = RT_OK, .found = true};
+        o.value = rt_slice_make(reply->str, reply->len);
+    }
+    finish(r, c, &o);
 }
 
 static void on_commander_lost(void *arg, bool stood, const char *why) {
@@ -186,7 +203,7 @@ static void on_command_due(rt_timerq *q, rt_timer *t) {
     rt_redis_link_fail(&r->commander, "Redis does not answer in time");
 }
 
-static int ask(rt_redis *r, const rt_slice *words, unsigned n, rt_redis_reply *done, void *arg) {
+static int ask(rt_redis *r, const rt_slice *words, unsigned n, const command *what) {
     rt_redis_io *io = &r->commander.io;
     if (r->closing || r->commander.state != RT_LINK_STANDS)
         return RT_ECLOSED;
@@ -198,8 +215,7 @@ static int ask(rt_redis *r, const rt_slice *words, unsigned n, rt_redis_reply *d
         rt_free(c);
         return RT_ENOMEM;
     }
-    c->done = done;
-    c->arg = arg;
+    *c = *what;
     rt_list_init(&c->node);
     rt_list_push(&r->commands, &c->node);
     rt_timer_init(&c->due);
@@ -212,12 +228,13 @@ static int ask(rt_redis *r, const rt_slice *words, unsigned n, rt_redis_reply *d
 
 int rt_redis_get(rt_redis *r, rt_slice key, rt_redis_reply *done, void *arg) {
     rt_slice words[] = {RT_LIT("GET"), key};
-    return ask(r, words, 2, done, arg);
+    return ask(r, words, 2, &(command){.done = done, .arg = arg});
 }
 
-int rt_redis_publish(rt_redis *r, rt_slice channel, rt_slice payload) {
+int rt_redis_publish(rt_redis *r, rt_slice channel, rt_slice payload, rt_redis_published *done,
+                     void *arg) {
     rt_slice words[] = {RT_LIT("PUBLISH"), channel, payload};
-    return ask(r, words, 3, NULL, NULL);
+    return ask(r, words, 3, &(command){.publishes = true, .published = done, .arg = arg});
 }
 
 /* ---- life ---- */

@@ -30,6 +30,8 @@ RT_COUNTERS_DECLARE(rt_redis, RT_REDIS_COUNTERS)
 typedef void rt_redis_message(void *arg, rt_slice payload);
 /* A GET's answer: status RT_OK, RT_ECLOSED (connection lost) or RT_EIO (an error reply). */
 typedef void rt_redis_reply(void *arg, int status, bool found, rt_slice value);
+/* A PUBLISH's answer: status as above; how many subscribers Redis has given the message to. */
+typedef void rt_redis_published(void *arg, int status, long long receivers);
 
 typedef struct rt_redis rt_redis;
 
@@ -39,10 +41,11 @@ int rt_redis_new(rt_loop *loop, const char *url, const char *channel, rt_redis_m
 /* Pending replies get RT_ECLOSED now; frees itself when its handles are closed. */
 void rt_redis_close(rt_redis *r);
 
-/* RT_OK: `done` comes exactly once, never from inside this call. RT_ECLOSED: not connected now.
- * RT_ELIMIT, RT_ENOMEM. */
+/* RT_OK: `done` (which for a PUBLISH may be NULL) comes exactly once, never from inside this call.
+ * RT_ECLOSED: not connected now. RT_ELIMIT, RT_ENOMEM. */
 int rt_redis_get(rt_redis *r, rt_slice key, rt_redis_reply *done, void *arg);
-int rt_redis_publish(rt_redis *r, rt_slice channel, rt_slice payload);
+int rt_redis_publish(rt_redis *r, rt_slice channel, rt_slice payload, rt_redis_published *done,
+                     void *arg);
 
 typedef struct rt_redis_figures {
     bool subscribed;

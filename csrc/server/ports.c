@@ -100,7 +100,7 @@ static int redis_get(void *ctx, rt_slice key, rt_frappe_redis_fn *done, void *ar
 
 static int redis_publish(void *ctx, rt_slice channel, rt_slice message) {
     rt_instance *in = ctx;
-    return in->redis ? rt_redis_publish(in->redis, channel, message) : RT_ECLOSED;
+    return in->redis ? rt_redis_publish(in->redis, channel, message, NULL, NULL) : RT_ECLOSED;
 }
 
 static rt_slice allowed_origins(void *ctx, rt_slice site) {

@@ -274,11 +274,50 @@ static void test_commands(void **state) {
     finish(&a);
     assert_true(a.found);
     assert_int_equal(a.len, 4);
-    assert_int_equal(rt_redis_publish(redis, RT_LIT("events"), RT_LIT("mine")), RT_OK);
+    assert_int_equal(rt_redis_publish(redis, RT_LIT("events"), RT_LIT("mine"), NULL, NULL), RT_OK);
     expect_messages(1);
     assert_string_equal(last_message, "mine");
     assert_int_equal(counted(RT_REDIS_COMMANDS), 5);
     assert_int_equal(counted(RT_REDIS_COMMANDS_FAILED), 1);
+    redisFree(c);
+}
+
+typedef struct published {
+    bool came;
+    int status;
+    long long receivers;
+} published;
+
+static void on_published(void *arg, int status, long long receivers) {
+    *(published *)arg = (published){true, status, receivers};
+}
+
+static void publish_and_wait(const char *channel, published *p) {
+    *p = (published){0};
+    assert_int_equal(rt_redis_publish(redis, rt_slice_of(channel), RT_LIT("x"), on_published, p),
+                     RT_OK);
+    assert_false(p->came);
+    rt_loop_until(&loop, &p->came, 5000);
+}
+
+/* A PUBLISH says how many have heard it. */
+static void test_receivers(void **state) {
+    published p;
+    (void)state;
+    connect_to("redis://127.0.0.1:%d", server.port);
+    wait_up(true);
+    publish_and_wait("nobody", &p);
+    assert_int_equal(p.status, RT_OK);
+    assert_int_equal(p.receivers, 0);
+    redisContext *other = rt_redis_server_subscribe(&server, "events");
+    publish_and_wait("events", &p);
+    assert_int_equal(p.receivers, 2);
+    redisFree(other);
+    redisContext *c = rt_redis_server_connect(&server);
+    assert_int_equal(rt_redis_server_do(c, "ACL SETUSER default -publish"), 0);
+    publish_and_wait("events", &p);
+    assert_int_equal(p.status, RT_EIO);
+    assert_int_equal(rt_redis_server_do(c, "ACL SETUSER default +publish"), 0);
     redisFree(c);
 }
 
@@ -291,7 +330,7 @@ static void test_command_limit(void **state) {
     for (int i = 0; i < RT_REDIS_COMMANDS_MAX; i++)
         get(&a[i], "key");
     assert_int_equal(rt_redis_get(redis, RT_LIT("key"), on_answer, &last), RT_ELIMIT);
-    assert_int_equal(rt_redis_publish(redis, RT_LIT("events"), RT_LIT("x")), RT_ELIMIT);
+    assert_int_equal(rt_redis_publish(redis, RT_LIT("events"), RT_LIT("x"), NULL, NULL), RT_ELIMIT);
     for (int i = 0; i < RT_REDIS_COMMANDS_MAX; i++) {
         finish(&a[i]);
         assert_int_equal(a[i].status, RT_OK);
@@ -432,7 +471,7 @@ static void test_restarts(void **state) {
         assert_int_equal(a.status, RT_ECLOSED);
         wait_up(false);
         assert_int_equal(rt_redis_get(redis, RT_LIT("key"), on_answer, &a), RT_ECLOSED);
-        assert_int_equal(rt_redis_publish(redis, RT_LIT("x"), RT_LIT("y")), RT_ECLOSED);
+        assert_int_equal(rt_redis_publish(redis, RT_LIT("x"), RT_LIT("y"), NULL, NULL), RT_ECLOSED);
         rt_loop_for(&loop, 100);
         assert_int_equal(warnings, round);
         assert_int_equal(figures().gaps, round);
@@ -640,7 +679,8 @@ static void test_tls(void **state) {
     assert_non_null(big);
     memset(big, 'b', n);
     int before = messages;
-    assert_int_equal(rt_redis_publish(redis, RT_LIT("events"), rt_slice_make(big, n)), RT_OK);
+    assert_int_equal(rt_redis_publish(redis, RT_LIT("events"), rt_slice_make(big, n), NULL, NULL),
+                     RT_OK);
     expect_messages(before + 1);
     assert_int_equal(last_len, n);
     free(big);
@@ -687,6 +727,7 @@ int main(void) {
         with_loop(test_messages),
         with_loop(test_burst),
         with_loop(test_commands),
+        with_loop(test_receivers),
         with_loop(test_command_limit),
         with_loop(test_reply_limit),
         with_loop(test_addresses),
