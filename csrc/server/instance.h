@@ -11,6 +11,8 @@
 #include "net/webclient.h"
 #include "server/config.h"
 #include "server/config_sites.h"
+#include "server/forward.h"
+#include "server/local.h"
 
 #include <pthread.h>
 
@@ -24,6 +26,9 @@ typedef struct rt_instance {
     rt_front *front;
     rt_web *web;
     rt_redis *redis; /* NULL: not used */
+    rt_local *local; /* NULL: none */
+    rt_local_line_counters local_lines;
+    rt_forward forward;
     rt_loop_hook reap_hook;
     pthread_t thread;
     uint64_t started_ms;

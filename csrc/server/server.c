@@ -59,6 +59,7 @@ static void shut_down(rt_instance *in) {
     if (in->stopping)
         return;
     in->stopping = true;
+    rt_instance_close_local(in);
     rt_front_stop_listening(in->front);
     rt_eio_close_all(in->eio, RT_EIO_SERVER_SHUTDOWN);
     rt_front_close(in->front);
@@ -67,10 +68,17 @@ static void shut_down(rt_instance *in) {
     rt_frappe_free(in->frappe);               /* before the web client that holds its questions */
     in->frappe = NULL;
     rt_web_close(in->web);
+    rt_forward_fini(&in->forward);
     if (in->redis)
         rt_redis_close(in->redis);
     rt_loop_remove_hook(&in->loop, &in->reap_hook);
     rt_loop_stop(&in->loop);
+}
+
+static void publish(rt_instance *in, const rt_inbox_item *item) {
+    const rt_event e = {item->site, item->room, item->event, item->message};
+    if (rt_frappe_publish(in->frappe, e.site, e.room, e.event, e.message) == RT_OK)
+        rt_forward_event(&in->forward, &e);
 }
 
 static void serve_items(rt_instance *in, rt_inbox_item *item) {
@@ -78,7 +86,7 @@ static void serve_items(rt_instance *in, rt_inbox_item *item) {
         rt_inbox_item *next = item->next;
         switch (item->kind) {
         case RT_INBOX_PUBLISH:
-            rt_frappe_publish(in->frappe, item->site, item->room, item->event, item->message);
+            publish(in, item);
             break;
         case RT_INBOX_STATS:
             answer(in, item->ask);
@@ -124,7 +132,9 @@ static void *thread_main(void *arg) {
 /* --- building and tearing down --- */
 
 static void on_redis_message(void *arg, rt_slice payload) {
-    rt_frappe_envelope(((rt_instance *)arg)->frappe, payload);
+    rt_instance *in = arg;
+    if (!rt_forward_is_own(&in->forward, payload))
+        rt_frappe_envelope(in->frappe, payload);
 }
 
 /* What the thread has left behind once its loop has ended, or what a failed start has made. */
@@ -139,6 +149,7 @@ static void instance_free(rt_instance *in) {
         rt_frappe_free(in->frappe);
     if (in->front)
         rt_front_free(in->front);
+    rt_local_free(in->local);
     rt_loop_fini(&in->loop);
     rt_config_sites_free(in->sites);
     rt_config_fini(&in->config);
@@ -197,10 +208,12 @@ static int build_net(rt_instance *in, char *why, size_t why_len) {
     in->reap_hook.at_turn_end = reap;
     in->reap_hook.arg = in;
     rt_loop_add_hook(&in->loop, &in->reap_hook);
-    if (!c->use_redis)
-        return RT_OK;
-    return rt_redis_new(&in->loop, c->redis_queue, "events", on_redis_message, in, &in->redis, why,
-                        why_len);
+    int status = RT_OK;
+    if (c->use_redis)
+        status = rt_redis_new(&in->loop, c->redis_queue, "events", on_redis_message, in, &in->redis,
+                              why, why_len);
+    return status == RT_OK ? rt_forward_init(&in->forward, &in->loop, in->redis, c->forward)
+                           : status;
 }
 
 static int open_listeners(const rt_config *c, rt_server_address *where, int *fds, int *count,
@@ -275,6 +288,8 @@ static int start_locked(rt_config *config, rt_server_address *where, char *why, 
         taken += status == RT_OK;
     }
     in->started_ms = in->loop.now;
+    if (status == RT_OK)
+        rt_instance_open_local(in);
     if (status == RT_OK)
         status = start_thread(in);
     if (status != RT_OK) {

@@ -87,6 +87,20 @@ static void put_redis(rt_buf *b, const rt_instance *in) {
     put_counters(b, "redis", rt_redis_counter_names, f.counters.v, rt_redis_counters_n);
 }
 
+static void put_local(rt_buf *b, const rt_instance *in) {
+    rt_local_figures f = {0};
+    if (in->local)
+        rt_local_get_figures(in->local, &f);
+    put(b, "local_peers", f.peers);
+    put(b, "local_held_bytes", f.held);
+    put_counters(b, "local", rt_local_counter_names, f.counters.v, rt_local_counters_n);
+    put_counters(b, "local_lines", rt_local_line_counter_names, in->local_lines.v,
+                 rt_local_line_counters_n);
+    put(b, "forward_waiting_bytes", in->forward.bytes);
+    put_counters(b, "forward", rt_forward_counter_names, in->forward.counters.v,
+                 rt_forward_counters_n);
+}
+
 int rt_instance_put_stats(const rt_instance *in, rt_buf *b) {
     rt_buf_putc(b, '{');
     put(b, "uptime_ms", in->loop.now - in->started_ms);
@@ -98,5 +112,6 @@ int rt_instance_put_stats(const rt_instance *in, rt_buf *b) {
     put_config(b, in);
     put_web(b, in);
     put_redis(b, in);
+    put_local(b, in);
     return rt_buf_putc(b, '}');
 }

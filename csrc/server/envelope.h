@@ -1,0 +1,20 @@
+/* Writing the `events` envelope: what Frappe's own publisher writes, on one line.
+ *
+ * Ownership: the caller's buffer. Thread: any. */
+#ifndef RT_SERVER_ENVELOPE_H
+#define RT_SERVER_ENVELOPE_H
+
+#include "base/buf.h"
+
+/* An event taken apart. `site`, `room` and `event` are plain text in UTF-8, `message` is JSON. An
+ * empty room means the whole site. */
+typedef struct rt_event {
+    rt_slice site, room, event, message;
+} rt_event;
+
+/* Appends `{"event":..,"message":..,"namespace":..,"room":..}`; with `mark`, which is JSON members
+ * with a comma behind, these come first. Without a newline, also where `message` has some. RT_OK or
+ * the buffer's error. */
+int rt_envelope_put(rt_buf *out, rt_slice mark, const rt_event *e);
+
+#endif

@@ -1,0 +1,42 @@
+/* The local socket's place in the server: what its lines mean.
+ *
+ * A line is an envelope, exactly as on the Redis channel, or, when its object has the member "rt",
+ * a command, which is answered by one line of JSON. The name "rt" is to be written without escapes.
+ *
+ *     {"rt":"stats"}     all figures               {"rt":"health"}   {"ok":true,"degraded":null}
+ *     {"event":"e","message":1,"room":"all","namespace":"one.localhost"}
+ *
+ * Thread: the loop's, once it runs. Must not know: bytes and descriptors. */
+#ifndef RT_SERVER_LOCAL_H
+#define RT_SERVER_LOCAL_H
+
+#include "base/buf.h"
+#include "base/counters.h"
+#include "net/local.h"
+
+#define RT_LOCAL_LINE_COUNTERS(X)                                                                  \
+    X(RT_LOCAL_LINE_ENVELOPES, "envelopes")                                                        \
+    X(RT_LOCAL_LINE_COMMANDS, "commands")                                                          \
+    X(RT_LOCAL_LINE_BAD, "bad_lines")                                                              \
+    X(RT_LOCAL_LINE_BAD_COMMANDS, "bad_commands")
+RT_COUNTERS_DECLARE(rt_local_line, RT_LOCAL_LINE_COUNTERS)
+
+struct rt_instance;
+
+/* Opens it if there shall be one. A server works without, so what hinders it is only logged. */
+void rt_instance_open_local(struct rt_instance *in);
+/* Before Frappe's rules go: what was sent so far is still delivered. */
+void rt_instance_close_local(struct rt_instance *in);
+
+/* What a line is. With a command the line is JSON that has been checked. */
+typedef struct rt_local_request {
+    rt_slice command; /* value of "rt", JSON; empty: the line is an envelope, or broken */
+    rt_slice line;
+} rt_local_request;
+rt_local_request rt_local_parse(rt_slice line);
+
+/* Carries out a command and appends its answer, or `{"error":..}`. RT_OK; RT_EINVAL: the command
+ * was wrong; or the buffer's error. */
+int rt_instance_do_command(struct rt_instance *in, const rt_local_request *request, rt_buf *answer);
+
+#endif

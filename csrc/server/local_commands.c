@@ -1,0 +1,51 @@
+/* The commands of the local socket, one row each. */
+#include "base/status.h"
+#include "json/scan.h"
+#include "json/write.h"
+#include "server/instance.h"
+
+typedef int do_command(rt_instance *in, rt_slice line, rt_buf *answer);
+
+static int do_stats(rt_instance *in, rt_slice line, rt_buf *answer) {
+    (void)line;
+    return rt_instance_put_stats(in, answer);
+}
+
+static int do_health(rt_instance *in, rt_slice line, rt_buf *answer) {
+    rt_redis_figures redis = {0};
+    (void)line;
+    if (in->redis)
+        rt_redis_get_figures(in->redis, &redis);
+    bool away = in->redis && !redis.subscribed;
+    return rt_buf_puts(answer, away ? RT_LIT("{\"ok\":true,\"degraded\":\"redis is away\"}")
+                                    : RT_LIT("{\"ok\":true,\"degraded\":null}"));
+}
+
+static const struct {
+    const char *name;
+    do_command *run;
+} commands[] = {
+    {"health", do_health},
+    {"stats", do_stats},
+};
+#define COMMANDS (sizeof commands / sizeof commands[0])
+
+static int refuse_unknown(rt_buf *answer) {
+    rt_buf why = RT_BUF_INIT;
+    rt_buf_puts(&why, RT_LIT("no such command; there are"));
+    for (size_t i = 0; i < COMMANDS; i++)
+        rt_buf_printf(&why, "%s %s", i ? "," : "", commands[i].name);
+    rt_buf_putc(answer, '{');
+    rt_json_put_member_str(answer, RT_LIT("error"), rt_buf_slice(&why));
+    rt_buf_putc(answer, '}');
+    int status = why.err != RT_OK ? why.err : answer->err;
+    rt_buf_fini(&why);
+    return status == RT_OK ? RT_EINVAL : status;
+}
+
+int rt_instance_do_command(rt_instance *in, const rt_local_request *request, rt_buf *answer) {
+    for (size_t i = 0; i < COMMANDS; i++)
+        if (rt_json_str_is(request->command, rt_slice_of(commands[i].name)))
+            return commands[i].run(in, request->line, answer);
+    return refuse_unknown(answer);
+}

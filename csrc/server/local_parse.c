@@ -1,0 +1,16 @@
+/* Envelope or command? */
+#define _GNU_SOURCE /* memmem */
+#include "server/local.h"
+
+#include "base/status.h"
+#include "json/scan.h"
+
+/* Nearly all lines are envelopes, which are checked where they are delivered. Only what has the
+ * bytes "rt" in it, quotes included, is looked at here; mostly they are a key inside a message. */
+rt_local_request rt_local_parse(rt_slice line) {
+    rt_local_request request = {RT_EMPTY, line};
+    if (line.n > 0 && memmem(line.p, line.n, "\"rt\"", 4) &&
+        rt_json_check(line, RT_JSON_STRICT, NULL, NULL) == RT_OK)
+        request.command = rt_json_get(line, RT_LIT("rt"));
+    return request;
+}

@@ -1,0 +1,81 @@
+/* The local socket opened, closed, and its lines handed to whom they are for. */
+#include "base/log.h"
+#include "base/status.h"
+#include "server/instance.h"
+#include "server/local_path.h"
+
+#include <errno.h>
+#include <string.h>
+
+RT_COUNTERS_DEFINE(rt_local_line, RT_LOCAL_LINE_COUNTERS)
+
+_Static_assert(RT_LOCAL_LINE_MAX >= RT_FRAPPE_ENVELOPE_MAX, "what is allowed in Redis is here too");
+
+static void count(rt_instance *in, int which) {
+    in->local_lines.v[which]++;
+}
+
+static void answer_command(rt_instance *in, rt_local_peer *peer, const rt_local_request *request) {
+    rt_buf answer = RT_BUF_INIT;
+    count(in, RT_LOCAL_LINE_COMMANDS);
+    int status = rt_instance_do_command(in, request, &answer);
+    if (status == RT_EINVAL)
+        count(in, RT_LOCAL_LINE_BAD_COMMANDS);
+    if (answer.err == RT_OK)
+        rt_local_answer(peer, rt_buf_slice(&answer));
+    else
+        rt_local_answer(peer, RT_LIT("{\"error\":\"out of memory\"}"));
+    rt_buf_fini(&answer);
+}
+
+static void on_line(void *arg, rt_local_peer *peer, rt_slice line) {
+    rt_instance *in = arg;
+    rt_local_request request = rt_local_parse(line);
+    if (request.command.n > 0) {
+        answer_command(in, peer, &request);
+    } else if (rt_frappe_envelope(in->frappe, line) == RT_OK) {
+        count(in, RT_LOCAL_LINE_ENVELOPES);
+        rt_forward_envelope(&in->forward, line);
+    } else {
+        count(in, RT_LOCAL_LINE_BAD); /* the envelope's own counters and log line say what it was */
+    }
+}
+
+static const char *advice(int code) {
+    switch (code) {
+    case EADDRINUSE:
+        return "another server listens there, and serves this host's processes";
+    case EEXIST:
+        return "a file that is no socket is in the way: move it, or set frappe_rt_local_socket";
+    case ENOENT:
+    case ENOTDIR:
+        return "make its folder, or set frappe_rt_local_socket";
+    default:
+        return "let this user write to its folder, or set frappe_rt_local_socket";
+    }
+}
+
+void rt_instance_open_local(rt_instance *in) {
+    char path[RT_LOCAL_PATH_SIZE], why[512];
+    int status = rt_local_path(&in->config, path, why, sizeof why);
+    if (status == RT_ENOENT)
+        return;
+    if (status != RT_OK) {
+        rt_log(RT_LOG_WARN, "local", "no local socket: %s", why);
+        return;
+    }
+    status = rt_local_new(&in->loop, path, on_line, in, &in->local, why, sizeof why);
+    int code = errno;
+    if (status == RT_EIO)
+        rt_log(RT_LOG_WARN, "local", "no local socket: %s (%s); other processes publish by Redis",
+               why, advice(code));
+    else if (status != RT_OK)
+        rt_log(RT_LOG_WARN, "local", "no local socket: %s", rt_status_text(status));
+    else
+        rt_log(RT_LOG_INFO, "local", "processes of this host publish at %s", path);
+}
+
+void rt_instance_close_local(rt_instance *in) {
+    if (in->local)
+        rt_local_close(in->local);
+}
