@@ -1,10 +1,11 @@
-"""The extension module: the server thread, its configuration, and two ways to publish."""
+"""The extension module: the server thread, its configuration, and three ways to publish."""
 
 version: str
 
 def load_config(bench: str | None, overrides: str | None) -> str:
     """JSON ``{"values": {key: value}, "sources": {key: {"value", "from", "default",
-    "environment", "help"}}}``. `overrides` is a JSON object. Raises ValueError."""
+    "environment", "help"}}, "local_socket": path}``, or without that path ``"no_local_socket": why``.
+    `overrides` is a JSON object. Raises ValueError."""
 
 def start(bench: str | None, overrides: str | None) -> str:
     """JSON ``{"port": int | null, "uds": str | null, "addresses": [str]}``.
@@ -19,6 +20,9 @@ def running() -> bool:
 
 def publish(site: str, room: str, event: str, message: bytes) -> bool:
     """To the thread of this process; room "" is the whole site. False: none runs, or it is full."""
+
+def local_publish(path: str, site: str, room: str, event: str, message: bytes) -> str | None:
+    """To the server that listens at `path`; gives up the GIL only to wait. None, or why not."""
 
 def redis_publish(url: str, envelope: bytes) -> None:
     """PUBLISH on ``events``; releases the GIL. Raises OSError when Redis is away."""

@@ -17,11 +17,14 @@ from frappe_rt import _rt
 class Config:
     """Effective values by key, and for each key where its value is from."""
 
-    def __init__(self, bench: str | None, values: dict[str, Any], sources: dict[str, Any]) -> None:
+    def __init__(self, bench: str | None, found: dict[str, Any]) -> None:
         self.bench = bench
-        self.values = values
+        self.values: dict[str, Any] = found["values"]
         #: ``{key: {"value", "from", "default", "environment", "help"}}``; passwords are masked.
-        self.sources: dict[str, dict[str, Any]] = sources
+        self.sources: dict[str, dict[str, Any]] = found["sources"]
+        #: Path of the socket where a server of this bench takes publishes, or None and why.
+        self.local_socket: str | None = found.get("local_socket")
+        self.no_local_socket: str = found.get("no_local_socket", "")
 
     def __getitem__(self, key: str) -> Any:
         return self.values[key]
@@ -73,8 +76,7 @@ def load(bench: str | None = None, **overrides: Any) -> Config:
     Raises ValueError with a message for people: the file, the line or key, and what was expected.
     """
     bench = (find_bench() if bench is None else bench) or None
-    found = json.loads(_rt.load_config(bench, encode_overrides(overrides)))
-    return Config(bench, found["values"], found["sources"])
+    return Config(bench, json.loads(_rt.load_config(bench, encode_overrides(overrides))))
 
 
 def get_effective() -> Config:

@@ -1,4 +1,5 @@
-"""Where a publish goes: to the server thread of this process, else to Redis.
+"""Where a publish goes: to the server thread of this process, else to the server of this host,
+through its local socket, else to Redis. ``frappe_rt_publish`` narrows that down.
 
 Nothing here raises into the caller. What could not be sent is counted (`get_counters`) and told in
 the log ``frappe_rt``, at most one line per kind of trouble in `QUIET_SECONDS`.
@@ -9,7 +10,7 @@ from __future__ import annotations
 import os
 from _thread import allocate_lock
 from time import monotonic
-from typing import Any
+from typing import Any, NamedTuple
 
 from frappe_rt import _rt, config, inside, message
 
@@ -18,8 +19,10 @@ QUIET_SECONDS = 30.0
 
 _counters = {
     "to_thread": 0,
+    "to_local": 0,
     "to_redis": 0,
     "lost_inbox_full": 0,
+    "lost_local_away": 0,
     "lost_redis_away": 0,
     "lost_no_redis": 0,
     "lost_no_site": 0,
@@ -30,6 +33,24 @@ _told: dict[str, float] = {}
 _lock = allocate_lock()
 
 
+class _Plan(NamedTuple):
+    """What the configuration says, ready for use."""
+
+    given: config.Given | None  # what `config` was told when it was made
+    site: str = ""
+    here: bool = True  # the thread of this process may be used
+    local: str | None = None  # path of the local socket
+    why_not_local: str = ""
+    redis: str | None = None  # URL
+    may_redis: bool = False
+
+
+#: When the configuration is broken, but a server runs here, which has read it when it was not.
+_HERE_ONLY = _Plan(None)
+
+_plan: _Plan | None = None
+
+
 def deliver(event: str, content: Any, room: str | None, site: str | None = None) -> bool:
     """Send `event` with the one argument `content` to `room` (None: everybody) of `site`.
 
@@ -37,21 +58,31 @@ def deliver(event: str, content: Any, room: str | None, site: str | None = None)
     Returns whether it was handed over; never raises.
     """
     try:
-        site = site or inside.get_site() or config.given.site
-        if not site:
-            effective = _get_config()
-            if effective is None:
+        plan = _plan
+        if plan is None or plan.given is not config.given:
+            plan = _make_plan()
+            if plan is None:
                 return False
-            site = effective["default_site"]
+        site = site or inside.get_site() or config.given.site or plan.site
         if not site:
             return lose("lost_no_site", "event %r: no site known; give site=", event)
         encoded = message.encode(content)
-        if _rt.publish(site, room or "", event, encoded):
-            _count("to_thread")
-            return True
-        if _rt.running():
-            return lose("lost_inbox_full", "event %r: the server does not keep up", event)
-        return _deliver_by_redis(event, encoded, room, site)
+        if plan.here:
+            if _rt.publish(site, room or "", event, encoded):
+                _count("to_thread")
+                return True
+            if _rt.running():
+                return lose("lost_inbox_full", "event %r: the server does not keep up", event)
+        why = plan.why_not_local
+        if plan.local is not None:
+            failed = _rt.local_publish(plan.local, site, room or "", event, encoded)
+            if failed is None:
+                _count("to_local")
+                return True
+            why = failed
+        if plan.may_redis:
+            return _deliver_by_redis(plan, event, encoded, room, site)
+        return lose("lost_local_away", "event %r: %s", event, why)
     except Exception as error:
         return lose("lost_bad_message", "event %r for room %r: %s", event, room, error)
 
@@ -77,13 +108,10 @@ def lose(counter: str, text: str, *values: Any) -> bool:
     return False
 
 
-def _deliver_by_redis(event: str, encoded: bytes, room: str | None, site: str) -> bool:
-    effective = _get_config()
-    if effective is None:
-        return False
-    if not effective["frappe_rt_redis"]:
+def _deliver_by_redis(plan: _Plan, event: str, encoded: bytes, room: str | None, site: str) -> bool:
+    if plan.redis is None:
         return lose("lost_no_redis", "event %r: no server here and frappe_rt_redis is off", event)
-    url = inside.get_redis_url() or effective["redis_queue"]
+    url = inside.get_redis_url() or plan.redis
     try:
         _rt.redis_publish(url, message.encode_envelope(event, encoded, room, site))
     except OSError as error:
@@ -92,12 +120,27 @@ def _deliver_by_redis(event: str, encoded: bytes, room: str | None, site: str) -
     return True
 
 
-def _get_config() -> config.Config | None:
+def _make_plan() -> _Plan | None:
+    global _plan
+    given = config.given
     try:
-        return config.get_effective()
+        effective = config.get_effective()
     except ValueError as error:
+        if _rt.running():
+            return _HERE_ONLY
         lose("lost_bad_config", "%s", error)
         return None
+    way = effective["frappe_rt_publish"]
+    _plan = _Plan(
+        given,
+        effective["default_site"],
+        way != "redis",
+        effective.local_socket if way != "redis" else None,
+        effective.no_local_socket,
+        effective["redis_queue"] if effective["frappe_rt_redis"] else None,
+        way != "local",
+    )
+    return _plan
 
 
 def _count(counter: str) -> None:

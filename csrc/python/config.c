@@ -4,9 +4,9 @@
 #include "base/alloc.h"
 #include "base/buf.h"
 #include "base/status.h"
-#include "server/config.h"
+#include "server/local_path.h"
 
-static int put_both(const rt_config *c, rt_buf *out) {
+static int put_all(const rt_config *c, rt_buf *out) {
     char *sources = rt_config_describe(c);
     if (!sources)
         return RT_ENOMEM;
@@ -15,6 +15,7 @@ static int put_both(const rt_config *c, rt_buf *out) {
     rt_buf_puts(out, RT_LIT(",\"sources\":"));
     rt_buf_puts(out, rt_slice_of(sources));
     rt_free(sources);
+    rt_local_put_path(c, out);
     return rt_buf_putc(out, '}');
 }
 
@@ -32,7 +33,7 @@ PyObject *rt_py_load_config(PyObject *module, PyObject *args) {
         return rt_py_raise(status);
     rt_buf text;
     rt_buf_init(&text, 0);
-    status = put_both(&config, &text);
+    status = put_all(&config, &text);
     PyObject *result = status == RT_OK ? PyUnicode_FromStringAndSize(text.p, (Py_ssize_t)text.n)
                                        : rt_py_raise(status);
     rt_buf_fini(&text);

@@ -18,6 +18,9 @@ static PyMethodDef methods[] = {
     {"publish", WITH_KEYWORDS(rt_py_publish), METH_FASTCALL,
      "publish(site, room, event, message) -> bool\n\n"
      "Hand an event to the server thread of this process; False when none runs or it is full."},
+    {"local_publish", WITH_KEYWORDS(rt_py_local_publish), METH_FASTCALL,
+     "local_publish(path, site, room, event, message) -> None | str\n\n"
+     "Hand an event to the server that listens on a Unix socket; else why it could not be."},
     {"redis_publish", rt_py_redis_publish, METH_VARARGS,
      "redis_publish(url, envelope) -> None\n\nPUBLISH on `events`; OSError when Redis is away."},
     {"start", rt_py_start, METH_VARARGS,

@@ -1,4 +1,4 @@
-/* Publishing from Python: to the thread of this process, or through Redis. */
+/* Publishing from Python: to the thread of this process, to the local socket, through Redis. */
 #include "python/module.h"
 
 #include "base/status.h"
@@ -17,23 +17,59 @@ static int text_of(PyObject *value, const char *name, rt_slice *out) {
     return -1;
 }
 
+/* site, room, event, message */
+static int event_of(PyObject *const *args, rt_event *e) {
+    char *message;
+    Py_ssize_t n;
+    if (text_of(args[0], "site", &e->site) < 0 || text_of(args[1], "room", &e->room) < 0 ||
+        text_of(args[2], "event", &e->event) < 0 ||
+        PyBytes_AsStringAndSize(args[3], &message, &n) < 0)
+        return -1;
+    e->message = rt_slice_make(message, (size_t)n);
+    return 0;
+}
+
 PyObject *rt_py_publish(PyObject *module, PyObject *const *args, Py_ssize_t count) {
     (void)module;
-    rt_slice site, room, event;
-    char *message;
-    Py_ssize_t message_len;
+    rt_event e;
     if (count != 4) {
         PyErr_SetString(PyExc_TypeError, "publish takes site, room, event, message");
         return NULL;
     }
-    if (text_of(args[0], "site", &site) < 0 || text_of(args[1], "room", &room) < 0 ||
-        text_of(args[2], "event", &event) < 0 ||
-        PyBytes_AsStringAndSize(args[3], &message, &message_len) < 0)
+    if (event_of(args, &e) < 0)
         return NULL;
-    int status = rt_server_publish(site, room, event, rt_slice_make(message, (size_t)message_len));
+    int status = rt_server_publish(e.site, e.room, e.event, e.message);
     if (status == RT_ENOMEM)
         return PyErr_NoMemory();
     return PyBool_FromLong(status == RT_OK);
+}
+
+static void release_gil(void *state) {
+    *(PyThreadState **)state = PyEval_SaveThread();
+}
+
+/* With the GIL as long as nothing waits: to give it up and get it back costs a busy interpreter
+ * more than the write. */
+PyObject *rt_py_local_publish(PyObject *module, PyObject *const *args, Py_ssize_t count) {
+    (void)module;
+    rt_slice path;
+    rt_event e;
+    char why[512] = "";
+    PyThreadState *released = NULL;
+    if (count != 5) {
+        PyErr_SetString(PyExc_TypeError, "local_publish takes path, site, room, event, message");
+        return NULL;
+    }
+    if (text_of(args[0], "path", &path) < 0 || event_of(args + 1, &e) < 0)
+        return NULL;
+    int status = rt_remote_publish_local(path.p, &e, release_gil, &released, why, sizeof why);
+    if (released)
+        PyEval_RestoreThread(released);
+    if (status == RT_OK)
+        Py_RETURN_NONE;
+    if (status == RT_ENOMEM)
+        return PyErr_NoMemory();
+    return PyUnicode_FromString(*why ? why : rt_status_text(status));
 }
 
 PyObject *rt_py_redis_publish(PyObject *module, PyObject *args) {

@@ -1,29 +1,46 @@
-/* The process's one publisher, under a lock that fork takes too. */
+/* The process's one publisher of each kind, under locks that fork takes too. */
 #include "server/remote.h"
 
 #include "base/alloc.h"
 #include "base/status.h"
+#include "net/local.h"
+#include "net/local_client.h"
 #include "net/publisher.h"
 
 #include <pthread.h>
+#include <stdio.h>
 #include <unistd.h>
 
-static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER; /* of all that is about Redis */
 static rt_publisher *publisher;
 static char *publisher_url;
 static pid_t owner;
+static pthread_mutex_t local_lock = PTHREAD_MUTEX_INITIALIZER;
+static rt_local_client local = {.fd = -1};
+static pid_t local_owner;
 static pthread_once_t fork_once = PTHREAD_ONCE_INIT;
 
+/* Who publishes holds one of the locks and no other; a fork takes them in this order. */
 static void before_fork(void) {
     pthread_mutex_lock(&lock);
+    pthread_mutex_lock(&local_lock);
 }
 
 static void after_fork(void) {
+    pthread_mutex_unlock(&local_lock);
     pthread_mutex_unlock(&lock);
 }
 
+/* The connection to Redis is let go at the first publish: with TLS that is not for a fork handler.
+ */
+static void in_child(void) {
+    rt_local_client_forget(&local);
+    local_owner = getpid();
+    after_fork();
+}
+
 static void watch_fork(void) {
-    pthread_atfork(before_fork, after_fork, after_fork);
+    pthread_atfork(before_fork, after_fork, in_child);
 }
 
 static void drop_publisher(void) {
@@ -55,5 +72,52 @@ int rt_remote_publish(const char *url, rt_slice envelope, char *why, size_t why_
     if (status == RT_OK)
         status = rt_publisher_send(publisher, RT_LIT("events"), envelope, why, why_len);
     pthread_mutex_unlock(&lock);
+    return status;
+}
+
+/* In a child made past the fork handlers. */
+static void check_local_owner(void) {
+    if (local_owner == getpid())
+        return;
+    if (local_owner != 0)
+        rt_local_client_forget(&local);
+    local_owner = getpid();
+}
+
+static int collect(const rt_event *e, char *why, size_t why_len) {
+    if (e->message.n > RT_LOCAL_LINE_MAX) {
+        snprintf(why, why_len, "the message has %zu bytes, and a line at most %u", e->message.n,
+                 RT_LOCAL_LINE_MAX);
+        return RT_ELIMIT;
+    }
+    rt_envelope_put(&local.line, RT_EMPTY, e);
+    int status = rt_buf_putc(&local.line, '\n');
+    if (status == RT_OK && local.line.n - 1 <= RT_LOCAL_LINE_MAX)
+        return RT_OK;
+    rt_local_client_clear(&local);
+    return status == RT_OK ? RT_ELIMIT : status;
+}
+
+int rt_remote_publish_local(const char *path, const rt_event *e, rt_remote_before_wait *before_wait,
+                            void *arg, char *why, size_t why_len) {
+    bool waits = false;
+    pthread_once(&fork_once, watch_fork);
+    if (pthread_mutex_trylock(&local_lock) != 0) {
+        waits = true;
+        before_wait(arg);
+        pthread_mutex_lock(&local_lock);
+    }
+    check_local_owner();
+    int status = collect(e, why, why_len);
+    if (status == RT_OK)
+        status = rt_local_client_start(&local, path);
+    if (status == RT_AGAIN) {
+        if (!waits)
+            before_wait(arg);
+        status = rt_local_client_finish(&local);
+    }
+    if (status == RT_ENOENT || status == RT_ECLOSED)
+        rt_local_client_explain(&local, why, why_len);
+    pthread_mutex_unlock(&local_lock);
     return status;
 }

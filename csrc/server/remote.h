@@ -1,14 +1,24 @@
-/* Publishing through Redis from this process: one connection, made by the first publish.
+/* Publishing from this process to a server elsewhere: on this host through its local socket, or
+ * through Redis. One connection each, made by the first publish.
  *
- * Ownership: process-wide. Thread: any; may wait for Redis, so never the loop's.
- * Fork: a child inherits the connection, closes its copy without a word and makes its own. */
+ * When RT_OK comes back the bytes have left this process, which may end at once.
+ * Ownership: process-wide. Thread: any; may wait, so never the loop's.
+ * Fork: a child closes its copies without a word and makes its own. */
 #ifndef RT_SERVER_REMOTE_H
 #define RT_SERVER_REMOTE_H
 
-#include "base/slice.h"
+#include "server/envelope.h"
 
 /* PUBLISH on `events`. RT_OK; RT_EINVAL (the URL), RT_ECLOSED or RT_EIO (Redis) with `why`;
  * RT_ENOMEM. */
 int rt_remote_publish(const char *url, rt_slice envelope, char *why, size_t why_len);
+
+/* Called once, before the first thing that may wait. */
+typedef void rt_remote_before_wait(void *arg);
+
+/* To the local socket at `path`. RT_OK; RT_ENOENT: no server listens there; RT_ECLOSED: it went
+ * away, or has not read for RT_LOCAL_WAIT_MS; RT_ELIMIT: too long for it; RT_ENOMEM. */
+int rt_remote_publish_local(const char *path, const rt_event *e, rt_remote_before_wait *before_wait,
+                            void *arg, char *why, size_t why_len);
 
 #endif

@@ -16,6 +16,7 @@ def rt(monkeypatch):
         monkeypatch.setattr(module, "_rt", fake)
     monkeypatch.setattr(deliver, "_counters", dict.fromkeys(deliver._counters, 0))
     monkeypatch.setattr(deliver, "_told", {})
+    monkeypatch.setattr(deliver, "_plan", None)
     config.give(config.Given(site="one.localhost"))
     yield fake
     config.give(config.Given())

@@ -90,6 +90,67 @@ def test_redis_switched_off(elsewhere):
     assert get_counters()["lost_no_redis"] == 1
 
 
+@pytest.fixture
+def beside(elsewhere):
+    """A server listens on this host's local socket."""
+    elsewhere.local_socket = "/bench/config/frappe_rt.sock"
+    return elsewhere
+
+
+def test_local_socket_before_redis(beside):
+    publish_realtime("e", {"n": 1}, user="u")
+    deliver.deliver("f", 2, None, "two.localhost")
+    assert beside.local == [
+        (beside.local_socket, "one.localhost", "user:u", "e", {"n": 1}),
+        (beside.local_socket, "two.localhost", "", "f", 2),
+    ]
+    assert beside.envelopes == []
+    assert get_counters()["to_local"] == 2
+
+
+def test_local_socket_away_means_redis(beside):
+    beside.local_error = "Connection refused"
+    publish_realtime("e", {"n": 1})
+    assert len(beside.envelopes) == 1
+    assert {name for name, count in get_counters().items() if count} == {"to_redis"}
+
+
+@pytest.mark.parametrize(
+    ("way", "here", "went"),
+    [
+        ("auto", True, "to_thread"),
+        ("auto", False, "to_local"),
+        ("local", True, "to_thread"),
+        ("local", False, "to_local"),
+        ("redis", True, "to_redis"),
+        ("redis", False, "to_redis"),
+    ],
+)
+def test_way(beside, way, here, went):
+    beside.here = here
+    beside.values["frappe_rt_publish"] = way
+    publish_realtime("e")
+    assert {name for name, count in get_counters().items() if count} == {went}
+
+
+def test_local_alone_never_falls_to_redis(elsewhere, complaints):
+    elsewhere.values["frappe_rt_publish"] = "local"
+    publish_realtime("e")
+    elsewhere.local_socket = "/s"
+    elsewhere.local_error = "/s: Connection refused"
+    config.give(config.Given(site="one.localhost"))
+    publish_realtime("e")
+    assert elsewhere.envelopes == []
+    assert get_counters()["lost_local_away"] == 2
+    assert complaints() == ["not published, event 'e': no bench was found (1 lost so far)"]
+
+
+def test_thread_here_works_with_a_configuration_broken_meanwhile(rt):
+    rt.config_error = ValueError("broken")
+    publish_realtime("e")
+    assert get_counters()["to_thread"] == 1
+
+
 def test_broken_configuration(elsewhere, complaints):
     elsewhere.config_error = ValueError("common_site_config.json, line 3: no comma")
     publish_realtime("e")

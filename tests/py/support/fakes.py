@@ -10,15 +10,19 @@ class FakeRt:
     def __init__(self):
         self.here = True  # a server thread runs in this process
         self.full = False  # ... and its inbox is full
+        self.local_error = None
+        self.local_socket = None  # its path
         self.redis_error = None
         self.config_error = None
         self.values = {
             "default_site": "",
+            "frappe_rt_publish": "auto",
             "frappe_rt_redis": True,
             "redis_queue": "redis://127.0.0.1:11000",
         }
         self.loads = 0
         self.published = []  # (site, room, event, message)
+        self.local = []  # (path, site, room, event, message)
         self.envelopes = []  # (url, envelope)
 
     def running(self):
@@ -34,6 +38,12 @@ class FakeRt:
         self.published.append((site, room, event, json.loads(message)))
         return True
 
+    def local_publish(self, path, site, room, event, message):
+        if self.local_error:
+            return self.local_error
+        self.local.append((path, site, room, event, json.loads(message)))
+        return None
+
     def redis_publish(self, url, envelope):
         if self.redis_error:
             raise self.redis_error
@@ -44,7 +54,10 @@ class FakeRt:
         if self.config_error:
             raise self.config_error
         values = self.values | json.loads(overrides or "{}")
-        return json.dumps({"values": values, "sources": {}})
+        found = {"values": values, "sources": {}}
+        if self.local_socket:
+            return json.dumps(found | {"local_socket": self.local_socket})
+        return json.dumps(found | {"no_local_socket": "no bench was found"})
 
 
 class Hooks:
