@@ -387,6 +387,29 @@ static void binary_as_text_after_an_upgrade(void **state) {
     fake_fini(&f);
 }
 
+static void cookie_with_the_id(void **state) {
+    (void)state;
+    fake f;
+    rt_eio_opts opts;
+    rt_eio_opts_default(&opts);
+    opts.cookie = "io";
+    fake_init(&f, &opts);
+    fake_conn *c = fake_open(&f);
+    char line[128], text[128];
+    fake_get(c, FAKE_POLLING);
+    snprintf(line, sizeof line, "\r\nSet-Cookie: io=%.20s; Path=/; HttpOnly; SameSite=Lax\r\n",
+             rt_eio_sid(f.session).p);
+    assert_non_null(strstr(fake_sent(c), line));
+    fake_say(f.session, "4x");
+    snprintf(text, sizeof text, FAKE_POLLING "&sid=%.20s", rt_eio_sid(f.session).p);
+    fake_get(c, text);
+    assert_null(strstr(fake_sent(c), "Set-Cookie"));
+    fake_conn *ws = fake_open(&f);
+    fake_request(ws, "GET " FAKE_WEBSOCKET " HTTP/1.1\r\n" FAKE_UPGRADE);
+    assert_null(strstr(fake_sent(ws), "Set-Cookie"));
+    fake_fini(&f);
+}
+
 static void forbidden(void **state) {
     (void)state;
     fake f;
@@ -431,6 +454,7 @@ int main(void) {
         cmocka_unit_test(compressed_script),
         cmocka_unit_test(binary_as_text_on_a_websocket),
         cmocka_unit_test(binary_as_text_after_an_upgrade),
+        cmocka_unit_test(cookie_with_the_id),
         cmocka_unit_test(forbidden),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -248,6 +248,21 @@ static void messages_and_pings(void **state) {
     fake_fini(&f);
 }
 
+static void packets_that_mean_nothing(void **state) {
+    (void)state;
+    fake f;
+    fake_init(&f, NULL);
+    fake_conn *ws = fake_websocket(&f, NULL);
+    fake_frames(ws);
+    static const char *const packets[] = {"0", "1", "5", "6", "3", "1x"};
+    for (size_t i = 0; i < sizeof packets / sizeof *packets; i++)
+        fake_text_frame(ws, packets[i]);
+    assert_string_equal(fake_frames(ws), "");
+    fake_text_frame(ws, "4still here");
+    assert_string_equal(fake_log(&f), "open|message still here");
+    fake_fini(&f);
+}
+
 static void server_closes(void **state) {
     (void)state;
     fake f;
@@ -310,6 +325,7 @@ int main(void) {
         cmocka_unit_test_teardown(broken_frames_have_close_codes, leaks),
         cmocka_unit_test_teardown(bad_packet_closes, leaks),
         cmocka_unit_test_teardown(messages_and_pings, leaks),
+        cmocka_unit_test_teardown(packets_that_mean_nothing, leaks),
         cmocka_unit_test_teardown(server_closes, leaks),
         cmocka_unit_test_teardown(connection_ends, leaks),
         cmocka_unit_test_teardown(slow_port, leaks),

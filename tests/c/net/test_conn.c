@@ -48,6 +48,26 @@ static void assert_says(live *l, live_client *c, const char *target, int status)
     assert_int_equal(live_answer(l, c, NULL, 0), status);
 }
 
+/* What is Engine.IO's answers 400 here, everything else is the application's (404). */
+static void path_is_a_prefix(void **state) {
+    (void)state;
+    static const char *const inside[] = {"/socket.io/", "/socket.io/?EIO=4", "/socket.io/x?EIO=4",
+                                         "/socket.io/x/y/?EIO=4", "/socket.io//"};
+    static const char *const outside[] = {"/",           "/socket.io",    "/socket.io?EIO=4",
+                                          "/Socket.io/", "/socket.io%2F", "/x/socket.io/",
+                                          "//socket.io/"};
+    live l;
+    live_client c;
+    serve(&l, NULL);
+    live_open(&l, &c);
+    for (size_t i = 0; i < sizeof inside / sizeof *inside; i++)
+        assert_says(&l, &c, inside[i], 400);
+    for (size_t i = 0; i < sizeof outside / sizeof *outside; i++)
+        assert_says(&l, &c, outside[i], 404);
+    live_close(&c);
+    live_end(&l);
+}
+
 /* --- deadlines --- */
 
 /* One byte after the other, each well within the deadline, until the server has had enough. */
@@ -525,6 +545,7 @@ static void stopping_writes_what_is_owed(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(path_is_a_prefix),
         cmocka_unit_test(head_deadline),
         cmocka_unit_test(body_deadline),
         cmocka_unit_test(idle_deadline),
