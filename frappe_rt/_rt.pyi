@@ -1,5 +1,7 @@
 """The extension module: the server thread, its configuration, and three ways to publish."""
 
+from collections.abc import Sequence
+
 version: str
 
 def load_config(bench: str | None, overrides: str | None) -> str:
@@ -7,8 +9,10 @@ def load_config(bench: str | None, overrides: str | None) -> str:
     "environment", "help"}}, "local_socket": path}``, or without that path ``"no_local_socket": why``.
     `overrides` is a JSON object. Raises ValueError."""
 
-def start(bench: str | None, overrides: str | None) -> str:
+def start(bench: str | None, overrides: str | None, sockets: Sequence[int] = ()) -> str:
     """JSON ``{"port": int | null, "uds": str | null, "addresses": [str]}``.
+
+    `sockets` are descriptors that listen already; they become the server's when it starts.
 
     Raises ValueError (configuration), OSError (cannot listen), RuntimeError (runs already)."""
 

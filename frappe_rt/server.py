@@ -10,6 +10,7 @@ import atexit
 import json
 import os
 from _thread import allocate_lock
+from collections.abc import Sequence
 from typing import Any
 
 from frappe_rt import _rt, config
@@ -39,17 +40,25 @@ _lock = allocate_lock()
 _started: tuple[config.Given, Server] | None = None
 
 
-def start(bench: str | None = None, site: str | None = None, **overrides: Any) -> Server:
+def start(
+    bench: str | None = None,
+    site: str | None = None,
+    *,
+    sockets: Sequence[int] = (),
+    **overrides: Any,
+) -> Server:
     """Start the server of this process. The second call with the same arguments changes nothing.
 
     :param bench: folder of the bench whose configuration counts; None: the one found from here, if
         any; "": none
     :param site: the site that publishes without one go to, and that ``localhost`` means
+    :param sockets: descriptors of sockets that listen already, instead of those of the
+        configuration (systemd's socket activation); the server closes them in the end
     :param overrides: configuration keys, above all files and the environment
         (``socketio_port=0`` takes a free port, ``frappe_rt_redis=False`` needs no Redis)
 
-    Raises ValueError (configuration), OSError (port in use), RuntimeError (it runs already, but
-    was started with other arguments).
+    Raises ValueError (configuration, a descriptor that does not listen), OSError (port in use),
+    RuntimeError (it runs already, but was started with other arguments).
     """
     global _started
     if site:
@@ -64,7 +73,8 @@ def start(bench: str | None = None, site: str | None = None, **overrides: Any) -
                 f"a server runs in this process already, on {', '.join(_started[1].addresses)}; "
                 "stop it first"
             )
-        listening = json.loads(_rt.start(given.bench or None, config.encode_overrides(overrides)))
+        encoded = config.encode_overrides(overrides)
+        listening = json.loads(_rt.start(given.bench or None, encoded, sockets))
         config.give(given)
         server = Server(listening, site)
         _started = given, server

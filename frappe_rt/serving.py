@@ -12,6 +12,7 @@ import json
 import os
 import signal
 import sys
+from collections.abc import Callable
 from typing import Any, NamedTuple, NoReturn
 
 from frappe_rt import __version__, _rt, server
@@ -22,9 +23,12 @@ STOP_SECONDS = 2.0
 LOOK_SECONDS = 10.0
 #: Seconds to wait for an answer when looking whether Redis or the web process is there.
 KNOCK_SECONDS = 1.0
+#: SD_LISTEN_FDS_START
+FIRST_SOCKET = 3
 LOG_LEVELS = ("debug", "info", "warning", "error")
 
 _ENDING = {signal.SIGINT, signal.SIGTERM}
+_AWAITED = {*_ENDING, signal.SIGHUP}
 
 
 class Peer(NamedTuple):
@@ -46,6 +50,8 @@ class Order(NamedTuple):
     overrides: dict[str, Any]
     #: One of `LOG_LEVELS`.
     log_level: str
+    #: Path; None: stderr.
+    log_file: str | None
     #: What to say after the start, one line each.
     remarks: list[str]
     #: Looked for after the start.
@@ -60,20 +66,45 @@ def become(order: Order) -> NoReturn:
 
 def main(argument: str) -> None:
     """Serve until SIGINT or SIGTERM."""
-    bench, overrides, log_level, remarks, peers = json.loads(argument)
+    bench, overrides, log_level, log_file, remarks, peers = json.loads(argument)
     block_signals()
-    _rt.set_log(LOG_LEVELS.index(log_level), 2)
-    running = start_or_exit(bench, **overrides)
+    log = LogFile(log_file) if log_file else None
+    _rt.set_log(LOG_LEVELS.index(log_level), log.descriptor if log else 2)
+    running = start_or_exit(bench, sockets=take_sockets(), **overrides)
     say(f"frappe_rt {__version__} listens on {', '.join(running.addresses)}")
     for line in remarks:
         say(line)
     for peer in peers:
         look_for(Peer(*peer))
     notify("READY=1")
-    wait_for_signal()
+    wait_for_signal(on_hangup=log.reopen if log else None)
     notify("STOPPING=1")
     say("frappe_rt stops")
     stop_within(STOP_SECONDS)
+
+
+class LogFile:
+    """A file that lines are appended to, by the server thread too."""
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+        try:
+            self.descriptor = self._open()
+        except OSError as error:
+            fail(f"cannot write to {path} (--log-file): {error.strerror}")
+
+    def _open(self) -> int:
+        return os.open(self.path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o644)
+
+    def reopen(self) -> None:
+        """Go on in a new file of that name: whoever rotates logs has moved the old one away."""
+        try:
+            fresh = self._open()
+        except OSError as error:
+            say(f"cannot write to {self.path} again: {error.strerror}; going on in the old file")
+            return
+        os.dup2(fresh, self.descriptor, inheritable=False)
+        os.close(fresh)
 
 
 def say(line: str, color: str = "") -> None:
@@ -146,24 +177,45 @@ def notify(state: str) -> None:
         channel.close()
 
 
-def start_or_exit(bench: str | None, site: str | None = None, **overrides: Any) -> server.Server:
+def take_sockets() -> list[int]:
+    """Descriptors that systemd listens on for us (socket activation, sd_listen_fds(3)).
+
+    They are told to the process with ``LISTEN_PID`` only, and to none that it starts.
+    """
+    pid, count = (os.environ.pop(name, "") for name in ("LISTEN_PID", "LISTEN_FDS"))
+    os.environ.pop("LISTEN_FDNAMES", None)
+    if pid != str(os.getpid()) or not count.isdecimal():
+        return []
+    return list(range(FIRST_SOCKET, FIRST_SOCKET + int(count)))
+
+
+def start_or_exit(bench: str | None, site: str | None = None, **options: Any) -> server.Server:
     """`frappe_rt.start`, where what went wrong is one line on stderr and exit status 1."""
     try:
-        return server.start(bench, site, **overrides)
+        return server.start(bench, site, **options)
     except (OSError, ValueError) as error:
         fail(str(error.args[-1] if error.args else error))
 
 
 def block_signals() -> None:
-    """Keep SIGINT and SIGTERM for `wait_for_signal`. Before any thread is started."""
-    signal.pthread_sigmask(signal.SIG_BLOCK, _ENDING)
+    """Keep SIGINT, SIGTERM, SIGHUP for `wait_for_signal`. Before any thread is started."""
+    signal.pthread_sigmask(signal.SIG_BLOCK, _AWAITED)
 
 
-def wait_for_signal() -> None:
-    """Until SIGINT or SIGTERM. Fails when the server thread ends by itself."""
-    while signal.sigtimedwait(_ENDING, LOOK_SECONDS) is None:
-        if not server.running():
-            fail("the server has stopped by itself; the log says why")
+def wait_for_signal(on_hangup: Callable[[], None] | None = None) -> None:
+    """Until SIGINT or SIGTERM, or SIGHUP when nothing is to be done on it (a closed terminal).
+
+    Fails when the server thread ends by itself.
+    """
+    while True:
+        came = signal.sigtimedwait(_AWAITED, LOOK_SECONDS)
+        if came is None:
+            if not server.running():
+                fail("the server has stopped by itself; the log says why")
+        elif came.si_signo == signal.SIGHUP and on_hangup:
+            on_hangup()
+        else:
+            return
 
 
 def stop_within(seconds: float) -> None:

@@ -6,6 +6,9 @@
 #include "server/server.h"
 
 #include <errno.h>
+#include <stdbool.h>
+
+#define HANDED_MAX 64 /* descriptors; the server takes fewer, and says so */
 
 static PyObject *listening(const rt_server_address *where) {
     rt_buf text;
@@ -38,21 +41,44 @@ static PyObject *raise_start(int status, int code, const char *why) {
     }
 }
 
+/* A sequence of descriptors; false with an exception set. */
+static bool read_handed(PyObject *sequence, int *fds, int *count) {
+    Py_ssize_t n = sequence ? PySequence_Size(sequence) : 0;
+    if (n < 0 || n > HANDED_MAX) {
+        if (n > 0)
+            PyErr_Format(PyExc_ValueError, "%zd sockets to listen on, at most %d", n, HANDED_MAX);
+        return false;
+    }
+    for (Py_ssize_t i = 0; i < n; i++) {
+        PyObject *item = PySequence_GetItem(sequence, i);
+        long fd = item ? PyLong_AsLong(item) : -1;
+        Py_XDECREF(item);
+        if (fd == -1 && PyErr_Occurred())
+            return false;
+        fds[i] = (int)fd;
+    }
+    *count = (int)n;
+    return true;
+}
+
 PyObject *rt_py_start(PyObject *module, PyObject *args) {
     (void)module;
     const char *bench, *overrides;
+    PyObject *sequence = NULL;
+    int fds[HANDED_MAX], count = 0;
     char why[512] = "";
     rt_config config;
     rt_server_address where;
     int status, code;
-    if (!PyArg_ParseTuple(args, "zz:start", &bench, &overrides))
+    if (!PyArg_ParseTuple(args, "zz|O:start", &bench, &overrides, &sequence) ||
+        !read_handed(sequence, fds, &count))
         return NULL;
     status = rt_config_load(&config, bench, overrides, why, sizeof why);
     if (status != RT_OK)
         return raise_start(status, 0, why);
     Py_BEGIN_ALLOW_THREADS;
     errno = 0;
-    status = rt_server_start(&config, &where, why, sizeof why);
+    status = rt_server_start(&config, &(rt_handed){fds, count}, &where, why, sizeof why);
     code = errno;
     Py_END_ALLOW_THREADS;
     return status == RT_OK ? listening(&where) : raise_start(status, code, why);

@@ -6,10 +6,10 @@
 #include "base/log.h"
 #include "base/status.h"
 #include "net/fds.h"
-#include "net/listen.h"
 #include "server/fork.h"
 #include "server/inbox.h"
 #include "server/instance.h"
+#include "server/listeners.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -216,34 +216,6 @@ static int build_net(rt_instance *in, char *why, size_t why_len) {
                            : status;
 }
 
-static int open_listeners(const rt_config *c, rt_server_address *where, int *fds, int *count,
-                          char *why, size_t why_len) {
-    *where = (rt_server_address){0};
-    char reason[256];
-    int status;
-    if (*c->socketio_uds) {
-        status = rt_listen_unix(c->socketio_uds, 0666, fds, reason, sizeof reason);
-        *count = status == RT_OK;
-        snprintf(where->uds, sizeof where->uds, "%s", c->socketio_uds);
-        if (status != RT_OK)
-            snprintf(why, why_len, "cannot listen on Unix socket %s (set by socketio_uds)", reason);
-        return status;
-    }
-    where->port = (int)c->socketio_port;
-    status = rt_listen_tcp(c->socketio_host, &where->port, fds, RT_FRONT_LISTENERS_MAX, count,
-                           reason, sizeof reason);
-    snprintf(where->host, sizeof where->host, "%s", c->socketio_host);
-    if (status == RT_OK)
-        return RT_OK;
-    int saved = errno;
-    snprintf(why, why_len,
-             "cannot listen on port %ld (%s); set socketio_port in "
-             "sites/common_site_config.json or FRAPPE_SOCKETIO_PORT to a free port",
-             c->socketio_port, reason);
-    errno = saved;
-    return status;
-}
-
 /* A thread that sees no signal: their handlers belong to the host program. */
 static int start_thread(rt_instance *in) {
     sigset_t all, before;
@@ -265,8 +237,10 @@ static void run_down(rt_instance *in) {
     instance_free(in);
 }
 
-static int start_locked(rt_config *config, rt_server_address *where, char *why, size_t why_len) {
-    int fds[RT_FRONT_LISTENERS_MAX], count = 0, taken = 0;
+static int start_locked(rt_config *config, const rt_handed *handed, rt_server_address *where,
+                        char *why, size_t why_len) {
+    rt_listeners listeners = {.count = 0};
+    int taken = 0;
     rt_instance *in = rt_alloc0(sizeof *in);
     int status = in ? rt_fork_watch() : RT_ENOMEM;
     if (status == RT_OK)
@@ -277,14 +251,16 @@ static int start_locked(rt_config *config, rt_server_address *where, char *why, 
         return status;
     }
     in->config = *config;
-    status = open_listeners(&in->config, where, fds, &count, why, why_len);
+    status = handed->count
+                 ? rt_listeners_take(&listeners, handed->fds, handed->count, where, why, why_len)
+                 : rt_listeners_open(&listeners, &in->config, where, why, why_len);
     int saved = errno;
     if (status == RT_OK)
         status = build_rules(in);
     if (status == RT_OK)
         status = build_net(in, why, why_len);
-    while (status == RT_OK && taken < count) {
-        status = rt_front_listen(in->front, fds[taken]);
+    while (status == RT_OK && taken < listeners.count) {
+        status = rt_front_listen(in->front, listeners.fds[taken]);
         taken += status == RT_OK;
     }
     in->started_ms = in->loop.now;
@@ -293,8 +269,7 @@ static int start_locked(rt_config *config, rt_server_address *where, char *why, 
     if (status == RT_OK)
         status = start_thread(in);
     if (status != RT_OK) {
-        for (int i = taken; i < count; i++)
-            close(fds[i]);
+        rt_listeners_close(&listeners, taken);
         run_down(in);
         errno = saved;
         return status;
@@ -310,14 +285,15 @@ static bool mine(void) {
     return current && owner == getpid();
 }
 
-int rt_server_start(rt_config *config, rt_server_address *where, char *why, size_t why_len) {
+int rt_server_start(rt_config *config, const rt_handed *handed, rt_server_address *where, char *why,
+                    size_t why_len) {
     rt_life_lock();
     int status = RT_ECLOSED;
     *why = '\0';
     if (mine())
         rt_config_fini(config);
     else
-        status = start_locked(config, where, why, why_len);
+        status = start_locked(config, handed, where, why, why_len);
     rt_life_unlock();
     return status;
 }

@@ -21,10 +21,18 @@ typedef struct rt_server_address {
     char host[256]; /* as configured; empty: all interfaces */
 } rt_server_address;
 
+/* Sockets that somebody else listens on for us (sd_listen_fds(3)); count 0: none. They become the
+ * server's when it starts. */
+typedef struct rt_handed {
+    const int *fds;
+    int count;
+} rt_handed;
+
 /* Listens and starts the thread. Takes the configuration, whatever happens. RT_OK; RT_EIO with
- * errno and `why` (cannot listen); RT_EINVAL with `why` (a bad URL); RT_ECLOSED: one runs already.
- */
-int rt_server_start(rt_config *config, rt_server_address *where, char *why, size_t why_len);
+ * errno and `why` (cannot listen); RT_EINVAL with `why` (a bad URL, a bad socket in `handed`);
+ * RT_ECLOSED: one runs already. */
+int rt_server_start(rt_config *config, const rt_handed *handed, rt_server_address *where, char *why,
+                    size_t why_len);
 
 /* Appends `{"port": .. | null, "uds": .. | null, "addresses": [..]}`. */
 int rt_server_put_address(const rt_server_address *where, rt_buf *out);

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import ctypes
+import os
 import resource
+import signal
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -28,6 +31,12 @@ from frappe_rt import config, serving
     show_default=True,
     help="What to log.",
 )
+@click.option(
+    "--log-file",
+    type=click.Path(dir_okay=False, resolve_path=True),
+    help="Log to this file instead of stderr; SIGHUP opens it again.",
+)
+@click.option("--die-with-parent", is_flag=True, help="End when the process that started it does.")
 def serve(
     bench: str | None,
     port: int | None,
@@ -35,12 +44,17 @@ def serve(
     host: str | None,
     redis: bool | None,
     log_level: str,
+    log_file: str | None,
+    die_with_parent: bool,
 ) -> None:
     """Run the realtime server of a bench until SIGINT or SIGTERM.
 
     Options stand above the environment, and that above sites/common_site_config.json. The limit on
-    open files is raised as far as allowed. Under systemd, Type=notify is answered.
+    open files is raised as far as allowed. Under systemd, Type=notify is answered and sockets are
+    taken over (socket activation).
     """
+    if die_with_parent:
+        _end_with(os.getppid())
     overrides: dict[str, Any] = {
         "socketio_port": port,
         "socketio_uds": uds if port is None else uds or "",
@@ -58,7 +72,19 @@ def serve(
         peers.insert(0, _get_redis_peer(effective))
     else:
         remarks.append("redis: not used (frappe_rt_redis)")
-    serving.become(serving.Order(bench, overrides, log_level, remarks, peers))
+    serving.become(serving.Order(bench, overrides, log_level, log_file, remarks, peers))
+
+
+PR_SET_PDEATHSIG = 1
+
+
+def _end_with(parent: int) -> None:
+    """Have SIGTERM sent to this process when its parent ends (prctl(2), kept across exec)."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.prctl(PR_SET_PDEATHSIG, int(signal.SIGTERM), 0, 0, 0) != 0:
+        serving.fail(f"--die-with-parent: {os.strerror(ctypes.get_errno())}")
+    if os.getppid() != parent:  # it ended before we had asked
+        raise SystemExit(0)
 
 
 def _raise_file_limit() -> None:

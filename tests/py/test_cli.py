@@ -248,3 +248,105 @@ def test_what_serves_carries_no_command_line(bench):
     code = "import sys, frappe_rt.serving; print(*sys.modules)"
     loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout
     assert {"click", "socket", "subprocess", "logging"} & set(loaded.split()) == set()
+
+
+def listen_on_3(listener):
+    os.dup2(listener.fileno(), 3)
+    os.set_inheritable(3, True)
+
+
+def test_socket_activation(bench):
+    """As systemd does it: the socket is descriptor 3, and LISTEN_PID the process's own id."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        shell = 'export LISTEN_PID=$$; exec "$0" -m frappe_rt serve --no-redis'
+        process = subprocess.Popen(
+            ["sh", "-c", shell, sys.executable],
+            cwd=bench,
+            env=os.environ | {"LISTEN_FDS": "1"},
+            stdout=subprocess.PIPE,
+            text=True,
+            close_fds=False,
+            preexec_fn=lambda: listen_on_3(listener),
+        )
+        port = listener.getsockname()[1]
+    try:
+        assert f"listens on 127.0.0.1:{port}\n" in process.stdout.readline()
+        with socket.create_connection(("127.0.0.1", port)) as peer:
+            peer.sendall(b"GET /health HTTP/1.1\r\nHost: x\r\n\r\n")
+            assert peer.recv(12) == b"HTTP/1.1 200"
+        process.terminate()
+        assert process.wait(PATIENCE) == 0
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def test_sockets_of_another_process_are_left_alone(bench):
+    with Serve(bench, "--port", "0", "--no-redis", LISTEN_FDS="1", LISTEN_PID="1") as serve:
+        assert "0.0.0.0:" in serve.read_until("listens on")
+
+
+def test_a_descriptor_that_does_not_listen(bench):
+    shell = 'export LISTEN_PID=$$; exec "$0" -m frappe_rt serve 3</dev/null'
+    done = subprocess.run(
+        ["sh", "-c", shell, sys.executable],
+        cwd=bench,
+        env=os.environ | {"LISTEN_FDS": "1"},
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+    )
+    assert done.returncode == 1
+    assert "descriptor 3, handed over to listen on, is no listening stream socket" in done.stderr
+
+
+def test_it_ends_with_its_parent(bench):
+    shell = '"$0" -m frappe_rt serve --port 0 --no-redis --die-with-parent & echo $!; read line'
+    parent = subprocess.Popen(
+        ["sh", "-c", shell, sys.executable],
+        cwd=bench,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        parent.stdout.readline()
+        assert "listens on" in parent.stdout.readline()
+        parent.kill()
+        rest = parent.stdout.read()  # ends when the child has
+        assert "frappe_rt stops" in rest
+    finally:
+        parent.kill()
+        parent.communicate()
+
+
+def test_log_file_is_opened_again(bench):
+    configure(bench, redis_queue=f"redis://127.0.0.1:{get_free_port()}")
+    log = bench / "frappe_rt.log"
+    with Serve(bench, "--port", "0", "--log-file", str(log)) as serve:
+        serve.read_until("web process: ")
+        wait_for(lambda: "trying again" in log.read_text())
+        log.rename(bench / "old.log")
+        serve.process.send_signal(signal.SIGHUP)
+        wait_for(log.exists)
+        assert serve.end()[0] == 0
+        assert "WARNING" not in serve.output
+
+
+def test_log_file_that_cannot_be(bench):
+    status, output = run("serve", "--log-file", f"{bench}/none/x.log", cwd=bench)
+    assert status == 1
+    assert f"cannot write to {bench}/none/x.log (--log-file): No such file" in output
+
+
+def test_without_a_log_file_a_hangup_ends_it(bench):
+    with Serve(bench, "--port", "0", "--no-redis") as serve:
+        serve.read_until("web process: ")
+        assert serve.end(signal.SIGHUP)[0] == 0
+
+
+def wait_for(truth):
+    end = time.monotonic() + PATIENCE
+    while not truth():
+        assert time.monotonic() < end
+        time.sleep(0.02)

@@ -73,6 +73,33 @@ def test_start_twice_is_one_server():
     assert start() is server
 
 
+def test_start_on_sockets_that_listen_already(tmp_path):
+    with socket.create_server(("127.0.0.1", 0)) as tcp, socket.socket(socket.AF_UNIX) as unix:
+        unix.bind(str(tmp_path / "s"))
+        unix.listen()
+        port = tcp.getsockname()[1]
+        server = frappe_rt.start(
+            "", sockets=[os.dup(tcp.fileno()), os.dup(unix.fileno())], frappe_rt_redis=False
+        )
+        assert (server.port, server.addresses) == (port, [f"127.0.0.1:{port}"])
+    with socket.socket(socket.AF_UNIX) as peer:
+        peer.connect(str(tmp_path / "s"))
+        peer.sendall(b"GET /health HTTP/1.1\r\nHost: x\r\n\r\n")
+        assert peer.recv(12) == b"HTTP/1.1 200"
+    assert is_listening(port)
+    frappe_rt.stop()
+    assert not is_listening(port)
+
+
+@pytest.mark.parametrize("count", [1, 9, 65])
+def test_sockets_that_do_not_listen(count):
+    with socket.socket() as idle:
+        with pytest.raises(ValueError, match=r"no listening stream|at most 8|at most 64"):
+            frappe_rt.start("", sockets=[idle.fileno()] * count, frappe_rt_redis=False)
+        assert not frappe_rt.running()
+        idle.getsockname()  # still open
+
+
 def test_start_otherwise_while_it_runs():
     server = start()
     with pytest.raises(
