@@ -70,6 +70,18 @@ for (const [name, options] of Object.entries(TRANSPORTS)) {
             assert.deepEqual(got.map(([, [value]]) => value), values);
         });
 
+        test("five megabytes, half a character and a name of two lines", async () => {
+            const events = record(await join("ada"));
+            const large = { text: "äx\n".repeat(1_050_000) };
+            const half = { "\ud800": ["\udc00\ud800"] };
+            await server.publish({ event: "a\nb", message: large });
+            await server.publish({ event: "a\nb", message: half });
+            await server.publish({ event: "a", message: {}, room: "a\nb" }); // nobody is in it
+            await server.publish({ event: "refused \ud800", message: {} });
+            await server.publish({ event: "end", message: {} });
+            assert.deepEqual(await events.take(3), [["a\nb", large], ["a\nb", half], ["end", {}]]);
+        });
+
         test("no message is an empty object", async () => {
             const events = record(await join("ada"));
             await server.publish({ event: "e" });
