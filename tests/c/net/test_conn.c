@@ -12,7 +12,8 @@
 #include <fcntl.h>
 #include <sys/resource.h>
 
-#define SHORT_MS 80 /* a deadline under test */
+#define SHORT_MS 80 /* a deadline under test, */
+#define LONG_MS 600 /* and one that must not pass before the test is where it wants to be */
 
 static int on_open(void *ctx, rt_eio_session *s) {
     *(rt_eio_session **)ctx = s;
@@ -138,7 +139,7 @@ static void idle_deadline(void **state) {
     live_opts opts;
     live_client c;
     live_opts_default(&opts);
-    opts.front.idle_ms = SHORT_MS;
+    opts.front.idle_ms = LONG_MS;
     serve(&l, &opts);
     live_open(&l, &c);
     assert_says(&l, &c, "/one", 404);
@@ -298,7 +299,7 @@ static void poll_behind_a_slow_answer_waits(void **state) {
     static char body[LONG_PATH + 100];
     char sid[21], request[256];
     live_opts_default(&opts);
-    opts.front.write_ms = 4 * SHORT_MS;
+    opts.front.write_ms = LONG_MS;
     serve(&l, &opts);
     small_writes(&l);
     live_open(&l, &c);
@@ -308,7 +309,7 @@ static void poll_behind_a_slow_answer_waits(void **state) {
     ask_in_one_piece(&l, &c, request);
     for (unsigned i = 0; i < REQUESTS; i++)
         assert_int_equal(live_answer(&l, &c, body, sizeof body), 404);
-    for (uint64_t end = rt_test_ms() + 6 * SHORT_MS; rt_test_ms() < end;)
+    for (uint64_t end = rt_test_ms() + 2 * LONG_MS; rt_test_ms() < end;)
         live_rest(&l, c.fd, 10);
     assert_non_null(session);
     rt_msg *m = rt_ws_frame(RT_WS_TEXT, RT_LIT("4late"));
