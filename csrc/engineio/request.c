@@ -185,7 +185,7 @@ static void refuse_upgrade(rt_eio *e, rt_eio_port *port, int code, rt_slice mess
 }
 
 static bool websocket_request_valid(const rt_http_request *req) {
-    return req->method == RT_HTTP_GET &&
+    return req->method == RT_HTTP_GET && !req->has_body && /* it would be taken for frames */
            rt_http_header_has_token(req, RT_LIT("Upgrade"), RT_LIT("websocket")) &&
            rt_slice_eq(rt_http_header_get(req, RT_LIT("Sec-WebSocket-Version")), RT_LIT("13")) &&
            rt_ws_key_valid(rt_http_header_get(req, RT_LIT("Sec-WebSocket-Key")));

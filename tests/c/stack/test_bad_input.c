@@ -413,6 +413,12 @@ static const request requests[] = {
      "GET " LIVE_WEBSOCKET " HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
      "Sec-WebSocket-Version: 13\r\n\r\n",
      400, false, RT_EIO_REFUSED_REQUEST},
+    {"WebSocket with a body", /* which would be taken for frames */
+     "GET " LIVE_WEBSOCKET " HTTP/1.1\r\nContent-Length: 8\r\n" LIVE_UPGRADE "\x81\x82", 400, false,
+     RT_EIO_REFUSED_REQUEST},
+    {"WebSocket with chunks",
+     "GET " LIVE_WEBSOCKET " HTTP/1.1\r\nTransfer-Encoding: chunked\r\n" LIVE_UPGRADE "2\r\n", 400,
+     false, RT_EIO_REFUSED_REQUEST},
     {"length below zero",
      "POST " LIVE_POLLING "&sid=%s HTTP/1.1\r\nHost: x\r\nContent-Length: -1\r\n\r\n", 400, true,
      RT_FRONT_BAD_REQUESTS},
