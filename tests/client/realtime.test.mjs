@@ -66,7 +66,7 @@ describe("against the server", () => {
     });
 
     test("a refusal is final, and says why", async () => {
-        const client = make("unknown").connect();
+        const client = make("disabled").connect();
         const [error] = await next(client, "connect_error");
         assert.match(error.message, /^Unauthorized/);
         assert.equal(client.state, "refused");

@@ -126,7 +126,7 @@ class Target {
 /** The server thread inside a Python process, with a stub web process (server.py). */
 export class InProcess extends Target {
     static async start(overrides = {}) {
-        const self = new InProcess();
+        const self = new this();
         const script = fileURLToPath(new URL("server.py", import.meta.url));
         self.child = start(PYTHON, [script]);
         self.waiting = [];
