@@ -160,35 +160,129 @@ static void test_secret_unfit_for_a_header(void **state) {
 
 /* --- sharing, keeping, forgetting --- */
 
+#define HERD 1000
+#define HERD_USERS 10
+
+typedef struct herd {
+    world w;
+    world_client *tab[HERD];
+} herd;
+
+static void herd_connect(herd *h) {
+    char headers[80];
+    for (int i = 0; i < HERD; i++) {
+        snprintf(headers, sizeof headers, "Host: a.example\nCookie: sid=user%d\n", i % HERD_USERS);
+        h->tab[i] = world_connect(&h->w, NS, headers);
+    }
+}
+
+static void herd_emit(herd *h, const char *event) {
+    char packet[200];
+    snprintf(packet, sizeof packet, "2" NS ",%s", event);
+    for (int i = 0; i < HERD; i++)
+        world_say(h->tab[i], packet);
+    world_turn(&h->w);
+}
+
+static void herd_leave(herd *h) {
+    for (int i = 0; i < HERD; i++)
+        world_leave(h->tab[i]);
+}
+
+/* Answers as many requests as are open now, whose answers may bring new ones. */
+static unsigned herd_answer(herd *h, int status, const char *body) {
+    unsigned n = 0;
+    for (const world_call *c = h->w.calls; c; c = c->next)
+        n++;
+    for (unsigned i = 0; i < n; i++)
+        world_answer(&h->w, status, body);
+    return n;
+}
+
+static void herd_accepted(herd *h) {
+    for (int i = 0; i < HERD; i++)
+        assert_accepted(h->tab[i]);
+}
+
+static uint32_t herd_room(const herd *h, const char *room) {
+    return rt_sio_room_size(rt_sio_ns_find(h->w.io, RT_LIT(NS)), rt_slice_of(room));
+}
+
+/* 1 000 tabs of 10 users: 10 requests to say who they are, and 10 for each thing they want to see.
+ */
 static void test_no_herd(void **state) {
     (void)state;
-    world w;
-    world_client *clients[1000];
-    char headers[80];
-    world_init(&w, NULL);
-    for (int i = 0; i < 1000; i++) {
-        snprintf(headers, sizeof headers, "Host: a.example\nCookie: sid=user%d\n", i % 10);
-        clients[i] = world_connect(&w, NS, headers);
+    static herd h;
+    world *w = &h.w;
+    world_init(w, NULL);
+    herd_connect(&h);
+    assert_int_equal(w->asked, HERD_USERS);
+    assert_int_equal(world_figures(w).waiting, HERD);
+    assert_int_equal(world_counter(w, RT_FRAPPE_QUESTIONS_SHARED), HERD - HERD_USERS);
+    assert_int_equal(herd_answer(&h, 200, system_user), HERD_USERS);
+    herd_accepted(&h);
+    assert_int_equal(world_figures(w).identities, HERD_USERS);
+    assert_int_equal(world_figures(w).waiting, 0);
+    assert_int_equal(world_figures(w).cached, HERD_USERS);
+
+    herd_emit(&h, "[\"doctype_subscribe\",\"T\"]");
+    herd_emit(&h, "[\"doc_subscribe\",\"T\",\"1\"]");
+    herd_emit(&h, "[\"doc_open\",\"T\",1]"); /* the same question */
+    assert_int_equal(w->asked, 3 * HERD_USERS);
+    assert_int_equal(world_figures(w).waiting, 3 * HERD);
+    assert_int_equal(herd_answer(&h, 200, "{\"message\":true}"), 2 * HERD_USERS);
+    assert_int_equal(herd_room(&h, "doctype:T"), HERD);
+    assert_int_equal(herd_room(&h, "doc:T/1"), HERD);
+    assert_int_equal(herd_room(&h, "open_doc:T/1"), HERD);
+    herd_emit(&h, "[\"doctype_subscribe\",\"Secret\"]");
+    assert_int_equal(herd_answer(&h, 403, ""), HERD_USERS);
+    herd_emit(&h, "[\"doctype_subscribe\",\"Secret\"]");
+    assert_int_equal(w->asked, 4 * HERD_USERS);
+    assert_int_equal(world_counter(w, RT_FRAPPE_PERMISSION_DENIED), 2 * HERD);
+
+    /* all reconnect at once while the answers are kept: nothing is asked */
+    herd_leave(&h);
+    herd_connect(&h);
+    herd_accepted(&h);
+    herd_emit(&h, "[\"doctype_subscribe\",\"T\"]");
+    assert_int_equal(herd_room(&h, "doctype:T"), HERD);
+    assert_int_equal(w->asked, 4 * HERD_USERS);
+    world_fini(w);
+}
+
+/* ... after they are kept no more, and while the web process is out of order: each question once a
+ * round, whoever waits for it. */
+static void test_no_herd_in_disorder(void **state) {
+    (void)state;
+    static herd h;
+    world *w = &h.w;
+    world_init(w, NULL);
+    herd_connect(&h);
+    herd_answer(&h, 200, system_user);
+    herd_leave(&h);
+    world_pass(w, RT_FRAPPE_CACHE_MS);
+    assert_int_equal(world_figures(w).cached, 0);
+    w->asked = 0;
+    herd_connect(&h);
+    assert_int_equal(herd_answer(&h, 503, ""), HERD_USERS);
+    assert_int_equal(w->asked, HERD_USERS);
+    world_pass(w, 250);
+    assert_int_equal(herd_answer(&h, 0, ""), HERD_USERS);
+    /* half of them give up and come back: they wait with the others */
+    for (int i = 0; i < HERD / 2; i++) {
+        char headers[80];
+        world_leave(h.tab[i]);
+        snprintf(headers, sizeof headers, "Host: a.example\nCookie: sid=user%d\n", i % HERD_USERS);
+        h.tab[i] = world_connect(w, NS, headers);
     }
-    assert_int_equal(w.asked, 10);
-    assert_int_equal(world_figures(&w).waiting, 1000);
-    assert_int_equal(world_counter(&w, RT_FRAPPE_QUESTIONS_SHARED), 990);
-    for (int i = 0; i < 10; i++)
-        world_answer(&w, 200, system_user);
-    for (int i = 0; i < 1000; i++)
-        assert_accepted(clients[i]);
-    assert_int_equal(world_figures(&w).identities, 10);
-    assert_int_equal(world_figures(&w).waiting, 0);
-    assert_int_equal(world_figures(&w).cached, 10);
-    /* all reconnect */
-    for (int i = 0; i < 1000; i++) {
-        world_leave(clients[i]);
-        snprintf(headers, sizeof headers, "Host: a.example\nCookie: sid=user%d\n", i % 10);
-        assert_accepted(world_connect(&w, NS, headers));
-    }
-    assert_int_equal(w.asked, 10);
-    assert_int_equal(world_counter(&w, RT_FRAPPE_QUESTIONS_CACHED), 1000);
-    world_fini(&w);
+    assert_int_equal(w->asked, 2 * HERD_USERS);
+    world_pass(w, 500);
+    assert_int_equal(herd_answer(&h, 200, "{\"message\":{}}"), HERD_USERS);
+    assert_int_equal(w->secret_read, 2); /* the secret is read once for all */
+    assert_int_equal(herd_answer(&h, 200, system_user), HERD_USERS);
+    herd_accepted(&h);
+    assert_int_equal(w->asked, 4 * HERD_USERS);
+    world_fini(w);
 }
 
 static void test_kept_for_a_while(void **state) {
@@ -302,6 +396,7 @@ int main(void) {
         cmocka_unit_test(test_redis_never_answers),
         cmocka_unit_test(test_secret_unfit_for_a_header),
         cmocka_unit_test(test_no_herd),
+        cmocka_unit_test(test_no_herd_in_disorder),
         cmocka_unit_test(test_kept_for_a_while),
         cmocka_unit_test(test_kept_at_most),
         cmocka_unit_test(test_forget),
