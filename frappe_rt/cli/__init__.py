@@ -13,6 +13,7 @@ COMMANDS = {
     "config": "Show the effective configuration and where each value is from.",
     "demo": "Show it working: a page, logins, buttons; needs no bench.",
     "serve": "Run the realtime server of a bench.",
+    "stats": "Show what the running server of a bench is doing.",
 }
 
 

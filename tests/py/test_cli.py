@@ -2,12 +2,14 @@
 
 import json
 import os
+import pty
 import resource
 import signal
 import socket
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -197,7 +199,7 @@ def test_config_as_json(bench):
 def test_help_names_every_command(bench):
     status, output = run("--help", cwd=bench)
     assert status == 0
-    for command in ("config", "demo", "serve"):
+    for command in ("config", "demo", "serve", "stats"):
         assert f"  {command} " in output
         assert run(command, "--help", cwd=bench)[0] == 0
 
@@ -350,3 +352,95 @@ def wait_for(truth):
     while not truth():
         assert time.monotonic() < end
         time.sleep(0.02)
+
+
+class TestStats:
+    @pytest.fixture(autouse=True)
+    def with_config(self, bench):
+        (bench / "config").mkdir()
+
+    @pytest.fixture
+    def serve(self, bench):
+        with Serve(bench, "--port", "0", "--no-redis") as serve:
+            serve.read_until("web process: ")
+            yield serve
+
+    def test_plain_text_in_a_pipe(self, bench, serve):
+        status, output = run("stats", cwd=bench / "sites")
+        assert status == 0
+        figures = dict(line.split(" ", 1) for line in output.splitlines())
+        assert figures["local_lines.commands"] == "1"
+        assert figures["clients"] == "0"
+        assert "\x1b" not in output
+
+    def test_json(self, bench, serve, tmp_path_factory):
+        elsewhere = tmp_path_factory.mktemp("elsewhere")
+        status, output = run("stats", "--json", "--bench", str(bench), cwd=elsewhere)
+        assert status == 0
+        assert json.loads(output)["local_peers"] == 1
+
+    def test_watch(self, bench, serve):
+        process = start("stats", "--json", "--watch", "--interval", "0.1", cwd=bench)
+        counts = [json.loads(process.stdout.readline())["turns"] for _ in range(3)]
+        process.send_signal(signal.SIGINT)
+        assert process.communicate(timeout=PATIENCE) == ("", None)
+        assert process.returncode == 0
+        assert counts[0] < counts[1] < counts[2]
+
+    def test_watch_until_the_server_goes(self, bench, serve):
+        process = start("stats", "--json", "--watch", "--interval", "0.1", cwd=bench)
+        assert process.stdout.readline()
+        assert serve.end()[0] == 0
+        *_, last = process.communicate(timeout=PATIENCE)[0].splitlines()
+        assert process.returncode == 1
+        assert last.startswith("frappe_rt: the server at ")
+        assert str(bench / "config/frappe_rt.sock") in last
+
+    def test_columns_on_a_terminal(self, bench, serve):
+        ours, its = pty.openpty()
+        process = subprocess.Popen(
+            [sys.executable, "-m", "frappe_rt", "stats"],
+            cwd=bench,
+            stdout=its,
+            env=os.environ | {"TERM": "xterm", "COLUMNS": "100", "LINES": "50"},
+        )
+        os.close(its)
+        output = ""
+        with suppress(OSError):  # how a terminal says that the other side has closed
+            while piece := os.read(ours, 10000):
+                output += piece.decode()
+        os.close(ours)
+        assert process.wait(PATIENCE) == 0
+        lines = output.replace("\x1b[1m", "").replace("\x1b[0m", "").split("\r\n")
+        assert lines[0].startswith(f"{bench}/config/frappe_rt.sock, up 00:00:")
+        assert "clients" in output
+        assert "local lines" in lines
+        assert any(line.split() == ["commands", "1"] for line in lines)
+        assert max(map(len, lines[1:])) <= 100
+
+    @pytest.mark.parametrize(
+        ("case", "said"),
+        [
+            ("none", "no server runs here: {path}: No such file or directory"),
+            ("killed", "no server runs here: {path}: Connection refused"),
+            ("off", "no server can be asked: frappe_rt_local_socket is off"),
+            ("no bench", "no server can be asked: no bench was found"),
+            ("broken", "common_site_config.json, line 1, column 2: not valid JSON"),
+            ("deaf", "the server at {path} did not answer within 3 seconds"),
+        ],
+    )
+    def test_errors(self, bench, case, said):
+        path = bench / "config/frappe_rt.sock"
+        with socket.socket(socket.AF_UNIX) as listener:
+            if case in ("killed", "deaf"):
+                listener.bind(str(path))
+            if case == "deaf":
+                listener.listen()
+            if case == "off":
+                configure(bench, frappe_rt_local_socket=False)
+            if case == "broken":
+                (bench / "sites/common_site_config.json").write_text("{")
+            status, output = run("stats", cwd="/" if case == "no bench" else bench)
+        assert status == 1
+        assert output.count("\n") == 1, output
+        assert said.format(path=path) in output

@@ -1,0 +1,152 @@
+"""``stats``: what the server of a bench is doing, asked through its local socket."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import socket
+import sys
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import click
+
+from frappe_rt import config
+from frappe_rt.serving import fail
+
+#: Seconds the server has for its answer.
+PATIENCE = 3.0
+
+
+@click.command()
+@click.option(
+    "--bench",
+    type=click.Path(exists=True, file_okay=False, resolve_path=True),
+    help="Folder of the bench; default: FRAPPE_BENCH_ROOT, else the one around here.",
+)
+@click.option("--json", "as_json", is_flag=True, help="As one line of JSON.")
+@click.option("--watch", is_flag=True, help="Again and again, until Ctrl-C.")
+@click.option(
+    "--interval",
+    type=click.FloatRange(0.1, 3600),
+    default=2.0,
+    show_default=True,
+    help="Seconds between two looks with --watch.",
+)
+def stats(bench: str | None, as_json: bool, watch: bool, interval: float) -> None:
+    """Show what the running server of a bench is doing.
+
+    Columns on a terminal; in a pipe one figure a line, `name value`, or JSON.
+    """
+    path = _get_path(bench)
+    in_columns = sys.stdout.isatty() and not as_json
+    try:
+        with _connect(path) as stream:
+            while True:
+                figures = ask(stream, path)
+                if as_json:
+                    click.echo(json.dumps(figures))
+                elif in_columns:
+                    _show_columns(figures, path, clear=watch)
+                else:
+                    click.echo("\n".join(f"{name} {value}" for name, value in flatten(figures)))
+                if not watch:
+                    return
+                sys.stdout.flush()
+                time.sleep(interval)
+    except KeyboardInterrupt:
+        return
+
+
+def ask(stream: Any, path: str) -> dict[str, Any]:
+    """The server's figures, over an open connection to `path`."""
+    try:
+        stream.write(b'{"rt":"stats"}\n')
+        stream.flush()
+        line = stream.readline()
+    except TimeoutError:
+        fail(f"the server at {path} did not answer within {PATIENCE:g} seconds")
+    except OSError as error:
+        fail(f"the server at {path} is gone: {error.strerror}")
+    if not line.endswith(b"\n"):
+        fail(f"the server at {path} has closed the connection")
+    figures: dict[str, Any] = json.loads(line)
+    return figures
+
+
+def flatten(figures: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """Every figure with its full name: ``net.accepted``."""
+    for name, value in figures.items():
+        if isinstance(value, dict):
+            yield from flatten(value, f"{prefix}{name}.")
+        else:
+            yield f"{prefix}{name}", json.dumps(value)
+
+
+def _get_path(bench: str | None) -> str:
+    try:
+        effective = config.load(bench)
+    except ValueError as error:
+        fail(str(error))
+    if effective.local_socket is None:
+        fail(f"no server can be asked: {effective.no_local_socket}")
+    return effective.local_socket
+
+
+def _connect(path: str) -> Any:
+    peer = socket.socket(socket.AF_UNIX)
+    peer.settimeout(PATIENCE)
+    try:
+        peer.connect(path)
+    except (FileNotFoundError, ConnectionRefusedError) as error:
+        fail(f"no server runs here: {path}: {error.strerror}")
+    except PermissionError:
+        fail(f"{path} belongs to another user; ask as the user who runs the server, or as root")
+    except OSError as error:
+        fail(f"{path}: {error.strerror or error}")
+    stream = peer.makefile("rwb")
+    peer.close()  # the stream has its own hold on it
+    return stream
+
+
+def _show_columns(figures: dict[str, Any], path: str, clear: bool) -> None:
+    """What is, then what has been counted and is not zero, in as many columns as fit."""
+    if clear:
+        click.clear()
+    click.secho(f"{path}, up {_tell_time(figures['uptime_ms'])}", bold=True)
+    gauges = {name: value for name, value in figures.items() if not isinstance(value, dict)}
+    _show_group("", gauges)
+    for name, group in figures.items():
+        if isinstance(group, dict):
+            _show_group(name, {key: value for key, value in group.items() if value})
+
+
+def _show_group(title: str, group: dict[str, Any]) -> None:
+    if not group:
+        return
+    if title:
+        click.secho(f"\n{title.replace('_', ' ')}", bold=True)
+    name_width = max(map(len, group))
+    texts = {name: _tell(value) for name, value in group.items()}
+    value_width = max(map(len, texts.values()))
+    cells = [f"{name:{name_width}} {text:>{value_width}}" for name, text in texts.items()]
+    in_row = max(1, shutil.get_terminal_size().columns // (name_width + value_width + 4))
+    rows = -(-len(cells) // in_row)
+    for row in range(rows):
+        click.echo("   ".join(cells[row::rows]))
+
+
+def _tell(value: Any) -> str:
+    return f"{value:,}" if type(value) is int else json.dumps(value)
+
+
+def _tell_time(ms: int) -> str:
+    minutes, seconds = divmod(ms // 1000, 60)
+    hours, minutes = divmod(minutes, 60)
+    days, hours = divmod(hours, 24)
+    return (
+        f"{days} d {hours:02}:{minutes:02}:{seconds:02}"
+        if days
+        else (f"{hours:02}:{minutes:02}:{seconds:02}")
+    )
