@@ -51,6 +51,7 @@ void rt_frappe_opts_default(rt_frappe_opts *opts);
     X(RT_FRAPPE_QUESTIONS_CACHED, "questions_from_cache")                                          \
     X(RT_FRAPPE_QUESTIONS_FAILED, "questions_failed")                                              \
     X(RT_FRAPPE_QUESTIONS_OVER_MAX, "questions_over_max")                                          \
+    X(RT_FRAPPE_ANSWERS_OVER_MAX, "answers_over_max")                                              \
     X(RT_FRAPPE_PERMISSION_DENIED, "permission_denied")                                            \
     X(RT_FRAPPE_PERMISSION_UNANSWERED, "permission_unanswered")                                    \
     X(RT_FRAPPE_EVENTS_IGNORED, "client_events_ignored")                                           \

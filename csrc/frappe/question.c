@@ -163,8 +163,10 @@ static void keep_or_drop(rt_question *q) {
     rt_list_push(&a->answered, &q->node);
     a->kept++;
     rt_timer_arm(time, &q->timer, now_of(q));
-    if (a->kept > a->kept_max)
-        rt_question_drop(RT_OF(rt_list_first(&a->answered), rt_question, node));
+    if (a->kept <= a->kept_max)
+        return;
+    a->counters[RT_FRAPPE_ANSWERS_OVER_MAX]++;
+    rt_question_drop(RT_OF(rt_list_first(&a->answered), rt_question, node));
 }
 
 void rt_question_kept(rt_timerq *timers, rt_timer *t) {

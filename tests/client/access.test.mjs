@@ -14,7 +14,7 @@ const TOKEN = { authorization: "token key:secret" };
 describe("access", { concurrency: true }, () => GENERATIONS.forEach((generation) => describe(generation, { concurrency: 1 }, () => {
     let server;
     before(async () => (server = await Generation.start(generation, {
-        frappe_rt_cache_ms: 0, frappe_rt_auth_patience_ms: PATIENCE_MS,
+        frappe_rt_cache_ms: 0, frappe_rt_auth_patience_ms: PATIENCE_MS, frappe_rt_web_timeout_ms: 1000,
     })));
     after(() => server.close());
     afterEach(() => server.calm());
@@ -210,9 +210,9 @@ describe("access", { concurrency: true }, () => GENERATIONS.forEach((generation)
 
     // --- the web process is out of order ---
 
-    const moods = ["broken", "stopped", "html", "elsewhere", "junk", "hanging_up"];
+    const moods = ["asleep", "broken", "stopped", "html", "elsewhere", "junk", "hanging_up"];
     const why = {
-        broken: /^HTTP 500$/, stopped: /^HTTP 503$/, html: /not JSON/, elsewhere: /^HTTP 302$/,
+        asleep: /timed? ?out/i, broken: /^HTTP 500$/, stopped: /^HTTP 503$/, html: /not JSON/, elsewhere: /^HTTP 302$/,
         junk: /too large/, hanging_up: /./,
     };
     for (const mood of moods) {
@@ -235,8 +235,9 @@ describe("access", { concurrency: true }, () => GENERATIONS.forEach((generation)
     }
 
     test("slow answers and redirects on the same host are answers", async () => {
-        await server.ask("web_set", { mood: "slow" });
+        await server.ask("web_set", { delay: 0.5 });
         await server.join("ada");
+        await server.ask("web_set", { delay: 0 });
         await server.ask("web_set", { mood: "detouring" });
         await server.join("grace");
     });

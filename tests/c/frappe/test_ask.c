@@ -309,8 +309,8 @@ static void test_kept_at_most(void **state) {
     rt_frappe_opts opts;
     rt_frappe_opts_default(&opts);
     static const struct {
-        uint32_t max, ms, asked, cached;
-    } cases[] = {{2, 10000, 4, 2}, {0, 10000, 4, 0}, {100, 0, 4, 0}, {3, 10000, 3, 3}};
+        uint32_t max, ms, asked, cached, over;
+    } cases[] = {{2, 10000, 4, 2, 2}, {0, 10000, 4, 0, 0}, {100, 0, 4, 0, 0}, {3, 10000, 3, 3, 0}};
     for (size_t n = 0; n < sizeof cases / sizeof *cases; n++) {
         world w;
         opts.cache_max = cases[n].max;
@@ -326,6 +326,7 @@ static void test_kept_at_most(void **state) {
         }
         assert_int_equal(w.asked, cases[n].asked);
         assert_int_equal(world_figures(&w).cached, cases[n].cached);
+        assert_int_equal(world_counter(&w, RT_FRAPPE_ANSWERS_OVER_MAX), cases[n].over);
         world_fini(&w);
     }
 }

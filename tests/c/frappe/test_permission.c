@@ -393,6 +393,43 @@ static void test_too_many_at_once(void **state) {
     world_fini(&w);
 }
 
+/* As many as may wait, all sites together: one more subscription is not made, and one more client
+ * is dropped for now. */
+static void test_too_many_waiting(void **state) {
+    (void)state;
+    static world_client *c[RT_FRAPPE_WAITING_MAX / RT_FRAPPE_TICKETS_MAX];
+    unsigned clients = sizeof c / sizeof *c;
+    char event[80];
+    world w;
+    world_init(&w, NULL);
+    world_client *late = session_start(&w, "x@a", V16);
+    for (unsigned i = 0; i < clients; i++)
+        c[i] = session_start(&w, "x@a", V16);
+    for (unsigned i = 0; i < clients; i++) {
+        for (unsigned n = 0; n < RT_FRAPPE_TICKETS_MAX; n++) {
+            snprintf(event, sizeof event, "2" NS ",[\"doc_subscribe\",\"T\",\"%u\"]", n);
+            world_say(c[i], event);
+        }
+    }
+    assert_int_equal(world_figures(&w).waiting, RT_FRAPPE_WAITING_MAX);
+    assert_int_equal(w.asked, 1 + RT_FRAPPE_TICKETS_MAX);
+    assert_int_equal(world_counter(&w, RT_FRAPPE_QUESTIONS_OVER_MAX), 0);
+    session_emit(late, "[\"doctype_subscribe\",\"U\"]");
+    assert_int_equal(world_counter(&w, RT_FRAPPE_QUESTIONS_OVER_MAX), 1);
+    assert_non_null(strstr(world_heard(late), "permissions_waiting"));
+    world_client *new = world_connect(&w, NS, "Host: a.example\nCookie: sid=y\n");
+    assert_int_equal(world_counter(&w, RT_FRAPPE_QUESTIONS_OVER_MAX), 2);
+    assert_false(new->open);
+    assert_string_equal(world_heard(new), ""); /* not refused */
+    /* room again */
+    world_leave(c[0]);
+    session_emit(late, "[\"doctype_subscribe\",\"U\"]");
+    session_allow(&w);
+    assert_int_equal(session_room(&w, "doctype:U"), 1);
+    assert_int_equal(session_room(&w, "doc:T/99"), clients - 1);
+    world_fini(&w);
+}
+
 /* --- memory --- */
 
 static int whole_life(void *arg) {
@@ -437,6 +474,7 @@ int main(void) {
         cmocka_unit_test(test_gone_meanwhile),
         cmocka_unit_test(test_asked_twice),
         cmocka_unit_test(test_too_many_at_once),
+        cmocka_unit_test(test_too_many_waiting),
         cmocka_unit_test(test_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

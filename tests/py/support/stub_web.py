@@ -155,6 +155,9 @@ class Handler(BaseHTTPRequestHandler):
     def be_slow(self, _):
         time.sleep(1)
 
+    def be_asleep(self, _):
+        time.sleep(3)
+
     def be_broken(self, _):
         return self.send(500, b"<html>Internal Server Error</html>", "text/html")
 
