@@ -255,7 +255,7 @@ build/conformance: $(call objects,$(B)/ext,$(CONFORMANCE_SOURCES) $(foreach l,so
 	@$(CC) $(SAN) $^ $(LIB_LDFLAGS) $(LDFLAGS) -o $@
 
 BENCHMARKS := $(wildcard tests/bench/bench_*.py)
-bench: build .venv/test.stamp ## the benchmarks, tests/bench/bench_*.py one after the other
+bench: build .venv/test.stamp .venv/bench.stamp ## the benchmarks, tests/bench/bench_*.py one after the other
 	@for bench in $(or $(BENCHMARKS),$(error tests/bench holds no bench_*.py)); do \
 	    $(PY) $$bench $(BENCH) || exit 1; \
 	 done

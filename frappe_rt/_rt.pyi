@@ -6,8 +6,8 @@ version: str
 
 def load_config(bench: str | None, overrides: str | None) -> str:
     """JSON ``{"values": {key: value}, "sources": {key: {"value", "from", "default",
-    "environment", "help"}}, "local_socket": path}``, or without that path ``"no_local_socket": why``.
-    `overrides` is a JSON object. Raises ValueError."""
+    "environment", "help"}}, "local_socket": path}``; where there is none, ``"no_local_socket": why``
+    in its place. `overrides` is a JSON object. Raises ValueError."""
 
 def start(bench: str | None, overrides: str | None, sockets: Sequence[int] = ()) -> str:
     """JSON ``{"port": int | null, "uds": str | null, "addresses": [str]}``.
