@@ -52,9 +52,17 @@ static uint32_t waiting(const rt_sio_socket *s) {
 
 int rt_sio_emit_ack(rt_sio_socket *s, rt_slice event, rt_slice args, rt_sio_ack_fn *done,
                     void *arg) {
+    return rt_sio_emit_ack_binary(s, event, args, NULL, 0, done, arg);
+}
+
+int rt_sio_emit_ack_binary(rt_sio_socket *s, rt_slice event, rt_slice args,
+                           const rt_slice *attachments, unsigned count, rt_sio_ack_fn *done,
+                           void *arg) {
     rt_sio *io = s->ns->io;
     if (s->state != RT_SIO_IN)
         return RT_ECLOSED;
+    if (count > RT_SIO_ATTACHMENTS_MAX)
+        return RT_ELIMIT;
     if (waiting(s) >= RT_SIO_ACKS_PER_SOCKET_MAX) {
         rt_sio_tally(io, RT_SIO_ACKS_OVER_MAX);
         return RT_ELIMIT;
@@ -70,11 +78,13 @@ int rt_sio_emit_ack(rt_sio_socket *s, rt_slice event, rt_slice args, rt_sio_ack_
     rt_timer_init(&w->timer);
     rt_timer_arm(&io->ack_due, &w->timer, io->now(io->now_ctx));
     rt_sio_tally(io, RT_SIO_EVENTS_OUT);
-    rt_sio_socket_send(s, &(rt_sio_out){.type = RT_SIO_EVENT,
+    rt_sio_socket_send(s, &(rt_sio_out){.type = count ? RT_SIO_BINARY_EVENT : RT_SIO_EVENT,
                                         .ns = rt_sio_ns_name(s->ns),
                                         .has_id = true,
                                         .id = w->id,
                                         .event = event,
-                                        .args = args});
+                                        .args = args,
+                                        .attachments = attachments,
+                                        .attachment_count = count});
     return RT_OK;
 }

@@ -162,10 +162,13 @@ int rt_sio_ack_binary(rt_sio_socket *s, uint64_t id, rt_slice args, const rt_sli
                       unsigned count);
 /* An event the client shall acknowledge. `done` is called exactly once: RT_OK with the answer, or
  * RT_ECLOSED (socket gone) or RT_AGAIN (no answer in time) with an empty one. RT_ELIMIT: too many
- * waiting; then `done` is not called. */
+ * waiting, or too many attachments; then `done` is not called. */
 typedef void rt_sio_ack_fn(void *arg, int status, const rt_sio_event *answer);
 int rt_sio_emit_ack(rt_sio_socket *s, rt_slice event, rt_slice args, rt_sio_ack_fn *done,
                     void *arg);
+int rt_sio_emit_ack_binary(rt_sio_socket *s, rt_slice event, rt_slice args,
+                           const rt_slice *attachments, unsigned count, rt_sio_ack_fn *done,
+                           void *arg);
 
 /* --- figures --- */
 typedef struct rt_sio_figures {

@@ -115,6 +115,8 @@ static void on_answer(void *arg, int status, const rt_sio_event *answer) {
     fake_io *w = arg;
     rt_buf_printf(&w->f.log, "%sanswer %d (%.*s)", w->f.log.n ? "|" : "", status,
                   (int)answer->args.n, answer->args.n ? answer->args.p : "");
+    for (unsigned i = 0; i < answer->attachment_count; i++)
+        fake_note(&w->f, "+", answer->attachments[i]);
 }
 
 static void acks_from_client(void **state) {
@@ -144,6 +146,27 @@ static void acks_from_client(void **state) {
 }
 
 #define BINARY "[\"b\",{\"_placeholder\":true,\"num\":0},{\"_placeholder\":true,\"num\":1}]"
+
+static void binary_to_be_acknowledged(void **state) {
+    (void)state;
+    fake_io w;
+    rt_slice parts[RT_SIO_ATTACHMENTS_MAX + 1] = {RT_LIT("one"), RT_LIT("two")};
+    rt_slice args = RT_LIT("{\"_placeholder\":true,\"num\":0},{\"_placeholder\":true,\"num\":1}");
+    fake_io_init(&w, NULL);
+    fake_conn *c = fake_io_in(&w, "/a");
+    assert_int_equal(
+        rt_sio_emit_ack_binary(w.socket, RT_LIT("\"b\""), args, parts, 2, on_answer, &w), RT_OK);
+    assert_string_equal(fake_frames(c), "452-/a,0" BINARY "|<6f6e65>|<74776f>");
+    fake_io_say(c, "61-/a,0[{\"_placeholder\":true,\"num\":0}]");
+    fake_frame(c, 0x82, "yes", 3);
+    assert_string_equal(fake_io_log(&w), "answer 0 ({\"_placeholder\":true,\"num\":0})|+yes");
+    assert_int_equal(rt_sio_emit_ack_binary(w.socket, RT_LIT("\"b\""), RT_EMPTY, parts,
+                                            RT_SIO_ATTACHMENTS_MAX + 1, on_answer, &w),
+                     RT_ELIMIT);
+    assert_string_equal(fake_frames(c), "");
+    assert_string_equal(fake_io_log(&w), "");
+    fake_io_fini(&w);
+}
 
 static void binary_both_ways(void **state) {
     (void)state;
@@ -224,6 +247,7 @@ int main(void) {
         cmocka_unit_test_teardown(connect_timeout, leaks),
         cmocka_unit_test_teardown(events_and_acks_to_client, leaks),
         cmocka_unit_test_teardown(acks_from_client, leaks),
+        cmocka_unit_test_teardown(binary_to_be_acknowledged, leaks),
         cmocka_unit_test_teardown(binary_both_ways, leaks),
         cmocka_unit_test_teardown(bad_packets_close, leaks),
         cmocka_unit_test_teardown(binary_out_of_turn, leaks),
