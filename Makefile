@@ -24,6 +24,7 @@ endif
 B := build/$(VARIANT)
 EXTENSION := $(SITE)/frappe_rt/_rt.abi3.so
 RESULTS := $(B)/results
+CONFORMANCE := $(if $(SAN),$(B),build)/conformance
 
 # All cores, unless -j was given.
 ifeq ($(MAKELEVEL)$(filter -j%,$(MAKEFLAGS)),0)
@@ -183,8 +184,9 @@ test-c: $(TEST_PROGRAMS) ## the C unit tests
 	@mkdir -p $(RESULTS)
 	@$(PYTHON) tests/run_programs.py --results $(RESULTS)/c $(TEST_PROGRAMS)
 
-test-py: build .venv/test.stamp ## the Python tests
+test-py: build conformance .venv/test.stamp ## the Python tests
 	@mkdir -p $(RESULTS)
+	FRAPPE_RT_CONFORMANCE=$(CURDIR)/$(CONFORMANCE) \
 	$(PY) -m pytest --junitxml=$(RESULTS)/py.xml $(PYTEST)
 
 # The Socket.IO client from npm under Node, and a real Chromium.
@@ -249,8 +251,8 @@ endif
 
 # A Socket.IO server without Frappe and without Python: proof that those layers stand alone.
 CONFORMANCE_SOURCES := $(wildcard tests/conformance/*.c)
-conformance: build/conformance ## the bare Socket.IO server for the public protocol suites
-build/conformance: $(call objects,$(B)/ext,$(CONFORMANCE_SOURCES) $(foreach l,socketio $(LINK_net),$(call sources,$(l))) $(LIB_SOURCES))
+conformance: $(CONFORMANCE) ## the bare Socket.IO server for the public protocol suites
+$(CONFORMANCE): $(call objects,$(B)/ext,$(CONFORMANCE_SOURCES) $(foreach l,socketio $(LINK_net),$(call sources,$(l))) $(LIB_SOURCES))
 	@echo "  LINK  $@"
 	@$(CC) $(SAN) $^ $(LIB_LDFLAGS) $(LDFLAGS) -o $@
 
