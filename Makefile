@@ -189,15 +189,16 @@ test-py: build conformance .venv/test.stamp ## the Python tests
 	FRAPPE_RT_CONFORMANCE=$(CURDIR)/$(CONFORMANCE) \
 	$(PY) -m pytest --junitxml=$(RESULTS)/py.xml $(PYTEST)
 
-# The Socket.IO client from npm under Node, and a real Chromium.
+# The Socket.IO clients from npm under Node, and a real Chromium.
 NODE_MODULES := tests/client/node_modules/.stamp
 $(NODE_MODULES): $(wildcard tests/client/package.json tests/client/package-lock.json)
 	cd tests/client && npm ci --no-audit --no-fund
 	@touch $@
 
-test-client: build $(NODE_MODULES) ## the tests with the real client and a browser
+test-client: build conformance $(NODE_MODULES) ## the tests with real clients and a browser
 	@mkdir -p $(RESULTS) $(B)/artifacts
 	FRAPPE_RT_PYTHON=$(PY) FRAPPE_RT_ARTIFACTS=$(CURDIR)/$(B)/artifacts \
+	FRAPPE_RT_CONFORMANCE=$(CURDIR)/$(CONFORMANCE) \
 	timeout 300 node --test --test-reporter=spec --test-reporter-destination=stdout \
 	    --test-reporter=tap --test-reporter-destination=$(RESULTS)/client.tap \
 	    $(wildcard tests/client/*.test.mjs)

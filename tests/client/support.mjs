@@ -13,6 +13,8 @@ import WebSocket from "ws";
 
 export const SITE = "one.localhost";
 export const PYTHON = process.env.FRAPPE_RT_PYTHON ?? fileURLToPath(new URL("../../.venv/bin/python", import.meta.url));
+const CONFORMANCE =
+    process.env.FRAPPE_RT_CONFORMANCE ?? fileURLToPath(new URL("../../build/conformance", import.meta.url));
 const PATIENCE_MS = 10000; // for anything that should come; nothing that works takes this long
 export const TRANSPORTS = {
     "polling only": { transports: ["polling"] },
@@ -255,6 +257,48 @@ export class Demo {
     async close() {
         const code = await end(this.child, "SIGINT");
         if (code !== 0) throw new Error(`exit status ${code}: ${this.child.output}`);
+    }
+}
+
+/** build/conformance, which speaks Engine.IO or Socket.IO and nothing else. */
+export class Conformance {
+    clients = [];
+
+    static async start(mode, port = 0, options = []) {
+        const self = new Conformance();
+        self.mode = mode;
+        self.child = start(CONFORMANCE, [mode, port, ...options]);
+        const [, bound] = await eventually("a listening line", () =>
+            /listens on \S+:(\d+)\//.exec(self.child.output) ||
+            (self.child.exitCode !== null && Promise.reject(new Error(self.child.output))));
+        self.port = Number(bound);
+        return self;
+    }
+
+    get url() {
+        return `http://127.0.0.1:${this.port}`;
+    }
+
+    /** Its clients lose their transports. */
+    async stop() {
+        const code = await end(this.child);
+        if (code !== 0) throw new Error(`exit status ${code}: ${this.child.output}`);
+    }
+
+    /** The same again, on the same port. */
+    async restart() {
+        const again = await Conformance.start(this.mode, this.port);
+        this.child = again.child;
+    }
+
+    /** Remembers a client, to be closed with the test; of one connection's namespaces each needs it. */
+    keep(client) {
+        this.clients.push(client);
+        return client;
+    }
+
+    closeClients() {
+        for (const client of this.clients.splice(0)) client.close();
     }
 }
 
