@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from frappe_rt.rooms import get_user_room as get_user_room
     from frappe_rt.rooms import get_website_room as get_website_room
     from frappe_rt.server import Server as Server
+    from frappe_rt.server import reload as reload
     from frappe_rt.server import running as running
     from frappe_rt.server import start as start
     from frappe_rt.server import stats as stats
@@ -56,6 +57,7 @@ _MODULES = {
     "publish_to_room": "publish_to",
     "publish_to_user": "publish_to",
     "publish_to_website": "publish_to",
+    "reload": "server",
     "running": "server",
     "start": "server",
     "stats": "server",

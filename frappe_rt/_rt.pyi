@@ -6,8 +6,8 @@ version: str
 
 def load_config(bench: str | None, overrides: str | None) -> str:
     """JSON ``{"values": {key: value}, "sources": {key: {"value", "from", "default",
-    "environment", "help"}}, "local_socket": path}``; where there is none, ``"no_local_socket": why``
-    in its place. `overrides` is a JSON object. Raises ValueError."""
+    "environment", "live", "help"}}, "local_socket": path}``; without that path
+    ``"no_local_socket": why``. `overrides` is a JSON object. Raises ValueError."""
 
 def start(bench: str | None, overrides: str | None, sockets: Sequence[int] = ()) -> str:
     """JSON ``{"port": int | null, "uds": str | null, "addresses": [str]}``.
@@ -15,6 +15,9 @@ def start(bench: str | None, overrides: str | None, sockets: Sequence[int] = ())
     `sockets` are descriptors that listen already; they become the server's when it starts.
 
     Raises ValueError (configuration), OSError (cannot listen), RuntimeError (runs already)."""
+
+def reload(bench: str | None, overrides: str | None) -> bool:
+    """False when no server runs here. Raises ValueError (configuration)."""
 
 def stop(deadline_ms: int = 2000) -> bool:
     """Releases the GIL. False when nothing ran."""

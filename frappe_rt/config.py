@@ -64,6 +64,13 @@ def find_bench(folder: str | os.PathLike[str] | None = None) -> str | None:
     return None
 
 
+def get_files(bench: str | None) -> list[Path]:
+    """The files that the configuration of a bench is read from; they need not exist."""
+    if not bench:
+        return []
+    return [Path(bench, name) for name in ("config.json", "sites/common_site_config.json")]
+
+
 def encode_overrides(overrides: dict[str, Any]) -> str | None:
     """The JSON text the extension takes. Entries that are None mean: not given."""
     kept = {key: value for key, value in overrides.items() if value is not None}

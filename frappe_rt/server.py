@@ -92,6 +92,20 @@ def stop(deadline: float = STOP_SECONDS) -> bool:
         return stopped
 
 
+def reload() -> bool:
+    """Read the configuration of the running server again; False when none runs here.
+
+    What can change while it runs does (`python -m frappe_rt config` says which keys), and the log
+    tells it; what cannot is logged, too. Raises ValueError when a file or value is wrong: then
+    nothing changes.
+    """
+    with _lock:
+        if _started is None:
+            return False
+        given = _started[0]
+        return _rt.reload(given.bench or None, config.encode_overrides(given.overrides))
+
+
 def running() -> bool:
     """Whether a server thread of this process runs; False in a forked child."""
     return _rt.running()

@@ -12,15 +12,15 @@ import json
 import os
 import signal
 import sys
-from collections.abc import Callable
+from pathlib import Path
 from typing import Any, NamedTuple, NoReturn
 
-from frappe_rt import __version__, _rt, server
+from frappe_rt import __version__, _rt, config, server
 
 #: Seconds from a signal to the end of the process, at most.
 STOP_SECONDS = 2.0
-#: Seconds between two looks at whether the server thread still lives.
-LOOK_SECONDS = 10.0
+#: Seconds between two looks at whether the server thread lives and a file has changed.
+LOOK_SECONDS = 2.0
 #: Seconds to wait for an answer when looking whether Redis or the web process is there.
 KNOCK_SECONDS = 1.0
 #: SD_LISTEN_FDS_START
@@ -70,6 +70,7 @@ def main(argument: str) -> None:
     block_signals()
     log = LogFile(log_file) if log_file else None
     _rt.set_log(LOG_LEVELS.index(log_level), log.descriptor if log else 2)
+    rereading = Rereading(bench, log)  # before the files are read
     running = start_or_exit(bench, sockets=take_sockets(), **overrides)
     say(f"frappe_rt {__version__} listens on {', '.join(running.addresses)}")
     for line in remarks:
@@ -77,7 +78,7 @@ def main(argument: str) -> None:
     for peer in peers:
         look_for(Peer(*peer))
     notify("READY=1")
-    wait_for_signal(on_hangup=log.reopen if log else None)
+    wait_for_signal(rereading)
     notify("STOPPING=1")
     say("frappe_rt stops")
     stop_within(STOP_SECONDS)
@@ -107,9 +108,57 @@ class LogFile:
         os.close(fresh)
 
 
+class Rereading:
+    """What is read or opened again on SIGHUP, and when a file of the configuration changes."""
+
+    def __init__(self, bench: str | None, log: LogFile | None) -> None:
+        self.log = log
+        self.files = config.get_files(config.find_bench() if bench is None else bench)
+        self.seen = self._look()
+
+    def _look(self) -> list[tuple[int, ...] | None]:
+        return [_identify(path) for path in self.files]
+
+    def on_hangup(self) -> None:
+        if self.log:
+            self.log.reopen()
+        self.seen = self._look()
+        self.read_again()
+
+    def on_look(self) -> None:
+        """Now and then."""
+        now = self._look()
+        if now != self.seen:
+            self.seen = now
+            self.read_again()
+
+    def read_again(self) -> None:
+        try:
+            server.reload()
+        except ValueError as error:
+            say(f"the configuration stays as it was: {error}", YELLOW)
+
+
+def _identify(path: Path) -> tuple[int, ...] | None:
+    """What changes when a file does; None: there is none."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_mtime_ns, found.st_size, found.st_ino
+
+
 def say(line: str, color: str = "") -> None:
-    """One line on stdout at once, coloured on a terminal."""
-    print(_paint(line, color, sys.stdout.isatty()), flush=True)
+    """One line on stdout at once, coloured on a terminal.
+
+    When whoever read it has gone, the server goes on, silently.
+    """
+    try:
+        print(_paint(line, color, sys.stdout.isatty()), flush=True)
+    except OSError:
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, sys.stdout.fileno())
+        os.close(nowhere)
 
 
 def _paint(line: str, color: str, terminal: bool) -> str:
@@ -202,18 +251,21 @@ def block_signals() -> None:
     signal.pthread_sigmask(signal.SIG_BLOCK, _AWAITED)
 
 
-def wait_for_signal(on_hangup: Callable[[], None] | None = None) -> None:
-    """Until SIGINT or SIGTERM, or SIGHUP when nothing is to be done on it (a closed terminal).
+def wait_for_signal(rereading: Rereading | None = None) -> None:
+    """Until SIGINT or SIGTERM, or SIGHUP on a terminal, which has been closed then.
 
     Fails when the server thread ends by itself.
     """
+    terminal = sys.stdout.isatty()
     while True:
         came = signal.sigtimedwait(_AWAITED, LOOK_SECONDS)
         if came is None:
             if not server.running():
                 fail("the server has stopped by itself; the log says why")
-        elif came.si_signo == signal.SIGHUP and on_hangup:
-            on_hangup()
+            if rereading:
+                rereading.on_look()
+        elif came.si_signo == signal.SIGHUP and rereading and not terminal:
+            rereading.on_hangup()
         else:
             return
 

@@ -108,6 +108,10 @@ rt_eio *rt_eio_new(const rt_eio_opts *opts, const rt_eio_app *app, rt_timers *ti
     return e;
 }
 
+void rt_eio_set_max_owed(rt_eio *e, uint32_t max_owed) {
+    e->opts.max_owed = max_owed;
+}
+
 void rt_eio_close_all(rt_eio *e, enum rt_eio_reason reason) {
     while (!rt_list_empty(&e->open)) {
         rt_eio_session_end(RT_OF(rt_list_first(&e->open), rt_eio_session, node), reason);

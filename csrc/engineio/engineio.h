@@ -142,6 +142,8 @@ typedef struct rt_eio_app {
  * NULL: out of memory. */
 rt_eio *rt_eio_new(const rt_eio_opts *opts, const rt_eio_app *app, rt_timers *timers,
                    uint64_t (*now)(void *ctx), void *now_ctx);
+/* Changes opts.max_owed, for sessions that are open too. */
+void rt_eio_set_max_owed(rt_eio *e, uint32_t max_owed);
 /* Closes every session with the reason (transports are dropped, nothing is said to clients but an
  * Engine.IO close). */
 void rt_eio_close_all(rt_eio *e, enum rt_eio_reason reason);

@@ -51,6 +51,16 @@ fail:
     return NULL;
 }
 
+int rt_frappe_set_rules(rt_frappe *f, rt_slice default_site, bool developer_mode) {
+    rt_slice copy = RT_EMPTY;
+    if (copy_text(default_site, &copy) != RT_OK)
+        return RT_ENOMEM;
+    rt_free((char *)f->default_site.p);
+    f->default_site = copy;
+    f->developer_mode = developer_mode;
+    return RT_OK;
+}
+
 void rt_frappe_free(rt_frappe *f) {
     if (!f)
         return;

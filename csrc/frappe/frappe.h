@@ -73,6 +73,9 @@ rt_frappe *rt_frappe_new(const rt_frappe_opts *opts, const rt_frappe_ports *port
  * on_client_gone has come, and while the ports still work. */
 void rt_frappe_free(rt_frappe *f);
 
+/* Changes what opts said. RT_OK, or RT_ENOMEM: nothing has changed. */
+int rt_frappe_set_rules(rt_frappe *f, rt_slice default_site, bool developer_mode);
+
 /* The callbacks for rt_sio_new, and the way to give the result back. */
 rt_sio_app rt_frappe_socketio_app(rt_frappe *f);
 void rt_frappe_attach(rt_frappe *f, rt_sio *io);

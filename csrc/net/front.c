@@ -150,6 +150,10 @@ static void free_handle(uv_handle_t *handle) {
     rt_free(handle);
 }
 
+void rt_front_set_max_owed(rt_front *f, uint32_t max_owed) {
+    f->opts.max_owed = max_owed;
+}
+
 void rt_front_stop_listening(rt_front *f) {
     while (f->listener_count) {
         uv_poll_t *poll = f->listeners[--f->listener_count];

@@ -68,6 +68,7 @@ rt_front *rt_front_new(rt_loop *loop, rt_eio *eio, const rt_front_opts *opts, rt
 /* Takes a listening, non-blocking socket. RT_OK, RT_ELIMIT, RT_EIO, RT_ENOMEM: the descriptor stays
  * the caller's. */
 int rt_front_listen(rt_front *f, int fd);
+void rt_front_set_max_owed(rt_front *f, uint32_t max_owed);
 void rt_front_stop_listening(rt_front *f);
 /* Writes what is owed once more, then closes all connections. Sessions must be closed already. */
 void rt_front_close(rt_front *f);

@@ -352,6 +352,13 @@ void rt_web_close(rt_web *w) {
     rt_web_multi_close(&w->multi);
 }
 
+void rt_web_set_limits(rt_web *w, uint32_t in_flight, uint32_t timeout_ms) {
+    w->opts.in_flight = in_flight;
+    w->opts.timeout_ms = timeout_ms;
+    if (w->in_line > 0 && !w->closing)
+        rt_web_multi_kick(&w->multi);
+}
+
 void rt_web_get_figures(const rt_web *w, rt_web_figures *out) {
     out->in_flight = w->in_flight;
     out->in_line = w->in_line;

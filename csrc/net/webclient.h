@@ -47,6 +47,8 @@ typedef struct rt_web rt_web;
 typedef struct rt_web_call rt_web_call;
 
 rt_web *rt_web_new(rt_loop *loop, const rt_web_opts *opts);
+/* For what is asked from now on. */
+void rt_web_set_limits(rt_web *w, uint32_t in_flight, uint32_t timeout_ms);
 /* Cancels everything, no `done` comes any more; frees itself when its handles are closed. */
 void rt_web_close(rt_web *w);
 

@@ -23,6 +23,8 @@ static PyMethodDef methods[] = {
      "Hand an event to the server that listens on a Unix socket; else why it could not be."},
     {"redis_publish", rt_py_redis_publish, METH_VARARGS,
      "redis_publish(url, envelope) -> None\n\nPUBLISH on `events`; OSError when Redis is away."},
+    {"reload", rt_py_reload, METH_VARARGS,
+     "reload(bench, overrides) -> bool\n\nRead the configuration again; False when none runs."},
     {"start", rt_py_start, METH_VARARGS,
      "start(bench, overrides) -> str\n\nStart the server thread; JSON that says where it listens."},
     {"stop", WITH_KEYWORDS(rt_py_stop), METH_VARARGS | METH_KEYWORDS,

@@ -17,6 +17,7 @@ PyObject *rt_py_redis_publish(PyObject *module, PyObject *args);
 
 /* server.c */
 PyObject *rt_py_start(PyObject *module, PyObject *args);
+PyObject *rt_py_reload(PyObject *module, PyObject *args);
 PyObject *rt_py_stop(PyObject *module, PyObject *args, PyObject *kwargs);
 PyObject *rt_py_running(PyObject *module, PyObject *unused);
 PyObject *rt_py_stats(PyObject *module, PyObject *args, PyObject *kwargs);

@@ -84,6 +84,22 @@ PyObject *rt_py_start(PyObject *module, PyObject *args) {
     return status == RT_OK ? listening(&where) : raise_start(status, code, why);
 }
 
+PyObject *rt_py_reload(PyObject *module, PyObject *args) {
+    (void)module;
+    const char *bench, *overrides;
+    char why[512] = "";
+    rt_config config;
+    if (!PyArg_ParseTuple(args, "zz:reload", &bench, &overrides))
+        return NULL;
+    int status = rt_config_load(&config, bench, overrides, why, sizeof why);
+    if (status != RT_OK)
+        return raise_start(status, 0, why);
+    status = rt_server_reload(&config);
+    if (status == RT_ENOMEM)
+        return PyErr_NoMemory();
+    return PyBool_FromLong(status == RT_OK);
+}
+
 PyObject *rt_py_stop(PyObject *module, PyObject *args, PyObject *kwargs) {
     (void)module;
     static char *names[] = {"deadline_ms", NULL};

@@ -11,9 +11,12 @@
 
 enum rt_config_kind { RT_KIND_STR, RT_KIND_INT, RT_KIND_BOOL, RT_KIND_PATH, RT_KIND_WORD };
 
+enum rt_config_when { RT_CONFIG_LIVE, RT_CONFIG_START };
+
 typedef struct rt_config_field {
     const char *key;
     enum rt_config_kind kind;
+    enum rt_config_when when;
     size_t value_at; /* offset of the member in rt_config */
     size_t from_at;  /* offset of its source */
     const char *def; /* of a RT_KIND_WORD: all words, with | between */
@@ -22,9 +25,10 @@ typedef struct rt_config_field {
     const char *help;
 } rt_config_field;
 
-#define RT_CONFIG_FIELD(member, key, type, def, env, min, max, help)                               \
+#define RT_CONFIG_FIELD(member, key, type, when, def, env, min, max, help)                         \
     {key,                                                                                          \
      RT_KIND_##type,                                                                               \
+     RT_CONFIG_##when,                                                                             \
      offsetof(rt_config, member),                                                                  \
      offsetof(rt_config, member##_from),                                                           \
      def,                                                                                          \

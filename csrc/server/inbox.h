@@ -20,13 +20,13 @@
 
 #define RT_INBOX_HOLD_MS 200 /* how long a fork waits for a thread that is in a long turn */
 
-enum rt_inbox_kind { RT_INBOX_PUBLISH, RT_INBOX_STATS, RT_INBOX_STOP };
+enum rt_inbox_kind { RT_INBOX_PUBLISH, RT_INBOX_STATS, RT_INBOX_RELOAD, RT_INBOX_STOP };
 
 typedef struct rt_inbox_item {
     struct rt_inbox_item *next;
     enum rt_inbox_kind kind;
     size_t bytes;
-    void *ask; /* RT_INBOX_STATS: rt_stats_ask */
+    void *ask; /* RT_INBOX_STATS: rt_stats_ask; RT_INBOX_RELOAD: rt_config, malloced */
     rt_slice site, room, event, message;
     char data[];
 } rt_inbox_item;

@@ -10,6 +10,8 @@
 #include "server/inbox.h"
 #include "server/instance.h"
 #include "server/listeners.h"
+#include "server/messages.h"
+#include "server/reload.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -20,38 +22,6 @@
 
 static rt_instance *current;
 static pid_t owner; /* the process that `current` belongs to */
-
-/* --- asking the thread for its figures --- */
-
-typedef struct rt_stats_ask {
-    pthread_mutex_t lock;
-    pthread_cond_t answered;
-    rt_buf text;
-    int refs;
-    bool done;
-} rt_stats_ask;
-
-static void ask_rele(rt_stats_ask *ask) {
-    pthread_mutex_lock(&ask->lock);
-    bool last = --ask->refs == 0;
-    pthread_mutex_unlock(&ask->lock);
-    if (!last)
-        return;
-    rt_buf_fini(&ask->text);
-    pthread_cond_destroy(&ask->answered);
-    pthread_mutex_destroy(&ask->lock);
-    rt_free(ask);
-}
-
-static void answer(const rt_instance *in, rt_stats_ask *ask) {
-    pthread_mutex_lock(&ask->lock);
-    if (in)
-        rt_instance_put_stats(in, &ask->text);
-    ask->done = true;
-    pthread_cond_signal(&ask->answered);
-    pthread_mutex_unlock(&ask->lock);
-    ask_rele(ask);
-}
 
 /* --- the thread --- */
 
@@ -81,39 +51,35 @@ static void publish(rt_instance *in, const rt_inbox_item *item) {
         rt_forward_event(&in->forward, &e);
 }
 
+/* What comes behind the word to stop finds nothing left to work with. */
 static void serve_items(rt_instance *in, rt_inbox_item *item) {
-    while (item) {
+    while (item && !in->stopping) {
         rt_inbox_item *next = item->next;
         switch (item->kind) {
         case RT_INBOX_PUBLISH:
             publish(in, item);
             break;
         case RT_INBOX_STATS:
-            answer(in, item->ask);
+            rt_message_answer_stats(in, item->ask);
+            break;
+        case RT_INBOX_RELOAD:
+            rt_instance_reload(in, item->ask);
             break;
         case RT_INBOX_STOP:
             shut_down(in);
             break;
         }
-        rt_free(item);
+        item->ask = NULL;
+        rt_message_free(item);
         item = next;
     }
+    rt_messages_drop(item);
 }
 
 static void on_wake(void *arg) {
     rt_instance *in = arg;
     if (!in->stopping)
         serve_items(in, rt_inbox_take());
-}
-
-static void drop_items(rt_inbox_item *item) {
-    while (item) {
-        rt_inbox_item *next = item->next;
-        if (item->kind == RT_INBOX_STATS)
-            answer(NULL, item->ask);
-        rt_free(item);
-        item = next;
-    }
 }
 
 static void reap(void *arg) {
@@ -298,18 +264,6 @@ int rt_server_start(rt_config *config, const rt_handed *handed, rt_server_addres
     return status;
 }
 
-static struct timespec deadline_in(clockid_t clock, uint32_t ms) {
-    struct timespec t;
-    clock_gettime(clock, &t);
-    t.tv_sec += ms / 1000;
-    t.tv_nsec += (long)(ms % 1000) * 1000000;
-    if (t.tv_nsec >= 1000000000) {
-        t.tv_sec++;
-        t.tv_nsec -= 1000000000;
-    }
-    return t;
-}
-
 static int stop_locked(uint32_t deadline_ms) {
     rt_instance *in = current;
     rt_inbox_item *item = rt_alloc0(sizeof *item);
@@ -318,9 +272,9 @@ static int stop_locked(uint32_t deadline_ms) {
     item->kind = RT_INBOX_STOP;
     if (rt_inbox_put(item) != RT_OK)
         rt_free(item);
-    struct timespec until = deadline_in(CLOCK_REALTIME, deadline_ms);
+    struct timespec until = rt_deadline_in(CLOCK_REALTIME, deadline_ms);
     int code = pthread_timedjoin_np(in->thread, NULL, &until);
-    drop_items(rt_inbox_close());
+    rt_messages_drop(rt_inbox_close());
     current = NULL;
     if (code != 0) {
         rt_log(RT_LOG_ERROR, "server", "the server thread did not end within %u ms", deadline_ms);
@@ -341,81 +295,4 @@ int rt_server_stop(uint32_t deadline_ms) {
 
 bool rt_server_running(void) {
     return rt_inbox_is_open();
-}
-
-/* --- messages to the thread --- */
-
-static rt_slice place(char **at, rt_slice from) {
-    if (from.n)
-        memcpy(*at, from.p, from.n);
-    rt_slice copy = rt_slice_make(*at, from.n);
-    *at += from.n;
-    return copy;
-}
-
-int rt_server_publish(rt_slice site, rt_slice room, rt_slice event, rt_slice message) {
-    size_t bytes = site.n + room.n + event.n + message.n;
-    if (!rt_inbox_is_open())
-        return RT_ENOENT;
-    rt_inbox_item *item = rt_alloc(sizeof *item + bytes);
-    if (!item)
-        return RT_ENOMEM;
-    char *at = item->data;
-    item->kind = RT_INBOX_PUBLISH;
-    item->bytes = sizeof *item + bytes;
-    item->site = place(&at, site);
-    item->room = place(&at, room);
-    item->event = place(&at, event);
-    item->message = place(&at, message);
-    int status = rt_inbox_put(item);
-    if (status != RT_OK)
-        rt_free(item);
-    return status;
-}
-
-static rt_stats_ask *ask_new(void) {
-    rt_stats_ask *ask = rt_alloc0(sizeof *ask);
-    if (!ask)
-        return NULL;
-    pthread_condattr_t attr;
-    pthread_condattr_init(&attr);
-    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-    pthread_mutex_init(&ask->lock, NULL);
-    pthread_cond_init(&ask->answered, &attr);
-    pthread_condattr_destroy(&attr);
-    rt_buf_init(&ask->text, 0);
-    ask->refs = 2; /* ours, and the thread's */
-    return ask;
-}
-
-int rt_server_stats(uint32_t timeout_ms, rt_buf *out) {
-    rt_stats_ask *ask = ask_new();
-    rt_inbox_item *item = ask ? rt_alloc0(sizeof *item) : NULL;
-    if (!item) {
-        if (ask) {
-            ask->refs = 1;
-            ask_rele(ask);
-        }
-        return RT_ENOMEM;
-    }
-    item->kind = RT_INBOX_STATS;
-    item->ask = ask;
-    int status = rt_inbox_put(item);
-    if (status != RT_OK) {
-        rt_free(item);
-        ask->refs = 1;
-        ask_rele(ask);
-        return status;
-    }
-    struct timespec until = deadline_in(CLOCK_MONOTONIC, timeout_ms);
-    pthread_mutex_lock(&ask->lock);
-    int code = 0;
-    while (!ask->done && code == 0)
-        code = pthread_cond_timedwait(&ask->answered, &ask->lock, &until);
-    status = !ask->done ? RT_AGAIN : ask->text.n == 0 ? RT_ENOENT : ask->text.err;
-    if (status == RT_OK)
-        status = rt_buf_puts(out, rt_buf_slice(&ask->text));
-    pthread_mutex_unlock(&ask->lock);
-    ask_rele(ask);
-    return status;
 }

@@ -47,6 +47,10 @@ bool rt_server_running(void);
  * RT_ENOMEM. Everything is copied. An empty room means the whole site. */
 int rt_server_publish(rt_slice site, rt_slice room, rt_slice event, rt_slice message);
 
+/* Hands the thread what a new reading of the configuration says; the log tells what it changes.
+ * Takes the configuration, whatever happens. RT_OK, RT_ENOENT: none runs here, RT_ENOMEM. */
+int rt_server_reload(rt_config *config);
+
 /* Appends the figures as JSON. RT_OK; RT_ENOENT; RT_AGAIN: no answer in time. */
 int rt_server_stats(uint32_t timeout_ms, rt_buf *out);
 

@@ -9,6 +9,9 @@ import click
 from frappe_rt import config as configuration
 from frappe_rt.serving import fail
 
+#: Beside the keys of which a running server takes a new value.
+LIVE = "live"
+
 
 @click.command()
 @click.option(
@@ -18,7 +21,11 @@ from frappe_rt.serving import fail
 )
 @click.option("--json", "as_json", is_flag=True, help="As JSON, with the help text of each key.")
 def config(bench: str | None, as_json: bool) -> None:
-    """Show the effective configuration and where each value is from."""
+    """Show the effective configuration and where each value is from.
+
+    A running server takes new values of the keys marked "live" when it reads its configuration
+    again: on SIGHUP, or when a file changes. The others count from the next start.
+    """
     try:
         effective = configuration.load(bench)
     except ValueError as error:
@@ -30,5 +37,5 @@ def config(bench: str | None, as_json: bool) -> None:
     width = max(map(len, effective.sources))
     for key, source in effective.sources.items():
         value = json.dumps(source["value"])
-        line = f"{key:{width}}  {value:28}  {source['from']}"
-        click.secho(line, bold=source["from"] != "default")
+        line = f"{key:{width}}  {value:28}  {source['from']:22}  {LIVE if source['live'] else ''}"
+        click.secho(line.rstrip(), bold=source["from"] != "default")

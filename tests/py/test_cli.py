@@ -1,5 +1,6 @@
 """The command line, as a process of its own."""
 
+import fcntl
 import json
 import os
 import pty
@@ -8,6 +9,7 @@ import signal
 import socket
 import subprocess
 import sys
+import termios
 import time
 from contextlib import suppress
 from pathlib import Path
@@ -185,8 +187,8 @@ def test_config_shows_where_values_are_from(bench):
     assert status == 0
     lines = {line.split()[0]: line.split()[1:] for line in output.splitlines() if line}
     assert lines["socketio_port"] == ["9123", "common_site_config.json"]
-    assert lines["default_site"] == ['"one.localhost"', "environment"]
-    assert lines["webserver_port"] == ["8000", "default"]
+    assert lines["default_site"] == ['"one.localhost"', "environment", "live"]
+    assert lines["webserver_port"] == ["8000", "default", "live"]
     assert "hush" not in output
 
 
@@ -341,10 +343,28 @@ def test_log_file_that_cannot_be(bench):
     assert f"cannot write to {bench}/none/x.log (--log-file): No such file" in output
 
 
-def test_without_a_log_file_a_hangup_ends_it(bench):
-    with Serve(bench, "--port", "0", "--no-redis") as serve:
-        serve.read_until("web process: ")
-        assert serve.end(signal.SIGHUP)[0] == 0
+def test_a_terminal_that_is_closed_ends_it(bench):
+    """As for any program in the foreground. Elsewhere SIGHUP means: read again."""
+    ours, theirs = pty.openpty()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "frappe_rt", "serve", "--port", "0", "--no-redis"],
+        cwd=bench,
+        stdin=theirs,
+        stdout=theirs,
+        stderr=theirs,
+        start_new_session=True,
+        preexec_fn=lambda: fcntl.ioctl(theirs, termios.TIOCSCTTY, 0),
+    )
+    try:
+        os.close(theirs)
+        shown = b""
+        while b"web process" not in shown:
+            shown += os.read(ours, 1000)
+        os.close(ours)  # the kernel sends SIGHUP
+        assert process.wait(PATIENCE) == 0
+    finally:
+        process.kill()
+        process.wait()
 
 
 def wait_for(truth):
@@ -444,3 +464,54 @@ class TestStats:
         assert status == 1
         assert output.count("\n") == 1, output
         assert said.format(path=path) in output
+
+
+class TestReading:
+    """The configuration, again."""
+
+    def serve(self, bench, **values):
+        configure(bench, socketio_port=0, frappe_rt_redis=False, **values)
+        serve = Serve(bench)
+        serve.read_until("web process: ")
+        return serve
+
+    @pytest.mark.parametrize("signalled", [True, False])
+    def test_a_new_value_counts(self, bench, signalled):
+        with self.serve(bench, webserver_port=1) as serve:
+            configure(bench, socketio_port=0, frappe_rt_redis=False, webserver_port=2)
+            if signalled:
+                serve.process.send_signal(signal.SIGHUP)
+            assert "webserver_port is 2 now" in serve.read_until("webserver_port")
+            assert serve.end()[0] == 0
+
+    def test_what_counts_from_the_next_start(self, bench):
+        with self.serve(bench) as serve:
+            configure(bench, socketio_port=1, frappe_rt_redis=False, developer_mode=True)
+            serve.process.send_signal(signal.SIGHUP)
+            assert "it counts from the next start" in serve.read_until("socketio_port")
+            assert "true now" in serve.read_until("developer_mode")
+            assert serve.end()[0] == 0
+
+    def test_a_broken_file_changes_nothing(self, bench):
+        with self.serve(bench, default_site="one.localhost") as serve:
+            (bench / "sites/common_site_config.json").write_text("{")
+            serve.process.send_signal(signal.SIGHUP)
+            told = serve.read_until("stays as it was")
+            assert "common_site_config.json, line 1" in told
+            configure(bench, socketio_port=0, frappe_rt_redis=False, default_site="two.localhost")
+            serve.process.send_signal(signal.SIGHUP)
+            assert '"two.localhost" now' in serve.read_until("default_site")
+            assert serve.end()[0] == 0
+
+
+def test_nobody_reads_what_it_prints(bench):
+    process = start("serve", "--port", "0", "--no-redis", cwd=bench)
+    try:
+        while "web process" not in process.stdout.readline():
+            pass
+        process.stdout.close()
+        process.terminate()
+        assert process.wait(PATIENCE) == 0
+    finally:
+        process.kill()
+        process.wait()

@@ -211,6 +211,42 @@ def test_starting_and_stopping_from_many_threads():
         assert not thread.is_alive()
 
 
+def test_stopping_while_publishes_come():
+    """Some are behind the word to stop in the inbox of a server that is no more."""
+    going = True
+
+    def flood():
+        while going:
+            frappe_rt.publish_realtime("e", {"n": 1}, site="one.localhost")
+
+    threads = [threading.Thread(target=flood) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    try:
+        for _ in range(100):
+            start()
+            assert frappe_rt.stop() is True
+    finally:
+        going = False
+        for thread in threads:
+            thread.join()
+
+
+def test_reading_the_configuration_again(tmp_path):
+    (tmp_path / "sites").mkdir()
+    common = tmp_path / "sites/common_site_config.json"
+    common.write_text("{}")
+    assert frappe_rt.reload() is False
+    frappe_rt.start(str(tmp_path), **SETTINGS)
+    assert frappe_rt.reload() is True
+    common.write_text('{"webserver_port": "x"}')
+    with pytest.raises(ValueError, match="webserver_port"):
+        frappe_rt.reload()
+    common.write_text('{"webserver_port": 1, "default_site": "d.localhost"}')
+    assert frappe_rt.reload() is True
+    assert frappe_rt.stats()["uptime_ms"] >= 0  # it has read what came before
+
+
 class TestFork:
     def in_child(self, function):
         """What `function` returns in a forked child that leaves as an RQ work-horse does."""

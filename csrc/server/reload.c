@@ -1,0 +1,71 @@
+/* What a fresh reading changes. */
+#include "server/reload.h"
+
+#include "base/alloc.h"
+#include "base/log.h"
+#include "base/status.h"
+#include "server/config_fields.h"
+
+#include <string.h>
+
+static bool same(const rt_config *a, const rt_config *b, const rt_config_field *f) {
+    const void *x = rt_config_value(a, f), *y = rt_config_value(b, f);
+    if (f->kind == RT_KIND_INT)
+        return *(const long *)x == *(const long *)y;
+    if (f->kind == RT_KIND_BOOL)
+        return *(const bool *)x == *(const bool *)y;
+    return strcmp(*(char *const *)x, *(char *const *)y) == 0;
+}
+
+/* Each side keeps a whole value, and the old one goes with `fresh`. */
+static void swap(rt_config *a, rt_config *b, const rt_config_field *f) {
+    void *x = rt_config_value(a, f), *y = rt_config_value(b, f);
+    size_t n = f->kind == RT_KIND_INT    ? sizeof(long)
+               : f->kind == RT_KIND_BOOL ? sizeof(bool)
+                                         : sizeof(char *);
+    char kept[sizeof(long) > sizeof(char *) ? sizeof(long) : sizeof(char *)];
+    memcpy(kept, x, n);
+    memcpy(x, y, n);
+    memcpy(y, kept, n);
+    uint8_t from = *rt_config_source(a, f);
+    *rt_config_source(a, f) = *rt_config_source(b, f);
+    *rt_config_source(b, f) = from;
+}
+
+static void tell(const rt_config *c, const rt_config_field *f) {
+    const void *value = rt_config_value(c, f);
+    if (f->kind == RT_KIND_INT)
+        rt_log(RT_LOG_INFO, "config", "%s is %ld now", f->key, *(const long *)value);
+    else if (f->kind == RT_KIND_BOOL)
+        rt_log(RT_LOG_INFO, "config", "%s is %s now", f->key,
+               *(const bool *)value ? "true" : "false");
+    else
+        rt_log(RT_LOG_INFO, "config", "%s is \"%s\" now", f->key, *(char *const *)value);
+}
+
+/* The layers that keep a copy of their own. */
+static void hand_down(rt_instance *in) {
+    const rt_config *c = &in->config;
+    if (rt_frappe_set_rules(in->frappe, rt_slice_of(c->default_site), c->developer_mode) != RT_OK)
+        rt_log(RT_LOG_ERROR, "config", "out of memory: default_site stays as it was");
+    rt_web_set_limits(in->web, (uint32_t)c->web_in_flight, (uint32_t)c->web_timeout_ms);
+    rt_front_set_max_owed(in->front, (uint32_t)c->max_owed);
+    rt_eio_set_max_owed(in->eio, (uint32_t)c->max_owed);
+}
+
+void rt_instance_reload(rt_instance *in, rt_config *fresh) {
+    for (size_t i = 0; i < RT_CONFIG_FIELDS; i++) {
+        const rt_config_field *f = &rt_config_fields[i];
+        if (same(&in->config, fresh, f))
+            continue;
+        if (f->when == RT_CONFIG_LIVE) {
+            swap(&in->config, fresh, f);
+            tell(&in->config, f);
+        } else {
+            rt_log(RT_LOG_WARN, "config", "%s has changed; it counts from the next start", f->key);
+        }
+    }
+    hand_down(in);
+    rt_config_fini(fresh);
+    rt_free(fresh);
+}
