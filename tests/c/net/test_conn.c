@@ -379,6 +379,95 @@ static void owed_bytes(void **state) {
     live_end(&l);
 }
 
+/* Who is owed much, and takes it, still gets no more than its share of a turn. */
+static void write_cap(void **state) {
+    (void)state;
+    live l;
+    live_client c;
+    const size_t n = 3 * RT_FRONT_WRITE_CAP;
+    serve(&l, NULL);
+    assert_true(live_websocket(&l, &c, NULL));
+    live_next(&l, &c);
+    char *payload = calloc(1, n);
+    assert_non_null(payload);
+    rt_msg *m = rt_ws_frame(RT_WS_BINARY, rt_slice_make(payload, n));
+    assert_non_null(m);
+    rt_eio_send(session, m);
+    unsigned turns = 0;
+    for (uint64_t end = rt_test_ms() + LIVE_HANG_MS; c.n < m->len && rt_test_ms() < end; turns++) {
+        uint64_t before = live_net(&l, RT_FRONT_BYTES_OUT);
+        live_turn(&l);
+        assert_true(live_net(&l, RT_FRONT_BYTES_OUT) - before <= RT_FRONT_WRITE_CAP);
+        live_pump(&c);
+    }
+    assert_int_equal(c.n, m->len);
+    assert_true(turns >= 3);
+    rt_msg_rele(m);
+    free(payload);
+    live_close(&c);
+    live_end(&l);
+}
+
+/* --- requests --- */
+
+/* The body is asked for before it is sent, unless the request is refused. */
+static void expect_continue(void **state) {
+    (void)state;
+    live l;
+    live_client c;
+    char sid[21], head[300], body[100];
+    serve(&l, NULL);
+    live_open(&l, &c);
+    assert_true(live_handshake(&l, &c, sid));
+    snprintf(head, sizeof head,
+             "POST " LIVE_POLLING "&sid=%s HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\n"
+             "Content-Length: 2\r\n\r\n",
+             sid);
+    live_say(&l, &c, head);
+    assert_int_equal(live_answer(&l, &c, NULL, 0), 100);
+    live_say(&l, &c, "4x");
+    assert_int_equal(live_answer(&l, &c, body, sizeof body), 200);
+    assert_string_equal(body, "ok");
+    live_say(&l, &c,
+             "POST " LIVE_POLLING "&sid=nobody HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\n"
+             "Content-Length: 2\r\n\r\n");
+    assert_int_equal(live_answer(&l, &c, NULL, 0), 400);
+    live_until_end(&l, &c);
+    live_close(&c);
+    live_end(&l);
+}
+
+/* Whose connection stays: RFC 9112, section 9.3. */
+static void keep_alive(void **state) {
+    static const struct {
+        const char *request;
+        bool stays;
+    } cases[] = {
+        {"GET /a HTTP/1.1\r\nHost: x\r\n\r\n", true},
+        {"GET /a HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n", false},
+        {"GET /a HTTP/1.0\r\n\r\n", false},
+        {"GET /a HTTP/1.0\r\nConnection: keep-alive\r\n\r\n", true},
+        {"POST /a HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\n\r\nx", false}, /* nobody reads it */
+        {"GET /a HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\n", false},
+        {"CONNECT x:80 HTTP/1.1\r\nHost: x\r\n\r\n", false},
+    };
+    (void)state;
+    live l;
+    serve(&l, NULL);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        live_client c;
+        live_open(&l, &c);
+        live_say(&l, &c, cases[i].request);
+        assert_int_equal(live_answer(&l, &c, NULL, 0), 404);
+        if (cases[i].stays)
+            assert_says(&l, &c, "/again", 404);
+        else
+            live_until_end(&l, &c);
+        live_close(&c);
+    }
+    live_end(&l);
+}
+
 /* --- pipelining --- */
 
 #define GET_A "GET /a HTTP/1.1\r\nHost: x\r\n\r\n"
@@ -557,6 +646,9 @@ int main(void) {
         cmocka_unit_test(poll_behind_a_slow_answer_waits),
         cmocka_unit_test(last_words_survive_unread_input),
         cmocka_unit_test(owed_bytes),
+        cmocka_unit_test(write_cap),
+        cmocka_unit_test(expect_continue),
+        cmocka_unit_test(keep_alive),
         cmocka_unit_test(pipelined_max),
         cmocka_unit_test(held_requests_keep_their_order),
         cmocka_unit_test(connections_max),
