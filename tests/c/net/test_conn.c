@@ -198,6 +198,12 @@ static unsigned ask_without_reading(live *l, live_client *c, char *rest) {
     return asked;
 }
 
+/* Connections that take few bytes at a time from the server. */
+static void small_writes(live *l) {
+    int bytes = SMALL;
+    assert_int_equal(setsockopt(l->listener, SOL_SOCKET, SO_SNDBUF, &bytes, sizeof bytes), 0);
+}
+
 /* It is not asked for more than it takes; when it reads, everything is there, in order. */
 static void unread_answers_stop_the_reading(void **state) {
     (void)state;
@@ -205,6 +211,9 @@ static void unread_answers_stop_the_reading(void **state) {
     live_client c;
     static char rest[LONG_PATH + 100], body[LONG_PATH + 100];
     serve(&l, NULL);
+    small_writes(&l);
+    int bytes = RT_READ_BUFFER; /* the kernel keeps few requests, too */
+    assert_int_equal(setsockopt(l.listener, SOL_SOCKET, SO_RCVBUF, &bytes, sizeof bytes), 0);
     live_open(&l, &c);
     unsigned asked = ask_without_reading(&l, &c, rest);
     uint64_t taken = live_net(&l, RT_FRONT_REQUESTS);
@@ -241,12 +250,6 @@ static void write_deadline(void **state) {
     assert_int_equal(live_net(&l, RT_FRONT_TIMED_OUT_WRITE), 1);
     live_close(&c);
     live_end(&l);
-}
-
-/* Connections that take few bytes at a time from the server. */
-static void small_writes(live *l) {
-    int bytes = SMALL;
-    assert_int_equal(setsockopt(l->listener, SOL_SOCKET, SO_SNDBUF, &bytes, sizeof bytes), 0);
 }
 
 /* So many requests in one piece, the answers together more than the kernel takes at once. */
