@@ -208,7 +208,7 @@ static void look(rt_config_sites *s, config_file *f, uint64_t now) {
 /* --- sites --- */
 
 static void forget_oldest(rt_config_sites *s) {
-    config_file *f = RT_OF(rt_list_first(&s->order), config_file, node);
+    config_file *f = RT_OF(s->order.next, config_file, node);
     (void)rt_map_del(&s->by_site, site_of(f));
     file_free(f);
     count(s, RT_CONFIG_OVER_MAX);

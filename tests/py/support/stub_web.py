@@ -152,9 +152,6 @@ class Handler(BaseHTTPRequestHandler):
 
     # Moods answer in place of Frappe, and say that they did.
 
-    def be_slow(self, _):
-        time.sleep(1)
-
     def be_asleep(self, _):
         time.sleep(3)
 
