@@ -4,7 +4,7 @@
 import assert from "node:assert/strict";
 import { after, afterEach, before, describe, test } from "node:test";
 import { GENERATIONS, Generation, openDesk } from "./generations.mjs";
-import { TRANSPORTS, eventually, next, record, sleep, withHeaders, within } from "./support.mjs";
+import { Redis, TRANSPORTS, eventually, next, record, sleep, withHeaders, within } from "./support.mjs";
 
 const PATIENCE_MS = 3000;
 const ADA = "ada@example.com", CUSTOMER = "customer@example.com";
@@ -264,6 +264,23 @@ describe("access", { concurrency: true }, () => GENERATIONS.forEach((generation)
         await within("the transport's end", dropped, 2 * PATIENCE_MS);
         await server.ask("web_come");
         await within("connect", connected, 2 * PATIENCE_MS);
+    });
+
+    test("without Redis nobody is refused; who needs no secret gets in, the others when it is back", async () => {
+        const { port } = server.redis;
+        await server.redis.close();
+        await server.restart();
+        const desk = openDesk(server, "ada", [], { reconnectionDelay: 100 });
+        desk.on("connect_error", ({ message }) => assert.doesNotMatch(message, /Unauthorized|Invalid/));
+        const connected = new Promise((done) => desk.once("connect", done));
+        if (generation === "develop")
+            await eventually("the figures", async () => (await server.ask("stats")).waiting_sites["one.localhost"]);
+        else
+            await within("connect", connected);
+        assert.equal(desk.connected, generation !== "develop");
+        server.redis = await Redis.start(port);
+        await within("connect", connected);
+        await eventually("Redis", async () => (await server.ask("stats")).redis_subscribed);
     });
 
     test("a page keeps its connection when a permission cannot be asked for", async () => {

@@ -192,6 +192,8 @@ class Handler(BaseHTTPRequestHandler):
             message = GENERATIONS[stub.generation](stub).answer(method, query, self.headers)
         except Refusal as refusal:
             return self.send(refusal.status, json.dumps({"exc_type": refusal.exc_type}).encode())
+        except OSError:  # Redis is away
+            return self.send(500, b'{"exc_type": "ConnectionError"}')
         return self.send(200, json.dumps({"message": message}).encode())
 
     def send(self, status, body, content_type="application/json", location=None):
