@@ -30,14 +30,20 @@ void rt_waiter_stop(rt_waiter *w) {
     rt_timer_disarm(&w->patience);
 }
 
+/* Though nobody waits for it: a request on its way costs the web process what it costs, and its
+ * answer may be wanted soon. */
+static bool is_worth_waiting(const rt_question *q) {
+    const rt_frappe_ports *ports = q->asker->ports;
+    return q->listed && q->state == RT_QUESTION_FLYING && !ports->web_in_line(ports->ctx, q->call);
+}
+
 void rt_waiter_leave(rt_waiter *w) {
     rt_question *q = w->question;
     rt_list_unlink(&w->node);
     if (!q)
         return;
     rt_waiter_stop(w);
-    /* A request in flight costs the web process what it costs; its answer may be wanted soon. */
-    if (rt_list_empty(&q->waiters) && (q->state != RT_QUESTION_FLYING || !q->listed))
+    if (rt_list_empty(&q->waiters) && !is_worth_waiting(q))
         rt_question_drop(q);
 }
 

@@ -36,6 +36,9 @@ typedef struct rt_frappe_ports {
     int (*web_get)(void *ctx, const rt_frappe_request *req, rt_frappe_answer_fn *done, void *arg,
                    void **call);
     void (*web_cancel)(void *ctx, void *call);
+    /* True while the request waits for its turn: cancelled now, it costs the web process nothing.
+     */
+    bool (*web_in_line)(void *ctx, const void *call);
     /* GET key. RT_OK: `done` will come exactly once; else it will not (RT_ECLOSED: not connected).
      */
     int (*redis_get)(void *ctx, rt_slice key, rt_frappe_redis_fn *done, void *arg);

@@ -338,6 +338,10 @@ void rt_web_cancel(rt_web_call *call) {
         rt_web_multi_kick(&w->multi);
 }
 
+bool rt_web_in_line(const rt_web_call *call) {
+    return !call->easy;
+}
+
 static void cancel_all(rt_list *calls) {
     while (!rt_list_empty(calls))
         rt_web_cancel(RT_OF(rt_list_first(calls), rt_web_call, node));

@@ -61,6 +61,8 @@ int rt_web_get(rt_web *w, const char *url, const char *const *headers, unsigned 
                rt_web_done *done, void *arg, rt_web_call **call);
 /* `done` will not come. */
 void rt_web_cancel(rt_web_call *call);
+/* True while it waits for its turn. */
+bool rt_web_in_line(const rt_web_call *call);
 
 typedef struct rt_web_figures {
     uint32_t in_flight, in_line;

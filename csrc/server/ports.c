@@ -93,6 +93,11 @@ static void web_cancel(void *ctx, void *call) {
     rt_free(q);
 }
 
+static bool web_in_line(void *ctx, const void *call) {
+    (void)ctx;
+    return rt_web_in_line(((const web_question *)call)->call);
+}
+
 static int redis_get(void *ctx, rt_slice key, rt_frappe_redis_fn *done, void *arg) {
     rt_instance *in = ctx;
     return in->redis ? rt_redis_get(in->redis, key, done, arg) : RT_ECLOSED;
@@ -116,6 +121,7 @@ rt_frappe_ports rt_instance_ports(rt_instance *in) {
     return (rt_frappe_ports){.ctx = in,
                              .web_get = web_get,
                              .web_cancel = web_cancel,
+                             .web_in_line = web_in_line,
                              .redis_get = redis_get,
                              .redis_publish = redis_publish,
                              .allowed_origins = allowed_origins,

@@ -32,6 +32,15 @@ static void test_nobody_waits(void **state) {
     world_leave(c);
     world_answer(&w, 503, "");
     assert_int_equal(world_figures(&w).questions, 0);
+    /* what waits for its turn still has bothered nobody, and will not */
+    w.web_full = true;
+    world_client *d = world_connect(&w, NS, "Host: a.example\nCookie: sid=s3\n");
+    world_client *e = world_connect(&w, NS, "Host: a.example\nCookie: sid=s3\n");
+    world_leave(d);
+    assert_int_equal(world_figures(&w).questions, 1);
+    world_leave(e);
+    assert_int_equal(world_figures(&w).questions, 0);
+    assert_int_equal(w.cancelled, 1);
     world_fini(&w);
 }
 

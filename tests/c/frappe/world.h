@@ -76,6 +76,7 @@ typedef struct world {
     int redis_fails;      /* ... or its answer has this status */
     bool redis_silent;    /* ... or does not come */
     int web_refuses;      /* web_get returns this at once */
+    bool web_full;        /* requests wait for their turn */
     char published[256];  /* the last PUBLISH: channel, space, message */
     const char *allowed;  /* origins that configuration allows for `allowed_site` ... */
     const char *allowed_site;
@@ -176,6 +177,11 @@ static inline rt_slice world_allowed_origins(void *ctx, rt_slice site) {
     return list ? rt_slice_of(list) : RT_EMPTY;
 }
 
+static inline bool world_web_in_line(void *ctx, const void *call) {
+    (void)call;
+    return ((world *)ctx)->web_full;
+}
+
 static inline void world_redis_answers(world *w) {
     world_read *reads = w->reads;
     w->reads = NULL;
@@ -272,6 +278,7 @@ static inline bool world_try_init(world *w, const rt_frappe_opts *opts) {
     rt_frappe_ports ports = {.ctx = w,
                              .web_get = world_web_get,
                              .web_cancel = world_web_cancel,
+                             .web_in_line = world_web_in_line,
                              .redis_get = world_redis_get,
                              .redis_publish = world_redis_publish,
                              .allowed_origins = world_allowed_origins,

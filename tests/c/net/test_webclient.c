@@ -315,6 +315,8 @@ static void test_line_is_full(void **state) {
         assert_int_equal(counted(RT_WEB_LINE_FULL), i);
     }
     assert_int_equal(figures().in_line, 3);
+    assert_false(rt_web_in_line(asks[0].call));
+    assert_true(rt_web_in_line(asks[1].call) && rt_web_in_line(asks[3].call));
     finish(&asks[0]);
     get(&more, "/ok");
     for (int i = 1; i < 4; i++)
