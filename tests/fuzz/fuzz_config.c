@@ -2,6 +2,7 @@
  * the rest of server/ does I/O and is not linked with the fuzz targets. */
 #include "server/config.c"
 #include "server/config_describe.c"
+#include "server/config_file.c"
 
 static void require(bool truth) {
     if (!truth)
