@@ -82,6 +82,21 @@ test("what is no name is ignored and counted", async () => {
     await eventually("the long one", async () => (await server.ask("stats")).frappe.names_over_max === 1);
 });
 
+test("bytes that are no UTF-8 end the connection they came on, and no other", async () => {
+    const ada = await server.join("ada");
+    const headers = { origin: "http://127.0.0.1", cookie: "sid=grace" };
+    const url = `${server.url}/socket.io/?EIO=4&transport=polling`;
+    const { sid } = JSON.parse((await (await fetch(url, { headers })).text()).slice(1));
+    const post = (body) => fetch(`${url}&sid=${sid}`, { method: "POST", headers, body });
+    assert.equal((await post(`40/${SITE},`)).status, 200);
+    assert.match(await (await fetch(`${url}&sid=${sid}`, { headers })).text(), /^40/);
+    await post(Buffer.from(`42/${SITE},["doctype_subscribe","a\xff"]`, "latin1"));
+    await eventually("its end", async () => (await server.ask("stats")).clients === 1);
+    const pong = next(ada, "pong");
+    ada.emit("ping");
+    await pong;
+});
+
 test("no name leads into somebody else's room", async () => {
     const grace = "user:grace@example.com";
     const customer = await server.join("customer");

@@ -168,6 +168,36 @@ static void test_long_names(void **state) {
     }
 }
 
+/* What is no text, or no JSON, is the protocol's to refuse: that connection ends, as at Frappe's
+ * own server, and nothing else happens. */
+static void test_raw_bytes(void **state) {
+    (void)state;
+    static const rt_slice packets[] = {
+        RT_LIT("2" NS ",[\"doctype_subscribe\",\"a\377\"]"),
+        RT_LIT("2" NS ",[\"doctype_subscribe\",\"a\303\"]"),
+        RT_LIT("2" NS ",[\"doctype_subscribe\",\"\355\240\200\"]"), /* a surrogate */
+        RT_LIT("2" NS ",[\"doctype_subscribe\",\"a\0b\"]"),
+        RT_LIT("2" NS ",[\"doctype_subscribe\",\"a\nb\"]"),
+        RT_LIT("2" NS ",[\"doctype_subscribe\""),
+        RT_LIT("2" NS ",{\"doctype_subscribe\":\"T\"}"),
+    };
+    world w;
+    world_init(&w, NULL);
+    world_client *other = session_start(&w, "x@a", V16);
+    for (size_t i = 0; i < sizeof packets / sizeof *packets; i++) {
+        world_client *c = session_start(&w, "x@a", V16);
+        world_say_n(c, packets[i].p, packets[i].n);
+        world_turn(&w);
+        if (c->open)
+            fail_msg("packet %zu: still open", i);
+        assert_null(w.calls);
+        assert_int_equal(session_room(&w, "website"), 1); /* the other's */
+    }
+    session_emit(other, "[\"ping\"]");
+    assert_string_equal(world_heard(other), "2" NS ",[\"pong\"]");
+    world_fini(&w);
+}
+
 static void test_large_argument(void **state) {
     (void)state;
     size_t n = 900000;
@@ -359,6 +389,7 @@ int main(void) {
         cmocka_unit_test(test_leaving),
         cmocka_unit_test(test_malformed_leaving),
         cmocka_unit_test(test_long_names),
+        cmocka_unit_test(test_raw_bytes),
         cmocka_unit_test(test_large_argument),
         cmocka_unit_test(test_ping),
         cmocka_unit_test(test_open_in_editor),
