@@ -152,6 +152,30 @@ def test_threads_in_another_process(bench, redis, events, way):
     expect_all_in_order(events)
 
 
+def test_threads_that_have_to_wait(bench, path):
+    """More than the kernel takes: lines stay whole, and in each thread's order."""
+    use(bench)
+    names, each = range(4), 60
+    came = {name: [] for name in names}
+
+    def work(name):
+        for n in range(each):
+            assert deliver.deliver("e", [name, n, "x" * 20_000], "all")
+
+    with FakeServer(path) as server:
+        threads = [threading.Thread(target=work, args=(name,)) for name in names]
+        for thread in threads:
+            thread.start()
+        with server.accept() as stream:
+            for _ in range(len(names) * each):
+                name, n, _ = read_envelope(stream)["message"]
+                came[name].append(n)
+                time.sleep(0.001)
+        for thread in threads:
+            thread.join()
+    assert came == {name: list(range(each)) for name in names}
+
+
 def test_auto_prefers_the_socket_and_falls_to_redis(bench, redis, events):
     code = """
         from frappe_rt import deliver
