@@ -4,6 +4,7 @@
  * a command, which is answered by one line of JSON. The name "rt" is to be written without escapes.
  *
  *     {"rt":"stats"}     all figures               {"rt":"health"}   {"ok":true,"degraded":null}
+ *     {"rt":"forget","site":"one.localhost","user":"ada@example.com"}                  {"ok":true}
  *     {"event":"e","message":1,"room":"all","namespace":"one.localhost"}
  *
  * Thread: the loop's, once it runs. Must not know: bytes and descriptors. */

@@ -21,10 +21,38 @@ static int do_health(rt_instance *in, rt_slice line, rt_buf *answer) {
                                     : RT_LIT("{\"ok\":true,\"degraded\":null}"));
 }
 
+static int refuse(rt_buf *answer, rt_slice why) {
+    rt_buf_putc(answer, '{');
+    rt_json_put_member_str(answer, RT_LIT("error"), why);
+    int status = rt_buf_putc(answer, '}');
+    return status == RT_OK ? RT_EINVAL : status;
+}
+
+/* What is remembered about a user of a site, or without one about the whole site. */
+static int do_forget(rt_instance *in, rt_slice line, rt_buf *answer) {
+    rt_buf text = RT_BUF_INIT; /* the site, then the user */
+    rt_slice user = rt_json_get(line, RT_LIT("user"));
+    int status = rt_json_str_decode(rt_json_get(line, RT_LIT("site")), &text);
+    size_t site_len = text.n;
+    if (status == RT_OK && user.n > 0)
+        status = rt_json_str_decode(user, &text);
+    if (status == RT_OK && site_len > 0) {
+        rt_slice both = rt_buf_slice(&text);
+        rt_frappe_forget(in->frappe, rt_slice_make(both.p, site_len),
+                         rt_slice_from(both, site_len));
+        status = rt_buf_puts(answer, RT_LIT("{\"ok\":true}"));
+    } else if (status != RT_ENOMEM) {
+        status = refuse(answer, RT_LIT("forget takes a site and perhaps a user, both texts"));
+    }
+    rt_buf_fini(&text);
+    return status;
+}
+
 static const struct {
     const char *name;
     do_command *run;
 } commands[] = {
+    {"forget", do_forget},
     {"health", do_health},
     {"stats", do_stats},
 };
@@ -35,12 +63,9 @@ static int refuse_unknown(rt_buf *answer) {
     rt_buf_puts(&why, RT_LIT("no such command; there are"));
     for (size_t i = 0; i < COMMANDS; i++)
         rt_buf_printf(&why, "%s %s", i ? "," : "", commands[i].name);
-    rt_buf_putc(answer, '{');
-    rt_json_put_member_str(answer, RT_LIT("error"), rt_buf_slice(&why));
-    rt_buf_putc(answer, '}');
-    int status = why.err != RT_OK ? why.err : answer->err;
+    int status = why.err == RT_OK ? refuse(answer, rt_buf_slice(&why)) : why.err;
     rt_buf_fini(&why);
-    return status == RT_OK ? RT_EINVAL : status;
+    return status;
 }
 
 int rt_instance_do_command(rt_instance *in, const rt_local_request *request, rt_buf *answer) {

@@ -21,7 +21,7 @@ static void answer_command(rt_instance *in, rt_local_peer *peer, const rt_local_
     int status = rt_instance_do_command(in, request, &answer);
     if (status == RT_EINVAL)
         count(in, RT_LOCAL_LINE_BAD_COMMANDS);
-    if (answer.err == RT_OK)
+    if (status != RT_ENOMEM)
         rt_local_answer(peer, rt_buf_slice(&answer));
     else
         rt_local_answer(peer, RT_LIT("{\"error\":\"out of memory\"}"));

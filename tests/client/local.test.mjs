@@ -36,6 +36,18 @@ async function write(lines) {
     await once(peer, "close");
 }
 
+/** The answer to one line. */
+async function ask(question) {
+    const peer = net.connect(path.join(first.bench, "rt.sock"));
+    peer.write(`${JSON.stringify(question)}\n`);
+    let answer = "";
+    for await (const piece of peer) {
+        answer += piece;
+        if (answer.endsWith("\n")) break;
+    }
+    return JSON.parse(answer);
+}
+
 const envelope = (n) => JSON.stringify({ event: "n", message: n, room: "all", namespace: SITE });
 
 test("lines at the local socket reach the clients of both servers, once and in order", async () => {
@@ -60,4 +72,21 @@ test("bad lines are skipped, those after them come", async () => {
     const events = record(await second.join("ada"));
     await write(["x", '{"event":"e","room":"all"}', '{"rt":"x"}', "", envelope(1), "{", envelope(2)]);
     assert.deepEqual(await events.take(2), [["n", 1], ["n", 2]]);
+});
+
+test("what is remembered about a user is forgotten on request", async () => {
+    const asked = async () => (await ask({ rt: "stats" })).frappe.questions_asked;
+    await first.join("grace");
+    const before = await asked();
+    await first.join("grace");
+    assert.equal(await asked(), before);
+    assert.deepEqual(await ask({ rt: "forget", site: SITE, user: "ada@example.com" }), { ok: true });
+    await first.join("grace");
+    assert.equal(await asked(), before);
+    for (const user of [{ user: "grace@example.com" }, {}]) {
+        const last = await asked();
+        assert.deepEqual(await ask({ rt: "forget", site: SITE, ...user }), { ok: true });
+        await first.join("grace");
+        assert.equal(await asked(), last + 1);
+    }
 });

@@ -173,13 +173,31 @@ static void test_commands(void **state) {
                                           "{\"rt\":\"health \"}", "{\"rt\":{\"rt\":\"health\"}}"};
     for (size_t i = 0; i < sizeof unknown / sizeof unknown[0]; i++)
         expect_answer(unknown[i], RT_EINVAL,
-                      "{\"error\":\"no such command; there are health, stats\"}");
+                      "{\"error\":\"no such command; there are forget, health, stats\"}");
+}
+
+static void test_forget_wants_texts(void **state) {
+    static const char *const bad[] = {
+        "{\"rt\":\"forget\"}",
+        "{\"rt\":\"forget\",\"site\":1}",
+        "{\"rt\":\"forget\",\"site\":\"\"}",
+        "{\"rt\":\"forget\",\"site\":\"\",\"user\":\"u\"}",
+        "{\"rt\":\"forget\",\"site\":\"s\",\"user\":null}",
+        "{\"rt\":\"forget\",\"site\":\"\\ud800\"}",
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++)
+        expect_answer(bad[i], RT_EINVAL,
+                      "{\"error\":\"forget takes a site and perhaps a user, both texts\"}");
 }
 
 static int refuse(void *arg) {
     rt_buf answer = RT_BUF_INIT;
     (void)arg;
     int status = do_command("{\"rt\":\"x\"}", &answer);
+    rt_buf_clear(&answer);
+    if (status == RT_EINVAL)
+        status = do_command("{\"rt\":\"forget\",\"site\":\"s\",\"user\":1}", &answer);
     rt_buf_fini(&answer);
     return status == RT_EINVAL ? RT_OK : status;
 }
@@ -239,6 +257,7 @@ int main(void) {
         cmocka_unit_test(test_command_or_envelope),
         cmocka_unit_test(test_every_prefix),
         cmocka_unit_test(test_commands),
+        cmocka_unit_test(test_forget_wants_texts),
         cmocka_unit_test(test_commands_out_of_memory),
         cmocka_unit_test(test_envelope),
         cmocka_unit_test(test_envelope_out_of_memory),
