@@ -31,8 +31,8 @@ def publish(site: str, room: str, event: str, message: bytes) -> bool:
 def local_publish(path: str, site: str, room: str, event: str, message: bytes) -> str | None:
     """To the server that listens at `path`; gives up the GIL only to wait. None, or why not."""
 
-def redis_publish(url: str, envelope: bytes) -> None:
-    """PUBLISH on ``events``; releases the GIL. Raises OSError when Redis is away."""
+def redis_publish(url: str, site: str, room: str, event: str, message: bytes) -> None:
+    """PUBLISH on ``events``; gives up the GIL only to wait. Raises OSError when Redis is away."""
 
 def stats(timeout_ms: int = 1000) -> str:
     """Figures and counters as JSON. Raises RuntimeError when no server runs."""

@@ -113,7 +113,7 @@ def _deliver_by_redis(plan: _Plan, event: str, encoded: bytes, room: str | None,
         return lose("lost_no_redis", "event %r: no server here and frappe_rt_redis is off", event)
     url = inside.get_redis_url() or plan.redis
     try:
-        _rt.redis_publish(url, message.encode_envelope(event, encoded, room, site))
+        _rt.redis_publish(url, site, room or "", event, encoded)
     except OSError as error:
         return lose("lost_redis_away", "event %r: %s", event, error)
     _count("to_redis")

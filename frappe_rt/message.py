@@ -53,16 +53,6 @@ def encode(message: Any) -> bytes:
         raise ValueError("nested too deeply") from None
 
 
-def encode_envelope(event: str, message: bytes, room: str | None, site: str) -> bytes:
-    """The text of the Redis channel ``events`` around an encoded message."""
-    return b'{"event":%b,"message":%b,"namespace":%b,"room":%b}' % (
-        encode(event),
-        message,
-        encode(site),
-        encode(room),
-    )
-
-
 def _encode_slowly(message: Any) -> bytes:
     text = json.dumps(message, default=_default, separators=(",", ":"))
     if "NaN" in text or "Infinity" in text:  # or a text that only speaks of them

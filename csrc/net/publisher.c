@@ -37,6 +37,8 @@ struct rt_publisher {
     uint64_t retry_at; /* no new connection before; 0: no matter when */
     int refused;       /* what opening last came to, for those who ask before retry_at */
     uint64_t deadline; /* of what is being done */
+    rt_publisher_before_wait *before_wait;
+    void *before_wait_arg;
     char error[256];
 };
 
@@ -100,8 +102,21 @@ static int fail(rt_publisher *p, int status, const char *what, const char *text)
     return status;
 }
 
+void rt_publisher_tell_before_wait(rt_publisher *p, rt_publisher_before_wait *fn, void *arg) {
+    p->before_wait = fn;
+    p->before_wait_arg = arg;
+}
+
+static void about_to_wait(rt_publisher *p) {
+    rt_publisher_before_wait *fn = p->before_wait;
+    p->before_wait = NULL;
+    if (fn)
+        fn(p->before_wait_arg);
+}
+
 /* RT_OK, RT_AGAIN when the deadline has passed, RT_EIO. */
 static int wait_for(rt_publisher *p, int fd, short events) {
+    about_to_wait(p);
     for (;;) {
         uint64_t now = now_ms();
         struct pollfd pfd = {.fd = fd, .events = events};
@@ -215,6 +230,7 @@ static int greet(rt_publisher *p) {
 }
 
 static int open_connection(rt_publisher *p) {
+    about_to_wait(p);
     p->deadline = now_ms() + RT_PUBLISHER_CONNECT_MS;
     int fd = p->url.path[0] ? connect_unix(p) : connect_tcp(p);
     if (fd < 0)
@@ -314,6 +330,7 @@ int rt_publisher_send(rt_publisher *p, rt_slice channel, rt_slice payload, char 
         rt_redis_url_show(&p->url, shown, sizeof shown);
         snprintf(why, why_len, "%s: %s", shown, p->error);
     }
+    p->before_wait = NULL;
     if (held)
         release_sigpipe(&pipe_only, &before);
     pthread_mutex_unlock(&p->lock);

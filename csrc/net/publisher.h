@@ -27,6 +27,11 @@ void rt_publisher_free(rt_publisher *p);
 /* In a forked child: closes the inherited descriptor without a word to Redis, frees. */
 void rt_publisher_forget(rt_publisher *p);
 
+/* Called once within the next send, before anything in it that may wait; a send on a connection
+ * that stands mostly does not. NULL: nobody wants to know. */
+typedef void rt_publisher_before_wait(void *arg);
+void rt_publisher_tell_before_wait(rt_publisher *p, rt_publisher_before_wait *fn, void *arg);
+
 /* PUBLISH channel payload. Connects when needed; a dead connection is replaced once, at once.
  * RT_OK: handed to the kernel whole. RT_ECLOSED: Redis is away; RT_EIO: Redis refused (AUTH, ...);
  * `why` says it in words. */

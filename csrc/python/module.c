@@ -21,8 +21,9 @@ static PyMethodDef methods[] = {
     {"local_publish", WITH_KEYWORDS(rt_py_local_publish), METH_FASTCALL,
      "local_publish(path, site, room, event, message) -> None | str\n\n"
      "Hand an event to the server that listens on a Unix socket; else why it could not be."},
-    {"redis_publish", rt_py_redis_publish, METH_VARARGS,
-     "redis_publish(url, envelope) -> None\n\nPUBLISH on `events`; OSError when Redis is away."},
+    {"redis_publish", WITH_KEYWORDS(rt_py_redis_publish), METH_FASTCALL,
+     "redis_publish(url, site, room, event, message) -> None\n\n"
+     "PUBLISH on `events`; OSError when Redis is away."},
     {"reload", rt_py_reload, METH_VARARGS,
      "reload(bench, overrides) -> bool\n\nRead the configuration again; False when none runs."},
     {"start", rt_py_start, METH_VARARGS,

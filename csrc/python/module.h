@@ -13,7 +13,7 @@
 /* publish.c */
 PyObject *rt_py_publish(PyObject *module, PyObject *const *args, Py_ssize_t count);
 PyObject *rt_py_local_publish(PyObject *module, PyObject *const *args, Py_ssize_t count);
-PyObject *rt_py_redis_publish(PyObject *module, PyObject *args);
+PyObject *rt_py_redis_publish(PyObject *module, PyObject *const *args, Py_ssize_t count);
 
 /* server.c */
 PyObject *rt_py_start(PyObject *module, PyObject *args);

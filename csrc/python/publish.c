@@ -72,17 +72,21 @@ PyObject *rt_py_local_publish(PyObject *module, PyObject *const *args, Py_ssize_
     return PyUnicode_FromString(*why ? why : rt_status_text(status));
 }
 
-PyObject *rt_py_redis_publish(PyObject *module, PyObject *args) {
+PyObject *rt_py_redis_publish(PyObject *module, PyObject *const *args, Py_ssize_t count) {
     (void)module;
-    const char *url, *bytes;
-    Py_ssize_t n;
+    rt_slice url;
+    rt_event e;
     char why[512] = "";
-    int status;
-    if (!PyArg_ParseTuple(args, "sy#:redis_publish", &url, &bytes, &n))
+    PyThreadState *released = NULL;
+    if (count != 5) {
+        PyErr_SetString(PyExc_TypeError, "redis_publish takes url, site, room, event, message");
         return NULL;
-    Py_BEGIN_ALLOW_THREADS;
-    status = rt_remote_publish(url, rt_slice_make(bytes, (size_t)n), why, sizeof why);
-    Py_END_ALLOW_THREADS;
+    }
+    if (text_of(args[0], "url", &url) < 0 || event_of(args + 1, &e) < 0)
+        return NULL;
+    int status = rt_remote_publish(url.p, &e, release_gil, &released, why, sizeof why);
+    if (released)
+        PyEval_RestoreThread(released);
     if (status == RT_OK)
         Py_RETURN_NONE;
     if (status == RT_ENOMEM)

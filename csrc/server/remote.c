@@ -65,13 +65,30 @@ static int have_publisher(const char *url, char *why, size_t why_len) {
     return rt_publisher_new(url, &publisher, why, why_len);
 }
 
-int rt_remote_publish(const char *url, rt_slice envelope, char *why, size_t why_len) {
+/* Takes a lock; the caller is told when somebody has it. False: it was told. */
+static bool take_lock(pthread_mutex_t *which, rt_remote_before_wait *before_wait, void *arg) {
+    if (pthread_mutex_trylock(which) == 0)
+        return true;
+    before_wait(arg);
+    pthread_mutex_lock(which);
+    return false;
+}
+
+int rt_remote_publish(const char *url, const rt_event *e, rt_remote_before_wait *before_wait,
+                      void *arg, char *why, size_t why_len) {
+    rt_buf envelope = RT_BUF_INIT;
     pthread_once(&fork_once, watch_fork);
-    pthread_mutex_lock(&lock);
-    int status = have_publisher(url, why, why_len);
+    int status = rt_envelope_put(&envelope, RT_EMPTY, e);
+    bool untold = take_lock(&lock, before_wait, arg);
     if (status == RT_OK)
-        status = rt_publisher_send(publisher, RT_LIT("events"), envelope, why, why_len);
+        status = have_publisher(url, why, why_len);
+    if (status == RT_OK) {
+        rt_publisher_tell_before_wait(publisher, untold ? before_wait : NULL, arg);
+        status =
+            rt_publisher_send(publisher, RT_LIT("events"), rt_buf_slice(&envelope), why, why_len);
+    }
     pthread_mutex_unlock(&lock);
+    rt_buf_fini(&envelope);
     return status;
 }
 
@@ -100,19 +117,14 @@ static int collect(const rt_event *e, char *why, size_t why_len) {
 
 int rt_remote_publish_local(const char *path, const rt_event *e, rt_remote_before_wait *before_wait,
                             void *arg, char *why, size_t why_len) {
-    bool waits = false;
     pthread_once(&fork_once, watch_fork);
-    if (pthread_mutex_trylock(&local_lock) != 0) {
-        waits = true;
-        before_wait(arg);
-        pthread_mutex_lock(&local_lock);
-    }
+    bool untold = take_lock(&local_lock, before_wait, arg);
     check_local_owner();
     int status = collect(e, why, why_len);
     if (status == RT_OK)
         status = rt_local_client_start(&local, path);
     if (status == RT_AGAIN) {
-        if (!waits)
+        if (untold)
             before_wait(arg);
         status = rt_local_client_finish(&local);
     }

@@ -9,12 +9,13 @@
 
 #include "server/envelope.h"
 
-/* PUBLISH on `events`. RT_OK; RT_EINVAL (the URL), RT_ECLOSED or RT_EIO (Redis) with `why`;
- * RT_ENOMEM. */
-int rt_remote_publish(const char *url, rt_slice envelope, char *why, size_t why_len);
-
 /* Called once, before the first thing that may wait. */
 typedef void rt_remote_before_wait(void *arg);
+
+/* PUBLISH on `events`. RT_OK; RT_EINVAL (the URL), RT_ECLOSED or RT_EIO (Redis) with `why`;
+ * RT_ENOMEM. */
+int rt_remote_publish(const char *url, const rt_event *e, rt_remote_before_wait *before_wait,
+                      void *arg, char *why, size_t why_len);
 
 /* To the local socket at `path`. RT_OK; RT_ENOENT: no server listens there; RT_ECLOSED: it went
  * away, or has not read for RT_LOCAL_WAIT_MS; RT_ELIMIT: too long for it; RT_ENOMEM. */

@@ -168,13 +168,6 @@ def test_endless_depth(encode):
         encode(Endless())
 
 
-def test_envelope():
-    envelope = message.encode_envelope('e"1', b'{"n":null}', None, "ä.localhost")
-    assert json.loads(envelope) == {
-        "event": 'e"1', "message": {"n": None}, "room": None, "namespace": "ä.localhost",
-    }  # fmt: skip
-
-
 class TestFrappesHandler:
     @pytest.fixture(autouse=True)
     def response(self, frappe, monkeypatch):

@@ -242,6 +242,20 @@ def test_the_line_is_frappes_envelope(bench, path):
             }  # fmt: skip
 
 
+def test_the_message_on_the_channel_is_the_same(redis):
+    config.give(config.Given("", SITE, {"redis_queue": redis.url, "frappe_rt_publish": "redis"}))
+    with redis.subscribe("events") as events:
+        assert deliver.deliver("é", {"text": 'a\n"ü\u2028'}, "user:a\n", "two")
+        assert deliver.deliver("e", None, None)
+        assert events.read() == {
+            "event": "é", "message": {"text": 'a\n"ü\u2028'}, "namespace": "two",
+            "room": "user:a\n",
+        }  # fmt: skip
+        assert events.read() == {
+            "event": "e", "message": None, "namespace": SITE, "room": None,
+        }  # fmt: skip
+
+
 def test_five_megabytes(bench, redis, events):
     code = """
         from frappe_rt import deliver

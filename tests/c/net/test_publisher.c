@@ -87,6 +87,37 @@ static void test_received(void **state) {
     redisFree(c);
 }
 
+static void count_call(void *arg) {
+    ++*(int *)arg;
+}
+
+/* Connecting waits, and is told of before; a publish on a connection that stands does not. */
+static void test_tells_before_it_waits(void **state) {
+    int calls = 0;
+    (void)state;
+    rt_publisher *p = publisher_at(server.port);
+    rt_publisher_tell_before_wait(p, count_call, &calls);
+    assert_int_equal(send_text(p, "x"), RT_OK);
+    assert_int_equal(calls, 1); /* once, though it has waited several times */
+    for (int i = 0; i < 5; i++) {
+        rt_publisher_tell_before_wait(p, count_call, &calls);
+        assert_int_equal(send_text(p, "x"), RT_OK);
+    }
+    assert_int_equal(calls, 1);
+    size_t n = 24 << 20; /* more than the socket takes */
+    char *big = malloc(n);
+    assert_non_null(big);
+    memset(big, 'b', n);
+    for (int i = 0; i < 2; i++) {
+        int rc = rt_publisher_send(p, RT_LIT("events"), rt_slice_make(big, n), why, sizeof why);
+        assert_int_equal(rc, RT_OK);
+        assert_int_equal(calls, 1 + i); /* who asked for an earlier send is not called */
+        rt_publisher_tell_before_wait(p, count_call, &calls);
+    }
+    rt_publisher_free(p);
+    free(big);
+}
+
 static void test_names(void **state) {
     char url[64];
     (void)state;
@@ -516,6 +547,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_bad_url),
         cmocka_unit_test(test_received),
+        cmocka_unit_test(test_tells_before_it_waits),
         cmocka_unit_test(test_names),
         cmocka_unit_test(test_large_in_order),
         cmocka_unit_test(test_no_replies_left),

@@ -44,10 +44,11 @@ class FakeRt:
         self.local.append((path, site, room, event, json.loads(message)))
         return None
 
-    def redis_publish(self, url, envelope):
+    def redis_publish(self, url, site, room, event, message):
         if self.redis_error:
             raise self.redis_error
-        self.envelopes.append((url, json.loads(envelope)))
+        envelope = {"event": event, "message": json.loads(message), "namespace": site}
+        self.envelopes.append((url, envelope | {"room": room or None}))
 
     def load_config(self, bench, overrides):
         self.loads += 1
