@@ -82,6 +82,12 @@ void rt_publisher_free(rt_publisher *p) {
     free_all(p);
 }
 
+void rt_publisher_close_copy(rt_publisher *p) {
+    if (p->fd >= 0)
+        rt_redis_io_close_copy(&p->io);
+    p->fd = -1;
+}
+
 /* Another thread may have been inside when the process forked: then what it worked on is in no
  * certain state here, and only the descriptor is let go. */
 void rt_publisher_forget(rt_publisher *p) {

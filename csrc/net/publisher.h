@@ -24,7 +24,10 @@ typedef struct rt_publisher rt_publisher;
 /* RT_OK, RT_EINVAL (with `why`) or RT_ENOMEM. Does not connect. */
 int rt_publisher_new(const char *url, rt_publisher **out, char *why, size_t why_len);
 void rt_publisher_free(rt_publisher *p);
-/* In a forked child: closes the inherited descriptor without a word to Redis, frees. */
+/* In a fork handler of the child: closes the inherited descriptor without a word to Redis. Nothing
+ * is freed: with TLS that takes locks, which another thread may have held. */
+void rt_publisher_close_copy(rt_publisher *p);
+/* In a forked child, in its first own publish: the same if it was not done yet, and frees. */
 void rt_publisher_forget(rt_publisher *p);
 
 /* Called once within the next send, before anything in it that may wait; a send on a connection

@@ -120,6 +120,13 @@ void rt_redis_io_close(rt_redis_io *io) {
     rt_redis_io_forget(io);
 }
 
+void rt_redis_io_close_copy(rt_redis_io *io) {
+    if (!io->redis || io->redis->fd == REDIS_INVALID_FD)
+        return;
+    close(io->redis->fd);
+    io->redis->fd = REDIS_INVALID_FD;
+}
+
 void rt_redis_io_forget(rt_redis_io *io) {
     if (io->redis)
         redisFree(io->redis);

@@ -38,7 +38,9 @@ void rt_redis_io_init(rt_redis_io *io);
 int rt_redis_io_open(rt_redis_io *io, int fd, const rt_redis_url *url, struct ssl_ctx_st **tls);
 /* Closes the socket, so that Redis sees it even if a forked process holds a copy. */
 void rt_redis_io_close(rt_redis_io *io);
-/* In a forked process: closes the copy without a word to Redis. */
+/* In a fork handler of the child: closes the copy without a word to Redis, and frees nothing. */
+void rt_redis_io_close_copy(rt_redis_io *io);
+/* In a forked process, any time: the same if it was not done yet, and frees. */
 void rt_redis_io_forget(rt_redis_io *io);
 void rt_redis_io_free_tls(struct ssl_ctx_st *tls);
 

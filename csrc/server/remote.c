@@ -31,9 +31,10 @@ static void after_fork(void) {
     pthread_mutex_unlock(&lock);
 }
 
-/* The connection to Redis is let go at the first publish: with TLS that is not for a fork handler.
- */
+/* What Redis needed is freed at the first publish. */
 static void in_child(void) {
+    if (publisher)
+        rt_publisher_close_copy(publisher);
     rt_local_client_forget(&local);
     local_owner = getpid();
     after_fork();

@@ -363,6 +363,23 @@ def test_child_keeps_nothing_of_its_parents_connection(bench, path):
                 assert second.read() == b""
 
 
+def test_child_keeps_nothing_of_its_parents_connection_to_redis(redis):
+    config.give(config.Given("", SITE, {"redis_queue": redis.url, "frappe_rt_publish": "redis"}))
+    deliver.deliver("e", "opens a connection here", "all")
+    with redis.subscribe("events") as events:
+        for n in range(3):
+            assert deliver.deliver("e", n, "all")
+            parents = set(list_sockets())
+
+            def child():
+                kept = parents & set(list_sockets())
+                assert deliver.deliver("e", "child", "all")
+                return len(kept)
+
+            assert in_child(child) == "1"  # the subscriber's, which is the test's own
+            assert [events.read()["message"] for _ in range(2)] == [n, "child"]
+
+
 def test_nested_forks(bench, redis, events):
     code = """
         import os

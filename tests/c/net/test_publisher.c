@@ -224,7 +224,18 @@ static void test_away(void **state) {
 static void child(rt_publisher *parents, int number) {
     rt_publisher *p;
     char text[32];
-    rt_publisher_forget(parents);
+    if (number % 2) { /* as a fork handler does; what is opened then may get the same number */
+        rt_publisher_close_copy(parents);
+        p = publisher_at(server.port);
+        if (send_text(p, "-1.0") != RT_OK)
+            _exit(2);
+        rt_publisher_forget(parents);
+        if (send_text(p, "-1.0") != RT_OK)
+            _exit(3);
+        rt_publisher_free(p);
+    } else {
+        rt_publisher_forget(parents);
+    }
     p = publisher_at(server.port);
     for (int i = 0; i < 1 + number % PER_CHILD; i++) {
         snprintf(text, sizeof text, "%d.%d", number, i);
@@ -258,11 +269,13 @@ static void test_exit_right_after(void **state) {
             assert_int_equal(status, 0);
         }
     }
+    expected += CHILDREN; /* of the "-1.0", two from each second child */
     for (int i = 0; i < expected; i++) {
         int number = -1, part = -1;
         redisReply *r = rt_redis_server_next(c);
         assert_int_equal(sscanf(r->element[2]->str, "%d.%d", &number, &part), 2);
-        assert_int_equal(got[number][part]++, 0);
+        if (number >= 0)
+            assert_int_equal(got[number][part]++, 0);
         freeReplyObject(r);
     }
     assert_int_equal(send_text(p, "mine"), RT_OK); /* the children did not harm the connection */
