@@ -113,6 +113,7 @@ void rt_eio_set_max_owed(rt_eio *e, uint32_t max_owed) {
 }
 
 void rt_eio_close_all(rt_eio *e, enum rt_eio_reason reason) {
+    rt_eio_flush(e); /* what was sent in this turn is owed */
     while (!rt_list_empty(&e->open)) {
         rt_eio_session_end(RT_OF(rt_list_first(&e->open), rt_eio_session, node), reason);
     }

@@ -60,7 +60,7 @@ static int put_head(rt_eio_exchange *x, rt_buf *b, int status, const char *conte
     return x->headers.err != RT_OK ? x->headers.err : b->err; /* no half a header line */
 }
 
-void rt_eio_exchange_reply(rt_eio_exchange *x, int status, const char *content_type, rt_msg *body) {
+bool rt_eio_exchange_reply(rt_eio_exchange *x, int status, const char *content_type, rt_msg *body) {
     rt_eio_port *port = x->port;
     /* An answer before the request was read whole leaves bytes on the line that are no request. */
     bool keep_alive = x->keep_alive && x->read_whole;
@@ -78,6 +78,7 @@ void rt_eio_exchange_reply(rt_eio_exchange *x, int status, const char *content_t
         port->ops->finish(port, keep_alive);
     else
         port->ops->close(port, false);
+    return sent;
 }
 
 void rt_eio_exchange_reply_text(rt_eio_exchange *x, int status, const char *content_type,

@@ -66,29 +66,28 @@ static rt_msg *coded(rt_eio *e, rt_msg *body, enum rt_coding *coding) {
     return made;
 }
 
-/* Does not take the body's reference. */
-static void reply(rt_eio_exchange *x, const char *content_type, rt_msg *body) {
+/* Does not take the body's reference. False: it did not go out. */
+static bool reply(rt_eio_exchange *x, const char *content_type, rt_msg *body) {
     enum rt_coding coding = coding_for(x, body);
     rt_msg *sent = coded(x->eio, body, &coding);
     if (coding != RT_CODING_IDENTITY) {
         rt_reply_header(&x->headers, RT_LIT("Content-Encoding"), rt_coding_name(coding));
         rt_eio_count(x->eio, RT_EIO_COMPRESSED);
     }
-    rt_eio_exchange_reply(x, 200, content_type, sent);
+    bool went = rt_eio_exchange_reply(x, 200, content_type, sent);
     rt_msg_rele(sent);
+    return went;
 }
 
-static void reply_payload(rt_eio_exchange *x, rt_msg *payload) {
-    if (!x->jsonp) {
-        reply(x, PLAIN, payload);
-        return;
-    }
+static bool reply_payload(rt_eio_exchange *x, rt_msg *payload) {
+    if (!x->jsonp)
+        return reply(x, PLAIN, payload);
     rt_msg *script = rt_eio_payload_jsonp(rt_slice_of(x->jsonp_index), rt_msg_slice(payload));
-    if (script)
-        reply(x, SCRIPT, script);
-    else
+    bool went = script && reply(x, SCRIPT, script);
+    if (!script)
         rt_eio_exchange_abort(x);
     rt_msg_rele(script);
+    return went;
 }
 
 void rt_eio_poll_reply(rt_eio_exchange *x, rt_slice text) {
@@ -100,7 +99,7 @@ void rt_eio_poll_reply(rt_eio_exchange *x, rt_slice text) {
     rt_msg_rele(payload);
 }
 
-static rt_eio_exchange *take_poll(rt_eio_session *s) {
+rt_eio_exchange *rt_eio_poll_take(rt_eio_session *s) {
     rt_eio_exchange *x = s->poll;
     s->poll = NULL;
     x->session = NULL;
@@ -110,7 +109,7 @@ static rt_eio_exchange *take_poll(rt_eio_session *s) {
 
 void rt_eio_poll_answer(rt_eio_session *s, rt_slice payload) {
     if (s->poll)
-        rt_eio_poll_reply(take_poll(s), payload);
+        rt_eio_poll_reply(rt_eio_poll_take(s), payload);
 }
 
 void rt_eio_poll_flush(rt_eio_session *s) {
@@ -123,7 +122,10 @@ void rt_eio_poll_flush(rt_eio_session *s) {
     }
     rt_outq_fini(&s->queue);
     s->counted = s->queued_bytes = 0;
-    reply_payload(take_poll(s), payload);
+    /* The events have left the queue: what did not go out with them is lost, and so is the session,
+     * or its client would never know. */
+    if (!reply_payload(rt_eio_poll_take(s), payload))
+        rt_eio_session_end(s, RT_EIO_NO_MEMORY);
     rt_msg_rele(payload);
 }
 

@@ -64,7 +64,16 @@ int rt_eio_session_put_open(const rt_eio_session *s, rt_buf *out) {
                          o->ping_timeout_ms, o->max_payload);
 }
 
-static void let_transports_go(rt_eio_session *s) {
+/* To some clients a polite `1` is final. When the server goes, a poll breaks off instead: they all
+ * come back then. */
+static void end_poll(rt_eio_session *s, enum rt_eio_reason reason) {
+    if (reason != RT_EIO_SERVER_SHUTDOWN)
+        rt_eio_poll_answer(s, RT_LIT("1"));
+    else if (s->poll)
+        rt_eio_exchange_abort(rt_eio_poll_take(s));
+}
+
+static void let_transports_go(rt_eio_session *s, enum rt_eio_reason reason) {
     if (s->ws) {
         rt_eio_socket *ws = s->ws;
         s->ws = NULL;
@@ -75,7 +84,7 @@ static void let_transports_go(rt_eio_session *s) {
         s->probe = NULL;
         rt_eio_socket_close(probe, 0);
     }
-    rt_eio_poll_answer(s, RT_LIT("1"));
+    end_poll(s, reason);
     if (s->post) {
         rt_eio_exchange *post = s->post;
         s->post = NULL;
@@ -104,7 +113,7 @@ void rt_eio_session_end(rt_eio_session *s, enum rt_eio_reason reason) {
     rt_list_unlink(&s->pending);
     rt_list_unlink(&s->node);
     rt_list_push(&e->ended, &s->node);
-    let_transports_go(s);
+    let_transports_go(s, reason);
     rt_outq_fini(&s->queue);
     tell_closed(s, reason);
 }

@@ -141,6 +141,8 @@ void rt_eio_poll_reply(rt_eio_exchange *x, rt_slice payload);
 void rt_eio_poll_forget(rt_eio *e);
 /* Answers the pending poll with what is queued, if there are both. */
 void rt_eio_poll_flush(rt_eio_session *s);
+/* The pending poll, which the session lets go of. */
+rt_eio_exchange *rt_eio_poll_take(rt_eio_session *s);
 /* Answers the pending poll, if any, with one literal payload (`1`, `6`). */
 void rt_eio_poll_answer(rt_eio_session *s, rt_slice payload);
 void rt_eio_post_begin(rt_eio_session *s, rt_eio_exchange *x);
@@ -150,8 +152,9 @@ void rt_eio_post_end(rt_eio_exchange *x);
 /* --- exchange.c --- */
 
 rt_eio_exchange *rt_eio_exchange_new(rt_eio *e, rt_eio_port *port, const rt_http_request *req);
-/* Answers and frees. `body` may be NULL; its reference is not taken. */
-void rt_eio_exchange_reply(rt_eio_exchange *x, int status, const char *content_type, rt_msg *body);
+/* Answers and frees. `body` may be NULL; its reference is not taken. False: the answer could not be
+ * made or queued, and the connection was dropped. */
+bool rt_eio_exchange_reply(rt_eio_exchange *x, int status, const char *content_type, rt_msg *body);
 /* The same with a copy of text. */
 void rt_eio_exchange_reply_text(rt_eio_exchange *x, int status, const char *content_type,
                                 rt_slice text);

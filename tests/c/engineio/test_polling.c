@@ -243,6 +243,22 @@ static void close_with_waiting_poll(void **state) {
     fake_fini(&f);
 }
 
+static void shutdown_breaks_polls_off(void **state) {
+    (void)state;
+    fake f;
+    char sid[RT_ID_LEN + 1];
+    fake_init(&f, NULL);
+    fake_handshake(&f, sid);
+    fake_conn *c = fake_open(&f);
+    fake_poll(c, sid);
+    rt_eio_close_all(f.eio, RT_EIO_SERVER_SHUTDOWN);
+    assert_string_equal(fake_sent(c), "");
+    assert_int_equal(c->closed, 1);
+    assert_int_equal(fake_figures(&f).pending_polls, 0);
+    assert_string_equal(fake_log(&f), "close server shutting down");
+    fake_fini(&f);
+}
+
 static void close_drains(void **state) {
     (void)state;
     fake f;
@@ -346,6 +362,7 @@ int main(void) {
         cmocka_unit_test_teardown(too_big, leaks),
         cmocka_unit_test_teardown(octet_stream_is_refused, leaks),
         cmocka_unit_test_teardown(close_with_waiting_poll, leaks),
+        cmocka_unit_test_teardown(shutdown_breaks_polls_off, leaks),
         cmocka_unit_test_teardown(close_drains, leaks),
         cmocka_unit_test_teardown(drain_has_a_deadline, leaks),
         cmocka_unit_test_teardown(gone_poll_ends_session, leaks),

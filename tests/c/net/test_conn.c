@@ -616,24 +616,37 @@ static void descriptors_run_out(void **state) {
 
 /* --- the end --- */
 
-/* What the server owed when it was stopped still goes out. */
-static void stopping_writes_what_is_owed(void **state) {
-    (void)state;
+/* A client whose poll waits when the server is stopped, after an event was sent to it or not. */
+static void stop_with_a_poll(bool event, int status, const char *payload) {
     live l;
     live_client c;
-    char sid[21];
+    char sid[21], body[32] = "";
     serve(&l, NULL);
     live_open(&l, &c);
     assert_true(live_handshake(&l, &c, sid));
     live_poll(&l, &c, sid);
     while (live_eio(&l).pending_polls == 0)
         live_turn(&l);
+    if (event) {
+        rt_msg *m = rt_ws_frame(RT_WS_TEXT, RT_LIT("4last"));
+        assert_non_null(m);
+        rt_eio_send(session, m);
+        rt_msg_rele(m);
+    }
     live_end(&l);
     for (uint64_t end = rt_test_ms() + LIVE_HANG_MS; c.end == LIVE_OPEN && rt_test_ms() < end;)
         live_pump(&c);
     assert_int_equal(c.end, LIVE_FIN);
-    assert_int_equal(live_answer(&l, &c, NULL, 0), 200);
+    assert_int_equal(live_answer(&l, &c, body, sizeof body), status);
+    assert_string_equal(body, payload);
     live_close(&c);
+}
+
+/* What the server owed when it was stopped still goes out; a poll without an answer breaks off. */
+static void stopping_writes_what_is_owed(void **state) {
+    (void)state;
+    stop_with_a_poll(true, 200, "4last");
+    stop_with_a_poll(false, 0, "");
 }
 
 int main(void) {
