@@ -371,7 +371,7 @@ def test_child_keeps_nothing_of_its_parents_connection_to_redis(redis):
             assert deliver.deliver("e", n, "all")
             parents = set(list_sockets())
 
-            def child():
+            def child(parents=parents):
                 kept = parents & set(list_sockets())
                 assert deliver.deliver("e", "child", "all")
                 return len(kept)
