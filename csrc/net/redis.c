@@ -196,10 +196,14 @@ static void on_commander_lost(void *arg, bool stood, const char *why) {
 static const rt_redis_link_ops commander_ops = {ping, on_answer, on_commander_lost, on_gone};
 
 /* Answers come in order, so after one that is overdue none can be told from the next: the
- * connection goes, and with it all that wait. */
+ * connection goes, and with it all that wait. A large answer on its way is not overdue. */
 static void on_command_due(rt_timerq *q, rt_timer *t) {
     rt_redis *r = q->arg;
-    (void)t;
+    uint64_t now = uv_now(&r->loop->uv);
+    if (now < r->commander.heard_at + RT_REDIS_COMMAND_MS) {
+        rt_timer_arm(q, t, now);
+        return;
+    }
     rt_redis_link_fail(&r->commander, "Redis does not answer in time");
 }
 

@@ -183,6 +183,7 @@ static bool drain(rt_redis_link *l) {
             rt_redis_link_fail(l, l->io.error);
             return false;
         }
+        l->heard_at = uv_now(&l->loop->uv);
         if (!take_replies(l))
             return false;
         if (ioctl(l->wire->fd, FIONREAD, &waiting) != 0 || waiting <= 0)

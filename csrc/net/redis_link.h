@@ -44,6 +44,7 @@ typedef struct rt_redis_link {
     unsigned greeting;          /* replies to AUTH and SELECT still to come */
     unsigned failures;          /* in a row; decides how long to wait */
     uint64_t stood_at;          /* ms */
+    uint64_t heard_at;          /* ms; when bytes last came */
     uv_timer_t timer;           /* the next attempt, or the end of patience with this one */
     uv_getaddrinfo_t resolving;
     struct addrinfo *found, *next; /* addresses of the name, and the one to try next */

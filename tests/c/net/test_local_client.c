@@ -250,10 +250,16 @@ static void test_never_reads(void **state) {
     close(listener);
 }
 
+typedef struct late_acceptor {
+    int listener;
+    int accepted[2]; /* open until the client has written to them */
+} late_acceptor;
+
 static void *accept_late(void *arg) {
+    late_acceptor *late = arg;
     rt_test_sleep(100);
     for (int i = 0; i < 2; i++)
-        close(accept(*(int *)arg, NULL, NULL));
+        late->accepted[i] = accept(late->listener, NULL, NULL);
     return NULL;
 }
 
@@ -274,9 +280,12 @@ static void test_backlog_is_full(void **state) {
     }
     assert_int_equal(status, RT_AGAIN);
     assert_int_equal(others[n - 1].fd, -1);
-    assert_int_equal(pthread_create(&thread, NULL, accept_late, &listener), 0);
+    late_acceptor late = {.listener = listener};
+    assert_int_equal(pthread_create(&thread, NULL, accept_late, &late), 0);
     assert_int_equal(rt_local_client_finish(&others[n - 1]), RT_OK);
     assert_int_equal(pthread_join(thread, NULL), 0);
+    close(late.accepted[0]);
+    close(late.accepted[1]);
     while (n > 0)
         rt_local_client_fini(&others[--n]);
     close(listener);
