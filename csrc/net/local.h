@@ -49,7 +49,8 @@ void rt_local_close(rt_local *l);
 /* When the loop has ended. NULL is fine. */
 void rt_local_free(rt_local *l);
 
-/* Owes the peer `line` and a newline. A peer that does not read what it asked for is closed. */
+/* From within the line callback: owes the peer `line` and a newline, written with the other answers
+ * of this read. A peer that does not read what it asked for is closed. */
 void rt_local_answer(rt_local_peer *peer, rt_slice line);
 
 typedef struct rt_local_figures {
