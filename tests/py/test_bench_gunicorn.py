@@ -1,0 +1,335 @@
+"""The server as a thread of gunicorn's master: real gunicorn, real signals, real sockets."""
+
+import os
+import signal
+import socket
+import sys
+import threading
+from collections import Counter
+from pathlib import Path
+
+import pytest
+from gunicorn.config import Config
+from support.bench import PATIENCE, SITE, make_bench, wait_for
+from support.crowd import Crowd, expect_each_once
+from support.processes import (
+    PATHS,
+    Program,
+    ask,
+    configure,
+    count_descriptors,
+    get_children,
+    get_free_port,
+    get_state,
+    is_free,
+    is_gone,
+    is_there,
+    list_thread_names,
+)
+
+import frappe_rt.bench.gunicorn
+
+TABS = 20
+WORKERS = 2
+KINDS = {"sync": ["--worker-class=sync"], "gthread": ["--worker-class=gthread", "--threads=4"]}
+
+
+@pytest.fixture
+def bench(tmp_path):
+    return make_bench(tmp_path)
+
+
+class Gunicorn(Program):
+    """Frappe's stand-in under gunicorn, with the realtime server in its master."""
+
+    def __init__(self, bench, *options, **config):
+        self.web = get_free_port()
+        self.realtime = get_free_port()
+        values = {
+            "socketio_port": self.realtime,
+            "webserver_port": self.web,
+            "default_site": SITE,
+            "frappe_rt_host": "127.0.0.1",
+            "frappe_rt_redis": 0,
+        }
+        configure(bench, **values | config)
+        super().__init__(bench, *self.get_words(options))
+
+    def get_words(self, options):
+        config = [] if any(o.startswith("--config") for o in options) else ["--config", MODULE]
+        return [
+            *(SCRIPT, *config, f"--bind=127.0.0.1:{self.web}", f"--workers={WORKERS}"),
+            *("--timeout=4", "--graceful-timeout=5", f"--pythonpath={','.join(PATHS)}"),
+            *(*options, "frappe.app:application"),
+        ]
+
+    def wait_until_it_serves(self):
+        self.wait_for_line("frappe_rt ")
+        self.wait_for_line("listens on")
+        wait_for(lambda: is_there(self.web))
+        wait_for(lambda: len(get_children(self.pid)) == WORKERS)
+        return self
+
+
+#: Not `-m gunicorn`: gunicorn starts the next master (USR2) by the file that started this one.
+SCRIPT = str(Path(sys.prefix, "bin/gunicorn"))
+MODULE = "python:frappe_rt.bench.gunicorn"
+
+
+class Flow:
+    """Requests that publish, one after the other, from a thread: which were answered?"""
+
+    def __init__(self, port):
+        self.port = port
+        self.asked = 0
+        self.done = []
+        self.counters = Counter()
+        self.masters = set()
+        self.going = True
+        self.thread = threading.Thread(target=self.run)
+
+    def run(self):
+        while self.going:
+            first, self.asked = self.asked, self.asked + 10
+            try:
+                answer = ask(self.port, f"/publish?first={first}&last={first + 9}")
+            except OSError:  # of a worker that was killed
+                continue
+            self.done += range(first, first + 10)
+            self.masters.add(answer["parent"])
+            assert answer["sent_by_frappe"] == 0
+            assert set(answer["counters"]) == {"to_local"}, answer
+
+    def wait_for_more(self, count=100):
+        end = len(self.done) + count
+        wait_for(lambda: len(self.done) >= end or not self.thread.is_alive())
+
+    def __enter__(self):
+        self.thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self.going = False
+        self.thread.join(PATIENCE)
+
+
+def wait_for_other_workers(pid, before, count=WORKERS):
+    def changed():
+        now = get_children(pid)
+        return len(now) == count and set(now) != set(before)
+
+    wait_for(changed)
+    return get_children(pid)
+
+
+@pytest.mark.parametrize("preload", [True, False], ids=["preload", "no preload"])
+@pytest.mark.parametrize("kind", KINDS)
+def test_browsers_and_events_survive_whatever_happens_to_workers(bench, kind, preload):
+    options = [*KINDS[kind], "--max-requests=20", "--max-requests-jitter=10"]
+    options += ["--preload"] if preload else []
+    with Gunicorn(bench, *options) as master, Crowd() as crowd:
+        master.wait_until_it_serves()
+        tabs = crowd.come(master.realtime, count=TABS)
+        descriptors = count_descriptors(master.pid)
+        with Flow(master.web) as flow:
+            flow.wait_for_more()
+            workers = get_children(master.pid)
+            os.kill(master.pid, signal.SIGHUP)
+            workers = wait_for_other_workers(master.pid, workers)
+            flow.wait_for_more()
+            os.kill(master.pid, signal.SIGTTIN)
+            wait_for(lambda: len(get_children(master.pid)) == WORKERS + 1)
+            flow.wait_for_more()
+            os.kill(master.pid, signal.SIGTTOU)
+            wait_for(lambda: len(get_children(master.pid)) == WORKERS)
+            flow.wait_for_more()
+            os.kill(get_children(master.pid)[0], signal.SIGKILL)
+            wait_for_other_workers(master.pid, workers)
+            flow.wait_for_more(300)  # a worker goes after 20 to 30 requests
+        assert master.find("Autorestarting worker"), master.told()
+        for tab in tabs:
+            wait_for(lambda tab=tab: set(flow.done) <= set(tab.heard))
+            assert len(tab.heard) == len(set(tab.heard))
+        assert crowd.count_closed() == 0
+        assert list_thread_names(master.pid).count("frappe_rt") == 1
+        wait_for(lambda: len(get_children(master.pid)) == WORKERS)
+        # More than ten workers have gone; each that is there may have its connection to us.
+        wait_for(lambda: count_descriptors(master.pid) <= descriptors + WORKERS)
+        assert not [pid for pid in get_children(master.pid) if get_state(pid) == "Z"]
+        workers = get_children(master.pid)
+        assert master.end(signal.SIGTERM) == 0
+        assert all(map(is_gone, workers))
+        assert is_free(master.realtime)
+        assert not (bench / "config/frappe_rt.sock").exists()
+        wait_for(lambda: crowd.count_closed() == TABS)
+
+
+def test_children_of_workers(bench):
+    with Gunicorn(bench, "--preload") as master, Crowd() as crowd:
+        master.wait_until_it_serves()
+        [tab] = crowd.come(master.realtime)
+        answer = ask(master.web, "/fork?first=0&last=99")
+        assert (answer["parent"], answer["running"]) == (master.pid, False)
+        expect_each_once(tab, range(100))
+
+
+@pytest.mark.parametrize("how", [signal.SIGQUIT, signal.SIGINT])
+def test_a_quick_end(bench, how):
+    with Gunicorn(bench, "--preload") as master, Crowd() as crowd:
+        master.wait_until_it_serves()
+        crowd.come(master.realtime)
+        assert master.end(how) == 0
+        assert is_free(master.realtime)
+
+
+def test_a_master_that_is_killed_leaves_the_port_free(bench):
+    with Gunicorn(bench, "--preload") as master, Crowd() as crowd:
+        master.wait_until_it_serves()
+        crowd.come(master.realtime)
+        workers = get_children(master.pid)
+        master.also |= set(workers)
+        os.kill(workers[0], signal.SIGSTOP)  # it cannot go when it sees that its master has gone
+        master.process.kill()
+        master.process.wait(PATIENCE)
+        assert is_free(master.realtime)
+        wait_for(lambda: crowd.count_closed() == 1)
+        assert (bench / "config/frappe_rt.sock").exists()
+        assert not is_gone(workers[0])
+        with Gunicorn(bench, "--preload") as next_master:
+            next_master.wait_until_it_serves()
+            [tab] = crowd.come(next_master.realtime)
+            ask(next_master.web, "/publish?first=1&last=10")
+            expect_each_once(tab, range(1, 11))
+        os.kill(workers[0], signal.SIGCONT)
+        wait_for(lambda: all(map(is_gone, workers)))
+
+
+def find_next_master(pid):
+    """The child of a master that has workers of its own."""
+    return next((child for child in get_children(pid) if get_children(child)), None)
+
+
+@pytest.mark.parametrize("preload", [True, False], ids=["preload", "no preload"])
+def test_usr2_the_next_master_takes_the_port_when_the_first_has_gone(bench, preload):
+    with Gunicorn(bench, *(["--preload"] if preload else [])) as master, Crowd() as crowd:
+        master.wait_until_it_serves()
+        [tab] = crowd.come(master.realtime)
+        os.kill(master.pid, signal.SIGUSR2)
+        wait_for(lambda: find_next_master(master.pid))
+        following = find_next_master(master.pid)
+        master.also.add(following)
+        master.wait_for_line("trying again")
+        with Flow(master.web) as flow:  # both masters' workers publish to the server of the first
+            wait_for(lambda: flow.masters >= {master.pid, following})
+        wait_for(lambda: set(flow.done) <= set(tab.heard))
+        assert "frappe_rt" not in list_thread_names(following)
+        os.kill(master.pid, signal.SIGTERM)
+        master.process.wait(PATIENCE)
+        master.wait_for_line("listens on", 2)
+        [waits] = master.find("trying again")
+        assert f"cannot listen on port {master.realtime} (127.0.0.1: Address already in" in waits
+        assert f", until the master before this one ({master.pid}) has ended; trying" in waits
+        assert list_thread_names(following).count("frappe_rt") == 1
+        [tab] = crowd.come(master.realtime)
+        ask(master.web, "/publish?first=0&last=9")
+        expect_each_once(tab, range(10))
+        os.kill(following, signal.SIGTERM)
+        wait_for(lambda: is_gone(following))
+        assert is_free(master.realtime)
+        assert not (bench / "config/frappe_rt.sock").exists()
+
+
+def test_usr2_a_next_master_that_is_ended_changes_nothing(bench):
+    with Gunicorn(bench, "--preload") as master, Crowd() as crowd:
+        master.wait_until_it_serves()
+        [tab] = crowd.come(master.realtime)
+        os.kill(master.pid, signal.SIGUSR2)
+        wait_for(lambda: find_next_master(master.pid))
+        following = find_next_master(master.pid)
+        master.wait_for_line("trying again")
+        os.kill(following, signal.SIGTERM)
+        wait_for(lambda: get_state(following) is None)  # its parent has seen it go
+        ask(master.web, "/publish?first=0&last=9")
+        expect_each_once(tab, range(10))
+        assert crowd.count_closed() == 0
+        assert master.end() == 0
+
+
+def test_a_port_that_is_taken_does_not_keep_the_web_from_serving(bench):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        master = Gunicorn(bench, "--preload", socketio_port=port)
+        with master, Crowd() as crowd:
+            told = master.wait_for_line("trying again")
+            assert f"cannot listen on port {port}" in told
+            assert "set socketio_port in" in told
+            assert "or end the realtime server that runs already; trying again" in told
+            wait_for(lambda: is_there(master.web))
+            taken.close()
+            master.wait_for_line("listens on")
+            crowd.come(port)
+            assert master.end() == 0
+
+
+def test_it_ends_while_it_waits_for_the_port(bench):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        with Gunicorn(bench, "--preload", socketio_port=port) as master:
+            master.wait_for_line("trying again")
+            wait_for(lambda: is_there(master.web))
+            assert master.end() == 0
+            assert not master.find("Traceback")
+
+
+@pytest.mark.parametrize("preload", [True, False], ids=["preload", "no preload"])
+def test_a_wrong_value_ends_the_start_with_one_line(bench, preload):
+    options = ["--preload"] if preload else []
+    with Gunicorn(bench, *options, frappe_rt_ping_interval_ms="often") as master:
+        assert master.process.wait(PATIENCE) == 1
+        master.reader.join(PATIENCE)
+        [line] = master.find("frappe_rt_ping_interval_ms")
+        assert "common_site_config.json" in line
+        assert not master.find("Traceback")
+
+
+OWN = """
+from frappe_rt.bench.gunicorn import *
+
+def on_starting(server):
+    server.log.info("our own hook")
+"""
+CALLS = """
+from frappe_rt.bench import gunicorn as realtime
+
+def when_ready(server):
+    realtime.when_ready(server)
+    server.log.info("our own hook")
+
+def post_worker_init(worker):
+    realtime.post_worker_init(worker)
+"""
+
+
+@pytest.mark.parametrize("text", [OWN, CALLS], ids=["import *", "calls"])
+def test_in_a_configuration_file_of_ones_own(bench, text):
+    path = bench / "gunicorn.conf.py"
+    path.write_text(text)
+    with Gunicorn(bench, "--preload", f"--config={path}") as master, Crowd() as crowd:
+        master.wait_for_line("our own hook")
+        master.wait_until_it_serves()
+        [tab] = crowd.come(master.realtime)
+        assert ask(master.web, "/publish?first=0&last=9")["sent_by_frappe"] == 0
+        expect_each_once(tab, range(10))
+
+
+def test_gunicorn_takes_nothing_else_of_the_module_for_a_setting():
+    names = set(vars(frappe_rt.bench.gunicorn)) & set(Config().settings)
+    assert names == set(frappe_rt.bench.gunicorn.__all__)
+    settings = Config()
+    for name in names:
+        settings.set(name, getattr(frappe_rt.bench.gunicorn, name))
+
+
+def test_the_module_does_not_bring_gunicorn_in():
+    source = Path(frappe_rt.bench.gunicorn.__file__).read_text()
+    assert "import gunicorn" not in source
