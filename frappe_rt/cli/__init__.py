@@ -14,6 +14,7 @@ COMMANDS = {
     "demo": "Show it working: a page, logins, buttons; needs no bench.",
     "serve": "Run the realtime server of a bench.",
     "stats": "Show what the running server of a bench is doing.",
+    "web": "Run Frappe's development web process with the server beside it.",
 }
 
 
