@@ -12,10 +12,11 @@ ATTEMPT_SECONDS = 10
 
 
 class Tab:
-    """One WebSocket of a page that only listens. `heard`: the arguments of each event `n`."""
+    """One WebSocket of a page that only listens. `heard`: what came with each event `wanted`."""
 
     def __init__(self, sid):
         self.sid = sid
+        self.wanted = "n"
         self.heard = []
         self.closed = False
 
@@ -64,7 +65,7 @@ class Tab:
                     self.say("3")
                 elif text.startswith(f"42/{SITE},"):
                     event, *arguments = json.loads(text[len(f"42/{SITE},") :])
-                    if event == "n":
+                    if event == self.wanted:
                         self.heard += arguments
         except (OSError, asyncio.IncompleteReadError):
             self.closed = True
