@@ -13,6 +13,7 @@ COMMANDS = {
     "config": "Show the effective configuration and where each value is from.",
     "demo": "Show it working: a page, logins, buttons; needs no bench.",
     "serve": "Run the realtime server of a bench.",
+    "setup": "Make a bench start this server instead of Node's, or go back.",
     "stats": "Show what the running server of a bench is doing.",
     "web": "Run Frappe's development web process with the server beside it.",
 }
