@@ -67,6 +67,7 @@ def become(order: Order) -> NoReturn:
 def main(argument: str) -> None:
     """Serve until SIGINT or SIGTERM."""
     bench, overrides, log_level, log_file, remarks, peers = json.loads(argument)
+    on_terminal = sys.stdout.isatty()  # not any more once it is closed, so before SIGHUP can wait
     block_signals()
     log = LogFile(log_file) if log_file else None
     _rt.set_log(LOG_LEVELS.index(log_level), log.descriptor if log else 2)
@@ -78,7 +79,7 @@ def main(argument: str) -> None:
     for peer in peers:
         look_for(Peer(*peer))
     notify("READY=1")
-    wait_for_signal(rereading)
+    wait_for_signal(rereading, on_terminal)
     notify("STOPPING=1")
     say("frappe_rt stops")
     stop_within(STOP_SECONDS)
@@ -251,12 +252,11 @@ def block_signals() -> None:
     signal.pthread_sigmask(signal.SIG_BLOCK, _AWAITED)
 
 
-def wait_for_signal(rereading: Rereading | None = None) -> None:
+def wait_for_signal(rereading: Rereading | None = None, on_terminal: bool = False) -> None:
     """Until SIGINT or SIGTERM, or SIGHUP on a terminal, which has been closed then.
 
     Fails when the server thread ends by itself.
     """
-    terminal = sys.stdout.isatty()
     while True:
         came = signal.sigtimedwait(_AWAITED, LOOK_SECONDS)
         if came is None:
@@ -264,7 +264,7 @@ def wait_for_signal(rereading: Rereading | None = None) -> None:
                 fail("the server has stopped by itself; the log says why")
             if rereading:
                 rereading.on_look()
-        elif came.si_signo == signal.SIGHUP and rereading and not terminal:
+        elif came.si_signo == signal.SIGHUP and rereading and not on_terminal:
             rereading.on_hangup()
         else:
             return

@@ -8,6 +8,24 @@
 
 rt_curl_library rt_curl;
 
+#define FUNCTIONS(X)                                                                               \
+    X(curl_global_init)                                                                            \
+    X(curl_easy_init)                                                                              \
+    X(curl_easy_setopt)                                                                            \
+    X(curl_easy_getinfo)                                                                           \
+    X(curl_easy_strerror)                                                                          \
+    X(curl_easy_cleanup)                                                                           \
+    X(curl_slist_append)                                                                           \
+    X(curl_slist_free_all)                                                                         \
+    X(curl_multi_init)                                                                             \
+    X(curl_multi_setopt)                                                                           \
+    X(curl_multi_assign)                                                                           \
+    X(curl_multi_add_handle)                                                                       \
+    X(curl_multi_remove_handle)                                                                    \
+    X(curl_multi_socket_action)                                                                    \
+    X(curl_multi_info_read)                                                                        \
+    X(curl_multi_cleanup)
+
 static char reason[256]; /* empty: loaded */
 
 #ifdef RT_CURL_SONAME
@@ -29,15 +47,15 @@ static bool find_all(void) {
                  why ? why : RT_CURL_SONAME " cannot be loaded");
         return false;
     }
-#define RT_CURL_FIND(name) &&find(library, #name, &rt_curl.name)
-    return true RT_CURL_FUNCTIONS(RT_CURL_FIND);
+#define FIND(name) &&find(library, #name, &rt_curl.name)
+    return true FUNCTIONS(FIND);
 }
 
 #else /* linked in, as a wheel of its own libraries is */
 
 static bool find_all(void) {
-#define RT_CURL_SET(name) rt_curl.name = (name);
-    RT_CURL_FUNCTIONS(RT_CURL_SET)
+#define SET(name) rt_curl.name = (name);
+    FUNCTIONS(SET)
     return true;
 }
 

@@ -12,28 +12,26 @@
 #include <curl/curl.h>
 
 /* The functions we use, with curl's own names and types. */
-#define RT_CURL_FUNCTIONS(X)                                                                       \
-    X(curl_global_init)                                                                            \
-    X(curl_easy_init)                                                                              \
-    X(curl_easy_setopt)                                                                            \
-    X(curl_easy_getinfo)                                                                           \
-    X(curl_easy_strerror)                                                                          \
-    X(curl_easy_cleanup)                                                                           \
-    X(curl_slist_append)                                                                           \
-    X(curl_slist_free_all)                                                                         \
-    X(curl_multi_init)                                                                             \
-    X(curl_multi_setopt)                                                                           \
-    X(curl_multi_assign)                                                                           \
-    X(curl_multi_add_handle)                                                                       \
-    X(curl_multi_remove_handle)                                                                    \
-    X(curl_multi_socket_action)                                                                    \
-    X(curl_multi_info_read)                                                                        \
-    X(curl_multi_cleanup)
-
-#define RT_CURL_MEMBER(name) __typeof__(&name) name;
+#define RT_CURL_POINTER(name) __typeof__(&(name))
 typedef struct rt_curl_library {
-    RT_CURL_FUNCTIONS(RT_CURL_MEMBER)
+    RT_CURL_POINTER(curl_global_init) curl_global_init;
+    RT_CURL_POINTER(curl_easy_init) curl_easy_init;
+    RT_CURL_POINTER(curl_easy_setopt) curl_easy_setopt;
+    RT_CURL_POINTER(curl_easy_getinfo) curl_easy_getinfo;
+    RT_CURL_POINTER(curl_easy_strerror) curl_easy_strerror;
+    RT_CURL_POINTER(curl_easy_cleanup) curl_easy_cleanup;
+    RT_CURL_POINTER(curl_slist_append) curl_slist_append;
+    RT_CURL_POINTER(curl_slist_free_all) curl_slist_free_all;
+    RT_CURL_POINTER(curl_multi_init) curl_multi_init;
+    RT_CURL_POINTER(curl_multi_setopt) curl_multi_setopt;
+    RT_CURL_POINTER(curl_multi_assign) curl_multi_assign;
+    RT_CURL_POINTER(curl_multi_add_handle) curl_multi_add_handle;
+    RT_CURL_POINTER(curl_multi_remove_handle) curl_multi_remove_handle;
+    RT_CURL_POINTER(curl_multi_socket_action) curl_multi_socket_action;
+    RT_CURL_POINTER(curl_multi_info_read) curl_multi_info_read;
+    RT_CURL_POINTER(curl_multi_cleanup) curl_multi_cleanup;
 } rt_curl_library;
+#undef RT_CURL_POINTER
 
 /* Usable once rt_curl_load has returned NULL. Write (rt_curl.curl_easy_setopt)(..): curl's headers
  * have macros of some of these names. */

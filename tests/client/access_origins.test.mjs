@@ -24,7 +24,11 @@ afterEach(async () => {
     await eventually("forgetting", async () => !(await preflight()).headers.get("access-control-allow-origin"));
 });
 
-const write = (name, config) => writeFile(path.join(server.bench, "sites", name), JSON.stringify(config));
+/** Everything in the file is read again, so the common one goes on naming the site. */
+async function write(name, config) {
+    const kept = name === "common_site_config.json" ? { default_site: SITE } : {};
+    await writeFile(path.join(server.bench, "sites", name), JSON.stringify({ ...kept, ...config }));
+}
 
 const preflight = (origin = PAGE) =>
     fetch(`${server.url}/socket.io/?EIO=4&transport=polling`, {

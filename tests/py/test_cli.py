@@ -470,7 +470,8 @@ class TestReading:
     """The configuration, again."""
 
     def serve(self, bench, **values):
-        configure(bench, socketio_port=0, frappe_rt_redis=False, **values)
+        self.port = get_free_port()
+        configure(bench, socketio_port=self.port, frappe_rt_redis=False, **values)
         serve = Serve(bench)
         serve.read_until("web process: ")
         return serve
@@ -478,7 +479,7 @@ class TestReading:
     @pytest.mark.parametrize("signalled", [True, False])
     def test_a_new_value_counts(self, bench, signalled):
         with self.serve(bench, webserver_port=1) as serve:
-            configure(bench, socketio_port=0, frappe_rt_redis=False, webserver_port=2)
+            configure(bench, socketio_port=self.port, frappe_rt_redis=False, webserver_port=2)
             if signalled:
                 serve.process.send_signal(signal.SIGHUP)
             assert "webserver_port is 2 now" in serve.read_until("webserver_port")
@@ -498,7 +499,9 @@ class TestReading:
             serve.process.send_signal(signal.SIGHUP)
             told = serve.read_until("stays as it was")
             assert "common_site_config.json, line 1" in told
-            configure(bench, socketio_port=0, frappe_rt_redis=False, default_site="two.localhost")
+            configure(
+                bench, socketio_port=self.port, frappe_rt_redis=False, default_site="two.localhost"
+            )
             serve.process.send_signal(signal.SIGHUP)
             assert '"two.localhost" now' in serve.read_until("default_site")
             assert serve.end()[0] == 0
