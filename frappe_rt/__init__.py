@@ -7,10 +7,10 @@
 
 from __future__ import annotations
 
-from importlib import import_module
 from typing import TYPE_CHECKING
 
 from frappe_rt._rt import version as __version__
+from frappe_rt.loading import load as _load
 
 if TYPE_CHECKING:
     from frappe_rt import bench as bench
@@ -69,10 +69,10 @@ __all__ = ["__version__", *_MODULES]
 
 def __getattr__(name: str) -> object:
     if name == "bench":
-        return import_module("frappe_rt.bench")
+        return _load("frappe_rt.bench")
     if name not in _MODULES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value: object = getattr(import_module(f"frappe_rt.{_MODULES[name]}"), name)
+    value: object = getattr(_load(f"frappe_rt.{_MODULES[name]}"), name)
     globals()[name] = value
     return value
 

@@ -13,6 +13,7 @@ from time import monotonic
 from typing import Any, NamedTuple
 
 from frappe_rt import _rt, config, inside, message
+from frappe_rt.loading import load
 
 #: Between two log lines about the same trouble.
 QUIET_SECONDS = 30.0
@@ -102,9 +103,8 @@ def lose(counter: str, text: str, *values: Any) -> bool:
             return False
         _told[counter] = now + QUIET_SECONDS
         lost = _counters[counter]
-    from logging import getLogger  # not before it is needed: it is half of our import time
-
-    getLogger("frappe_rt").warning(f"not published, {text} (%d lost so far)", *values, lost)
+    logging = load("logging")  # not before it is needed: it is half of our import time
+    logging.getLogger("frappe_rt").warning(f"not published, {text} (%d lost so far)", *values, lost)
     return False
 
 

@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from frappe_rt import _rt, config
+from frappe_rt.loading import load
 
 #: Seconds a stop may take: what is owed to clients is flushed, then their transports are dropped.
 STOP_SECONDS = 2.0
@@ -116,8 +117,7 @@ def stats(timeout: float = 1.0) -> dict[str, Any]:
 
     Raises RuntimeError when no server runs here or it does not answer within `timeout` seconds.
     """
-    from frappe_rt import deliver  # what only serves needs nothing of what publishes
-
+    deliver = load("frappe_rt.deliver")  # what only serves needs nothing of what publishes
     figures: dict[str, Any] = json.loads(_rt.stats(int(timeout * 1000)))
     figures["publisher"] = deliver.get_counters()
     return figures

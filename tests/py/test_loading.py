@@ -1,0 +1,54 @@
+"""What is imported at first use, while another thread forks."""
+
+import subprocess
+import sys
+import textwrap
+
+import pytest
+
+#: A thread that needs MODULE for the first time, and a fork while it is being imported.
+PROGRAM = """
+    import os, sys, threading, time
+    import frappe_rt, frappe_rt.deliver
+
+    class Slow:
+        def find_spec(self, name, path=None, target=None):
+            if name == {module!r}:
+                begun.set()
+                time.sleep(0.5)
+
+    def use():
+        {use}
+
+    begun = threading.Event()
+    sys.meta_path.insert(0, Slow())
+    assert {module!r} not in sys.modules
+    thread = threading.Thread(target=use)
+    thread.start()
+    begun.wait()
+    child = os.fork()
+    if child == 0:
+        use()
+        os._exit(7)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 7
+    thread.join()
+    print("done")
+"""
+
+
+@pytest.mark.parametrize(
+    ("module", "use"),
+    [
+        ("frappe_rt.publish", "frappe_rt.publish_realtime('e', site='one.localhost')"),
+        ("frappe_rt.server", "frappe_rt.stop()"),
+        ("logging", "frappe_rt.deliver.lose('lost_no_site', 'no site')"),
+    ],
+)
+def test_a_fork_waits_for_an_import(module, use):
+    done = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(PROGRAM).format(module=module, use=use)],
+        stdout=subprocess.PIPE,
+        text=True,
+        timeout=20,
+    )
+    assert (done.returncode, done.stdout) == (0, "done\n")
