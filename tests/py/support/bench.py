@@ -26,8 +26,8 @@ def start(bench, **more):
     return frappe_rt.start(str(bench), SITE, **(settings | more))
 
 
-def wait_for(condition):
-    end = time.monotonic() + PATIENCE
+def wait_for(condition, seconds=PATIENCE):
+    end = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < end
         time.sleep(0.01)
