@@ -62,7 +62,7 @@ def storm(forks, rate):
 def main(sockets, forks, rate, bench, options):
     server = frappe_rt.start(bench, **json.loads(options))
     print("port", server.port)
-    while frappe_rt.stats()["sockets"] < int(sockets):
+    while frappe_rt.stats()["socketio"]["connects"] < int(sockets):
         time.sleep(0.05)
     going = threading.Event()
     going.set()
