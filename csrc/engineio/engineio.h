@@ -187,6 +187,10 @@ void rt_eio_send(rt_eio_session *s, rt_msg *frames);
  * the drain time). on_close comes before this returns. */
 void rt_eio_close(rt_eio_session *s, enum rt_eio_reason reason);
 
+/* Whether what is sent now leaves with this turn: the WebSocket takes what comes, or a poll waits.
+ */
+bool rt_eio_ready(const rt_eio_session *s);
+
 void *rt_eio_user(const rt_eio_session *s);
 void rt_eio_set_user(rt_eio_session *s, void *user);
 rt_slice rt_eio_sid(const rt_eio_session *s);

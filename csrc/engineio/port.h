@@ -27,7 +27,7 @@ typedef struct rt_eio_port_ops {
      * deadline), or at once. Idempotent. engineio gets no further call for this port: it has
      * already let go (up == NULL). */
     void (*close)(rt_eio_port *p, bool flush);
-    /* Bytes queued that the kernel has not taken yet. */
+    /* Bytes queued that the kernel would not take so far; 0 while it takes what comes. */
     size_t (*owed)(const rt_eio_port *p);
 } rt_eio_port_ops;
 

@@ -263,6 +263,13 @@ void rt_eio_close(rt_eio_session *s, enum rt_eio_reason reason) {
     tell_closed(s, reason);
 }
 
+bool rt_eio_ready(const rt_eio_session *s) {
+    if (s->state != RT_EIO_WEBSOCKET)
+        return s->opened && s->poll != NULL;
+    rt_eio_port *port = s->ws->port;
+    return s->opened && port && port->ops->owed(port) == 0;
+}
+
 void *rt_eio_user(const rt_eio_session *s) {
     return s->user;
 }

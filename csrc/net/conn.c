@@ -138,7 +138,8 @@ static void port_close(rt_eio_port *p, bool flush) {
 }
 
 static size_t port_owed(const rt_eio_port *p) {
-    return rt_outq_owed(&conn_of(p)->out);
+    const rt_conn *c = conn_of(p);
+    return c->blocked ? rt_outq_owed(&c->out) : 0;
 }
 
 static const rt_eio_port_ops port_ops = {port_send, port_finish, port_upgrade, port_close,

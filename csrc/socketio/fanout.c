@@ -16,8 +16,7 @@ void rt_sio_seal(rt_sio *io) {
     io->batch = (rt_sio_batch){NULL, NULL, 0};
 }
 
-/* A message with one event in it and `spare` bytes after it. */
-static rt_msg *event_msg(rt_sio *io, const rt_sio_out *o, size_t spare) {
+rt_msg *rt_sio_event_msg(rt_sio *io, const rt_sio_out *o, size_t spare) {
     size_t n = rt_sio_out_len(o);
     rt_msg *m = n + spare <= UINT32_MAX ? rt_msg_new(n + spare) : NULL;
     if (!m) {
@@ -61,7 +60,7 @@ static uint32_t to_room(rt_sio *io, rt_sio_room *r, const rt_sio_out *o,
         return io->batch.sent;
     bool again = !except && r->count > 1 && io->batch.room == r;
     rt_sio_seal(io);
-    rt_msg *m = event_msg(io, o, again ? BATCH_BYTES : 0);
+    rt_msg *m = rt_sio_event_msg(io, o, again ? BATCH_BYTES : 0);
     if (!m)
         return 0;
     r->pins++; /* a session that ends while being sent to must not take the room away */
@@ -74,7 +73,7 @@ static uint32_t to_room(rt_sio *io, rt_sio_room *r, const rt_sio_out *o,
     return sent;
 }
 
-static uint32_t note(rt_sio *io, uint32_t sent) {
+uint32_t rt_sio_note_sent(rt_sio *io, uint32_t sent) {
     rt_sio_tally(io, sent ? RT_SIO_EVENTS_OUT : RT_SIO_EVENTS_TO_NOBODY);
     io->counters.v[RT_SIO_DELIVERIES] += sent;
     return sent;
@@ -90,16 +89,16 @@ uint32_t rt_sio_emit_room(rt_sio_ns *ns, rt_slice room, rt_slice event, rt_slice
     rt_sio *io = ns->io;
     rt_sio_room *r = rt_sio_room_find(ns, room);
     if (!r || r->count == 0)
-        return note(io, 0);
+        return rt_sio_note_sent(io, 0);
     rt_sio_out o = event_out(ns, event, args);
-    return note(io, to_room(io, r, &o, except));
+    return rt_sio_note_sent(io, to_room(io, r, &o, except));
 }
 
 uint32_t rt_sio_emit_ns(rt_sio_ns *ns, rt_slice event, rt_slice args, const rt_sio_socket *except) {
     rt_sio *io = ns->io;
     rt_sio_out o = event_out(ns, event, args);
     rt_sio_seal(io);
-    rt_msg *m = event_msg(io, &o, 0);
+    rt_msg *m = rt_sio_event_msg(io, &o, 0);
     if (!m)
         return 0;
     uint32_t sent = 0;
@@ -110,7 +109,7 @@ uint32_t rt_sio_emit_ns(rt_sio_ns *ns, rt_slice event, rt_slice args, const rt_s
         sent++;
     }
     rt_msg_rele(m);
-    return note(io, sent);
+    return rt_sio_note_sent(io, sent);
 }
 
 static int too_many_attachments(const rt_sio_socket *s) {
@@ -133,7 +132,7 @@ int rt_sio_emit_binary(rt_sio_socket *s, rt_slice event, rt_slice args, const rt
         o.type = RT_SIO_BINARY_EVENT;
     o.attachments = attachments;
     o.attachment_count = count;
-    note(s->ns->io, 1);
+    rt_sio_note_sent(s->ns->io, 1);
     rt_sio_socket_send(s, &o);
     return RT_OK;
 }

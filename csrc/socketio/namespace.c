@@ -60,6 +60,14 @@ rt_sio_ns *rt_sio_ns_find(const rt_sio *io, rt_slice name) {
     return ns && ns->count ? ns : NULL;
 }
 
+uint32_t rt_sio_ns_size(const rt_sio_ns *ns) {
+    return ns->count;
+}
+
+rt_sio_socket *rt_sio_ns_socket(const rt_sio_ns *ns, uint32_t i) {
+    return i < ns->count ? ns->sockets[i] : NULL;
+}
+
 rt_slice rt_sio_ns_name(const rt_sio_ns *ns) {
     return rt_slice_make(ns->name, ns->name_len);
 }

@@ -4,6 +4,7 @@
 
 #include "base/status.h"
 #include "json/scan.h"
+#include "socketio/socketio.h"
 
 #define ID_DIGITS_MAX 15 /* what a JavaScript number holds exactly */
 
@@ -60,6 +61,11 @@ static bool reserved(rt_slice name) {
         if (rt_json_str_is(name, names[i]))
             return true;
     return false;
+}
+
+bool rt_sio_sound(rt_slice event, rt_slice array, unsigned attachments) {
+    return !(event.n && reserved(event)) &&
+           (attachments == 0 || rt_sio_placeholders_valid(array, attachments));
 }
 
 static bool event_data_valid(rt_slice data) {

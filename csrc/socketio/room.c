@@ -65,6 +65,17 @@ static int enter(rt_sio_socket *s, rt_sio_room *r) {
     return RT_OK;
 }
 
+static void tell_moved(rt_sio_socket *s, rt_slice room, bool joined) {
+    const rt_sio *io = s->ns->io;
+    if (io->moved && s->state == RT_SIO_IN)
+        io->moved(io->moved_arg, s, room, joined);
+}
+
+void rt_sio_watch_rooms(rt_sio *io, rt_sio_moved_fn *moved, void *arg) {
+    io->moved = moved;
+    io->moved_arg = arg;
+}
+
 int rt_sio_join(rt_sio_socket *s, rt_slice name) {
     rt_sio *io = s->ns->io;
     if (s->state == RT_SIO_OUT)
@@ -83,6 +94,8 @@ int rt_sio_join(rt_sio_socket *s, rt_slice name) {
     rt_sio_seal(io);
     int status = enter(s, r);
     rt_sio_room_settle(r);
+    if (status == RT_OK)
+        tell_moved(s, name, true);
     return status;
 }
 
@@ -111,6 +124,7 @@ bool rt_sio_leave(rt_sio_socket *s, rt_slice name) {
     rt_sio_seal(s->ns->io);
     remove_member(r, s->memberships[i].at);
     remove_membership(s, i);
+    tell_moved(s, name, false);
     rt_sio_room_settle(r);
     return true;
 }
@@ -140,6 +154,13 @@ void rt_sio_leave_all(rt_sio_socket *s, bool tell) {
 bool rt_sio_in_room(const rt_sio_socket *s, rt_slice name) {
     const rt_sio_room *r = rt_sio_room_find(s->ns, name);
     return r && membership_of(s, r) < s->room_count;
+}
+
+bool rt_sio_socket_room(const rt_sio_socket *s, uint32_t i, rt_slice *room) {
+    if (i >= s->room_count)
+        return false;
+    *room = rt_sio_room_name(s->memberships[i].room);
+    return true;
 }
 
 uint32_t rt_sio_room_size(const rt_sio_ns *ns, rt_slice name) {

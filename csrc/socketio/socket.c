@@ -149,6 +149,14 @@ void rt_sio_socket_set_user(rt_sio_socket *s, void *user) {
     s->user = user;
 }
 
+uint8_t rt_sio_socket_bits(const rt_sio_socket *s) {
+    return s->bits;
+}
+
+void rt_sio_socket_set_bits(rt_sio_socket *s, uint8_t bits) {
+    s->bits = bits;
+}
+
 void *rt_sio_client_user(const rt_sio_socket *s) {
     return s->client->user;
 }

@@ -41,14 +41,14 @@ rt_sio *rt_sio_new(const rt_sio_opts *opts, const rt_sio_app *app, rt_timers *ti
     rt_list_init(&io->closed);
     rt_list_init(&io->gone);
     rt_timerq_init(&io->connect_due, timers, opts->connect_timeout_ms, on_connect_due, io);
-    rt_timerq_init(&io->ack_due, timers, opts->ack_timeout_ms, rt_sio_ack_timeout, io);
+    rt_sio_acks_init(io, timers);
     return io;
 }
 
 void rt_sio_free(rt_sio *io) {
     rt_sio_reap(io);
     rt_timerq_fini(&io->connect_due);
-    rt_timerq_fini(&io->ack_due);
+    rt_sio_acks_fini(io);
     rt_map_fini(&io->namespaces);
     rt_free(io);
 }

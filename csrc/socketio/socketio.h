@@ -49,6 +49,7 @@ void rt_sio_opts_default(rt_sio_opts *opts);
     X(RT_SIO_EVENTS_OUT, "events_out")                                                             \
     X(RT_SIO_DELIVERIES, "deliveries")                                                             \
     X(RT_SIO_EVENTS_TO_NOBODY, "events_to_nobody")                                                 \
+    X(RT_SIO_VOLATILE_SKIPPED, "volatile_skipped")                                                 \
     X(RT_SIO_BATCHED, "events_batched")                                                            \
     X(RT_SIO_ACKS_IN, "acks_in")                                                                   \
     X(RT_SIO_ACKS_TIMED_OUT, "acks_timed_out")                                                     \
@@ -116,6 +117,9 @@ void rt_sio_drop_client(rt_sio_socket *s, enum rt_eio_reason reason);
 
 void *rt_sio_socket_user(const rt_sio_socket *s); /* the app's, NULL at first */
 void rt_sio_socket_set_user(rt_sio_socket *s, void *user);
+/* Eight bits of the app's, 0 at first. */
+uint8_t rt_sio_socket_bits(const rt_sio_socket *s);
+void rt_sio_socket_set_bits(rt_sio_socket *s, uint8_t bits);
 void *rt_sio_client_user(const rt_sio_socket *s); /* shared by the sockets of one client */
 void rt_sio_client_set_user(rt_sio_socket *s, void *user);
 rt_slice rt_sio_socket_id(const rt_sio_socket *s);
@@ -137,10 +141,19 @@ bool rt_sio_in_room(const rt_sio_socket *s, rt_slice room);
  * and leaves between calls change the numbering. */
 bool rt_sio_room_member(const rt_sio_ns *ns, rt_slice room, uint32_t i, rt_sio_socket **socket);
 uint32_t rt_sio_room_size(const rt_sio_ns *ns, rt_slice room);
+/* The rooms of a socket, in no order, the same way. */
+bool rt_sio_socket_room(const rt_sio_socket *s, uint32_t i, rt_slice *room);
+/* From now on `moved` hears of every room that a connected socket joins or leaves, but not of those
+ * it leaves by disconnecting. NULL: nobody does. It may not join, leave or close anything. */
+typedef void rt_sio_moved_fn(void *arg, rt_sio_socket *s, rt_slice room, bool joined);
+void rt_sio_watch_rooms(rt_sio *io, rt_sio_moved_fn *moved, void *arg);
 
 /* --- namespaces --- */
 rt_sio_ns *rt_sio_ns_find(const rt_sio *io, rt_slice name); /* with the slash; NULL: nobody is in */
 rt_slice rt_sio_ns_name(const rt_sio_ns *ns);
+/* Its connected sockets, numbered as rt_sio_room_member numbers; a new one is the last. */
+uint32_t rt_sio_ns_size(const rt_sio_ns *ns);
+rt_sio_socket *rt_sio_ns_socket(const rt_sio_ns *ns, uint32_t i); /* NULL past the last */
 /* Each namespace that has sockets; *cursor starts at 0; NULL at the end. */
 rt_sio_ns *rt_sio_ns_next(const rt_sio *io, size_t *cursor);
 
@@ -152,6 +165,23 @@ uint32_t rt_sio_emit_room(rt_sio_ns *ns, rt_slice room, rt_slice event, rt_slice
                           const rt_sio_socket *except);
 /* To every connected socket of the namespace. */
 uint32_t rt_sio_emit_ns(rt_sio_ns *ns, rt_slice event, rt_slice args, const rt_sio_socket *except);
+/* Whom an event is for. Each socket gets it once, be it named by several rooms. */
+typedef struct rt_sio_target {
+    const rt_slice *rooms;
+    uint32_t room_count;
+    rt_sio_socket *const *sockets; /* these too, all of the one namespace */
+    uint32_t socket_count;
+    bool everybody;  /* the whole namespace */
+    bool only_ready; /* "volatile": not to those who could not take it at once */
+    rt_sio_socket *const *except;
+    uint32_t except_count;
+} rt_sio_target;
+uint32_t rt_sio_emit_to(rt_sio_ns *ns, const rt_sio_target *to, rt_slice event, rt_slice args,
+                        const rt_slice *attachments, unsigned count);
+/* Whether an event, or with an empty `event` an acknowledgement, may be sent so: names that are the
+ * library's own, and placeholders without an attachment, make a client close. `array` holds the
+ * arguments, with its brackets. */
+bool rt_sio_sound(rt_slice event, rt_slice array, unsigned attachments);
 void rt_sio_emit(rt_sio_socket *s, rt_slice event, rt_slice args);
 /* An event with binary attachments, whose placeholders are in `args`. */
 int rt_sio_emit_binary(rt_sio_socket *s, rt_slice event, rt_slice args, const rt_slice *attachments,
@@ -167,6 +197,10 @@ typedef void rt_sio_ack_fn(void *arg, int status, const rt_sio_event *answer);
 int rt_sio_emit_ack(rt_sio_socket *s, rt_slice event, rt_slice args, rt_sio_ack_fn *done,
                     void *arg);
 int rt_sio_emit_ack_binary(rt_sio_socket *s, rt_slice event, rt_slice args,
+                           const rt_slice *attachments, unsigned count, rt_sio_ack_fn *done,
+                           void *arg);
+/* The same with a time of its own, at most rt_sio_opts.ack_timeout_ms. */
+int rt_sio_emit_ack_within(rt_sio_socket *s, uint32_t timeout_ms, rt_slice event, rt_slice args,
                            const rt_slice *attachments, unsigned count, rt_sio_ack_fn *done,
                            void *arg);
 

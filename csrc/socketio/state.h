@@ -19,6 +19,8 @@
 typedef struct rt_sio_client rt_sio_client;
 typedef struct rt_sio_room rt_sio_room;
 
+#define RT_SIO_ACK_STEPS 8
+
 /* A run of events to one room in one turn, which share one message (fanout.c). */
 typedef struct rt_sio_batch {
     rt_sio_room *room; /* of the last event; NULL: sealed */
@@ -37,6 +39,10 @@ struct rt_sio {
     rt_list gone;      /* clients to free */
     rt_timerq connect_due;
     rt_timerq ack_due;
+    rt_timerq ack_steps[RT_SIO_ACK_STEPS]; /* 1, 4, 16 .. ms: other times are made of these */
+    rt_sio_moved_fn *moved;                /* NULL: nobody wants to hear of rooms */
+    void *moved_arg;
+    uint32_t stamp; /* of the last event that went to several rooms */
     rt_sio_batch batch;
     uint32_t clients, sockets, rooms;
     rt_sio_counters counters;
@@ -75,8 +81,10 @@ struct rt_sio_socket {
     void *user;
     rt_sio_membership *memberships;
     uint32_t room_count, room_cap;
-    uint32_t at; /* index in ns->sockets, while IN */
+    uint32_t at;    /* index in ns->sockets, while IN */
+    uint32_t stamp; /* of the last event to several rooms that it was looked at for */
     uint8_t state;
+    uint8_t bits; /* the app's */
     char id[RT_ID_LEN];
     rt_list acks; /* rt_sio_ack_wait.node */
 };
@@ -148,12 +156,17 @@ void rt_sio_room_settle(rt_sio_room *r);
 void rt_sio_leave_all(rt_sio_socket *s, bool tell);
 
 /* --- ack.c --- */
+void rt_sio_acks_init(rt_sio *io, rt_timers *timers);
+void rt_sio_acks_fini(rt_sio *io);
 void rt_sio_acks_answer(rt_sio_socket *s, uint64_t id, const rt_sio_event *answer);
 void rt_sio_acks_drop(rt_sio_socket *s);
-void rt_sio_ack_timeout(rt_timerq *q, rt_timer *t);
 
 /* --- fanout.c --- */
 /* No later event may be appended to what was sent so far: anything else is about to be queued. */
 void rt_sio_seal(rt_sio *io);
+/* A message with one event in it and `spare` bytes after it; NULL, counted: no memory. */
+rt_msg *rt_sio_event_msg(rt_sio *io, const rt_sio_out *o, size_t spare);
+/* Counts an event that went to so many, and gives the number back. */
+uint32_t rt_sio_note_sent(rt_sio *io, uint32_t sent);
 
 #endif
