@@ -34,9 +34,10 @@ static enum rt_meaning take_user(rt_question *q, rt_slice message, rt_slice user
     rt_credential credential = {(enum rt_credential_kind)kind.p[0], value};
     bool system_user =
         rt_json_str_is(rt_json_get(message, RT_LIT("user_type")), RT_LIT("System User"));
-    enum rt_json_type apps = rt_json_type_of(rt_json_get(message, RT_LIT("installed_apps")));
-    q->who = rt_identity_get(q->site, credential, user, system_user,
-                             apps != RT_JSON_NONE && apps != RT_JSON_NULL);
+    rt_slice apps = rt_json_get(message, RT_LIT("installed_apps"));
+    if (rt_json_type_of(apps) == RT_JSON_NULL)
+        apps = RT_EMPTY;
+    q->who = rt_identity_get(q->site, credential, user, system_user, apps);
     return q->who ? RT_MEANS_YES : RT_MEANS_NOTHING;
 }
 
@@ -112,7 +113,7 @@ static int join_rooms(rt_sio_socket *s, const rt_identity *id) {
     return status;
 }
 
-static void let_in(rt_sio_socket *s, rt_identity *id) {
+static void let_in(rt_frappe *f, rt_sio_socket *s, rt_identity *id, rt_slice auth) {
     rt_member_of(s)->identity = rt_identity_hold(id);
     rt_identity *before = rt_sio_client_user(s);
     rt_sio_client_set_user(s, rt_identity_hold_client(id));
@@ -121,13 +122,16 @@ static void let_in(rt_sio_socket *s, rt_identity *id) {
         rt_sio_drop_client(s, RT_EIO_NO_MEMORY);
         return;
     }
-    rt_sio_socket_drop_handshake(s);
     rt_sio_accept(s);
+    if (f->watcher && rt_sio_socket_connected(s))
+        f->watcher->on_let_in(f->watcher->ctx, s, auth);
+    rt_sio_socket_drop_handshake(s);
 }
 
-static void decide(rt_frappe *f, rt_sio_socket *s, enum rt_verdict verdict, rt_identity *id) {
+static void decide(rt_frappe *f, rt_sio_socket *s, enum rt_verdict verdict, rt_identity *id,
+                   rt_slice auth) {
     if (verdict == RT_VERDICT_YES)
-        let_in(s, id);
+        let_in(f, s, id, auth);
     else if (verdict == RT_VERDICT_NO)
         refuse(f, s, RT_FRAPPE_REFUSED_UNAUTHORIZED, RT_LIT("Unauthorized"));
     else
@@ -137,19 +141,33 @@ static void decide(rt_frappe *f, rt_sio_socket *s, enum rt_verdict verdict, rt_i
 static void answered(rt_asker *a, rt_waiter *w, enum rt_verdict verdict, rt_identity *who) {
     rt_ticket *t = RT_OF(w, rt_ticket, waiter);
     rt_sio_socket *s = t->socket;
+    rt_buf auth = RT_BUF_INIT; /* deciding may free the ticket's socket and with it the ticket */
+    rt_buf_puts(&auth, rt_ticket_docname(t));
     rt_ticket_free(t);
-    decide(RT_OF(a, rt_frappe, asker), s, verdict, who);
+    decide(RT_OF(a, rt_frappe, asker), s, verdict, who, rt_buf_slice(&auth));
+    rt_buf_fini(&auth);
 }
 
 static const rt_ask_kind login = {"get_user_info", put_path, judge, answered};
 
-static void ask(rt_frappe *f, rt_sio_socket *s, rt_site *site, rt_credential credential) {
+/* What of the CONNECT payload is kept until the answer comes: Frappe's clients send none and its
+ * rules read none, so it is kept for others only. */
+static rt_slice worth_keeping(rt_frappe *f, rt_slice auth) {
+    if (!f->watcher || auth.n <= RT_FRAPPE_AUTH_MAX)
+        return f->watcher ? auth : RT_EMPTY;
+    rt_frappe_count(f, RT_FRAPPE_AUTH_OVER_MAX);
+    return RT_EMPTY;
+}
+
+static void ask(rt_frappe *f, rt_sio_socket *s, rt_site *site, rt_credential credential,
+                rt_slice auth) {
+    rt_subject_name kept = {.docname = worth_keeping(f, auth)};
     char kind = (char)credential.kind;
     rt_subject subject = {
         .kind = &login, .site = site, .first = rt_slice_make(&kind, 1), .second = credential.value};
     enum rt_verdict verdict = RT_VERDICT_NONE;
     rt_identity *who = NULL;
-    rt_ticket *t = rt_ticket_new(rt_member_of(s), s, RT_WANT_IN, NULL);
+    rt_ticket *t = rt_ticket_new(rt_member_of(s), s, RT_WANT_IN, &kept);
     int status = t ? rt_ask(&f->asker, &subject, &t->waiter, &verdict, &who) : RT_ENOMEM;
     if (status == RT_AGAIN)
         return;
@@ -159,7 +177,7 @@ static void ask(rt_frappe *f, rt_sio_socket *s, rt_site *site, rt_credential cre
     if (status == RT_ENOMEM)
         rt_sio_drop_client(s, RT_EIO_NO_MEMORY);
     else
-        decide(f, s, verdict, who);
+        decide(f, s, verdict, who, kept.docname);
 }
 
 /* --- the checks --- */
@@ -205,7 +223,8 @@ static void refuse_credential(rt_frappe *f, rt_sio_socket *s, int status) {
                                         "authorization header."));
 }
 
-static void connect_by_handshake(rt_frappe *f, rt_sio_socket *s, const rt_http_request *req) {
+static void connect_by_handshake(rt_frappe *f, rt_sio_socket *s, const rt_http_request *req,
+                                 rt_slice auth) {
     rt_route r;
     rt_credential credential;
     rt_site_route(req, rt_http_header_get(req, RT_LIT("Origin")), f->default_site, &f->ports, &r);
@@ -231,22 +250,22 @@ static void connect_by_handshake(rt_frappe *f, rt_sio_socket *s, const rt_http_r
         rt_sio_drop_client(s, RT_EIO_NO_MEMORY);
         return;
     }
-    ask(f, s, site, credential);
+    ask(f, s, site, credential, auth);
     rt_site_rele(site);
 }
 
-static void connect_by_identity(rt_frappe *f, rt_sio_socket *s, rt_identity *id) {
+static void connect_by_identity(rt_frappe *f, rt_sio_socket *s, rt_identity *id, rt_slice auth) {
     rt_slice site = rt_site_name(id->site);
     if (!rt_site_is_namespace(site, rt_sio_socket_ns_name(s))) {
         refuse_namespace(f, s, site, "this connection's first namespace", RT_EMPTY);
         return;
     }
     rt_identity_hold(id); /* the answer may put another in its place */
-    ask(f, s, id->site, rt_identity_credential(id));
+    ask(f, s, id->site, rt_identity_credential(id), auth);
     rt_identity_rele(id);
 }
 
-void rt_auth_connect(rt_frappe *f, rt_sio_socket *s) {
+void rt_auth_connect(rt_frappe *f, rt_sio_socket *s, rt_slice auth) {
     rt_member *m = rt_member_new(rt_frappe_now(f));
     if (!m) {
         rt_sio_drop_client(s, RT_EIO_NO_MEMORY);
@@ -256,9 +275,9 @@ void rt_auth_connect(rt_frappe *f, rt_sio_socket *s) {
     const rt_http_request *req = rt_sio_socket_handshake(s);
     rt_identity *known = rt_sio_client_user(s);
     if (req)
-        connect_by_handshake(f, s, req);
+        connect_by_handshake(f, s, req, auth);
     else if (known)
-        connect_by_identity(f, s, known);
+        connect_by_identity(f, s, known, auth);
     else
         refuse_credential(f, s, RT_ENOENT);
 }

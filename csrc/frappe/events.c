@@ -170,20 +170,25 @@ static bool pays(rt_frappe *f, rt_sio_socket *s) {
     return false;
 }
 
+static void do_own(rt_frappe *f, rt_sio_socket *s, const client_event *e, rt_slice args) {
+    /* rt_json_iter_init would want the brackets that these elements had. */
+    rt_slice elements = rt_json_trim(args);
+    const char *first = elements.n ? elements.p : "";
+    rt_json_iter it = {first, first + elements.n};
+    e->handle(f, s, e, &it);
+}
+
 void rt_events_handle(rt_frappe *f, rt_sio_socket *s, const rt_sio_event *ev) {
     rt_member *m = rt_member_of(s);
     if (!m || !m->identity || !pays(f, s))
         return;
     const client_event *e = find(ev->name);
-    if (!e) {
+    if (e)
+        do_own(f, s, e, ev->args);
+    const rt_frappe_watcher *w = f->watcher;
+    bool taken = w && rt_sio_socket_connected(s) && w->on_event(w->ctx, s, ev, e != NULL);
+    if (!e && !taken)
         ignore(f);
-        return;
-    }
-    /* rt_json_iter_init would want the brackets that these elements had. */
-    rt_slice elements = rt_json_trim(ev->args);
-    const char *first = elements.n ? elements.p : "";
-    rt_json_iter args = {first, first + elements.n};
-    e->handle(f, s, e, &args);
 }
 
 void rt_events_left(rt_frappe *f, rt_sio_socket *s, rt_slice room) {

@@ -80,8 +80,7 @@ bool rt_frappe_allow_origin(void *ctx, const rt_http_request *req, rt_slice orig
 /* --- Socket.IO's callbacks --- */
 
 static void on_connect(void *ctx, rt_sio_socket *s, rt_slice auth) {
-    (void)auth; /* Frappe's clients send none, its servers read none */
-    rt_auth_connect(ctx, s);
+    rt_auth_connect(ctx, s, auth);
 }
 
 static void on_event(void *ctx, rt_sio_socket *s, const rt_sio_event *ev) {
@@ -95,8 +94,13 @@ static void on_left(void *ctx, rt_sio_socket *s, rt_slice room) {
 }
 
 static void on_disconnect(void *ctx, rt_sio_socket *s, enum rt_eio_reason reason) {
-    (void)ctx;
-    (void)reason;
+    rt_frappe *f = ctx;
+    const rt_member *m = rt_member_of(s);
+    if (m && m->identity) {
+        rt_permission_gone(s);
+        if (f->watcher)
+            f->watcher->on_gone(f->watcher->ctx, s, reason);
+    }
     rt_member_free(rt_member_of(s));
     rt_sio_socket_set_user(s, NULL);
 }
@@ -119,6 +123,26 @@ rt_sio_app rt_frappe_socketio_app(rt_frappe *f) {
 
 void rt_frappe_attach(rt_frappe *f, rt_sio *io) {
     f->io = io;
+}
+
+void rt_frappe_watch(rt_frappe *f, const rt_frappe_watcher *watcher) {
+    f->watcher = watcher;
+}
+
+bool rt_frappe_person_of(const rt_sio_socket *s, rt_frappe_person *out) {
+    const rt_member *m = rt_member_of(s);
+    if (!m || !m->identity)
+        return false;
+    const rt_identity *id = m->identity;
+    rt_credential credential = rt_identity_credential(id);
+    bool by_sid = credential.kind == RT_CREDENTIAL_SID;
+    *out = (rt_frappe_person){.site = rt_site_name(id->site),
+                              .user = rt_identity_user(id),
+                              .system_user = id->system_user,
+                              .apps = rt_identity_apps(id),
+                              .sid = by_sid ? credential.value : RT_EMPTY,
+                              .authorization = by_sid ? RT_EMPTY : credential.value};
+    return true;
 }
 
 void rt_frappe_forget(rt_frappe *f, rt_slice site, rt_slice user) {

@@ -28,6 +28,7 @@
 #define RT_FRAPPE_VIEWERS_MS 20            /* changes of one document's viewers: told together */
 #define RT_FRAPPE_EVENTS_PER_SECOND 100    /* client events per socket and second ... */
 #define RT_FRAPPE_EVENTS_BURST 400         /* ... with this much credit saved up */
+#define RT_FRAPPE_AUTH_MAX 16384           /* bytes of a CONNECT payload kept for on_let_in */
 #define RT_FRAPPE_TELL_MS 1000             /* between two words to one socket about its limits */
 
 typedef struct rt_frappe_opts {
@@ -54,6 +55,7 @@ void rt_frappe_opts_default(rt_frappe_opts *opts);
     X(RT_FRAPPE_ANSWERS_OVER_MAX, "answers_over_max")                                              \
     X(RT_FRAPPE_PERMISSION_DENIED, "permission_denied")                                            \
     X(RT_FRAPPE_PERMISSION_UNANSWERED, "permission_unanswered")                                    \
+    X(RT_FRAPPE_AUTH_OVER_MAX, "auth_over_max")                                                    \
     X(RT_FRAPPE_EVENTS_IGNORED, "client_events_ignored")                                           \
     X(RT_FRAPPE_EVENTS_OVER_RATE, "client_events_over_rate")                                       \
     X(RT_FRAPPE_NAMES_OVER_MAX, "names_over_max")                                                  \
@@ -95,6 +97,41 @@ int rt_frappe_publish(rt_frappe *f, rt_slice site, rt_slice room, rt_slice event
 
 /* Drops cached answers about a user of a site (an empty user: of the whole site). */
 void rt_frappe_forget(rt_frappe *f, rt_slice site, rt_slice user);
+
+/* --- what others may do with clients besides these rules --- */
+
+/* Hears of the sockets that were let in. Any of it may close the socket it is about, or others, but
+ * on_gone, which closes nothing. */
+typedef struct rt_frappe_watcher {
+    void *ctx;
+    /* `auth` is the CONNECT payload, an object, or empty; the handshake is still there if this is
+     * its client's first socket. */
+    void (*on_let_in)(void *ctx, rt_sio_socket *s, rt_slice auth);
+    /* A client's event. `own`: the rules know it, and have done what it says. True: somebody takes
+     * it. */
+    bool (*on_event)(void *ctx, rt_sio_socket *s, const rt_sio_event *ev, bool own);
+    void (*on_gone)(void *ctx, rt_sio_socket *s, enum rt_eio_reason reason);
+} rt_frappe_watcher;
+/* NULL: nobody. Borrowed. */
+void rt_frappe_watch(rt_frappe *f, const rt_frappe_watcher *watcher);
+
+/* Who a socket is, borrowed from it. */
+typedef struct rt_frappe_person {
+    rt_slice site, user;
+    bool system_user;
+    rt_slice apps;               /* installed_apps, JSON; empty: the site does not tell (v15) */
+    rt_slice sid, authorization; /* the credential that counted; the other one is empty */
+} rt_frappe_person;
+/* False: it was not let in. */
+bool rt_frappe_person_of(const rt_sio_socket *s, rt_frappe_person *out);
+
+/* Asks as for a subscription, but joins no room. An empty `name` asks about the doctype. RT_OK:
+ * *allowed says it; RT_AGAIN: `done` will, once. RT_EINVAL: not a name; RT_ELIMIT: too many wait;
+ * RT_ECLOSED: the socket is not in; RT_ENOMEM. */
+enum rt_frappe_allowed { RT_FRAPPE_DENIED, RT_FRAPPE_ALLOWED, RT_FRAPPE_UNANSWERED };
+typedef void rt_frappe_allowed_fn(void *arg, enum rt_frappe_allowed allowed);
+int rt_frappe_permission(rt_frappe *f, rt_sio_socket *s, rt_slice doctype, rt_slice name,
+                         rt_frappe_allowed_fn *done, void *arg, enum rt_frappe_allowed *allowed);
 
 /* --- figures --- */
 typedef struct rt_frappe_figures {

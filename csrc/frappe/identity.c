@@ -46,10 +46,25 @@ rt_site *rt_site_hold(rt_site *site) {
     return site;
 }
 
+/* One copy a site, however many of its users are told the same. */
+static int keep_apps(rt_site *site, rt_slice apps) {
+    if (rt_slice_eq(rt_slice_make(site->apps, site->apps_len), apps))
+        return RT_OK;
+    char *copy = rt_alloc(apps.n);
+    if (!copy)
+        return RT_ENOMEM;
+    memcpy(copy, apps.p, apps.n);
+    rt_free(site->apps);
+    site->apps = copy;
+    site->apps_len = apps.n;
+    return RT_OK;
+}
+
 void rt_site_rele(rt_site *site) {
     if (--site->refs > 0)
         return;
     (void)rt_map_del(&site->sites->by_name, rt_site_name(site));
+    rt_free(site->apps);
     rt_map_fini(&site->identities);
     rt_free(site);
 }
@@ -64,6 +79,10 @@ rt_credential rt_identity_credential(const rt_identity *id) {
 
 rt_slice rt_identity_user(const rt_identity *id) {
     return rt_slice_make(id->text + id->credential_len, id->user_len);
+}
+
+rt_slice rt_identity_apps(const rt_identity *id) {
+    return id->has_apps ? rt_slice_make(id->site->apps, id->site->apps_len) : RT_EMPTY;
 }
 
 bool rt_identity_is_guest(const rt_identity *id) {
@@ -94,7 +113,10 @@ static void unlist(rt_identity *id) {
 }
 
 rt_identity *rt_identity_get(rt_site *site, rt_credential credential, rt_slice user,
-                             bool system_user, bool has_apps) {
+                             bool system_user, rt_slice apps) {
+    bool has_apps = apps.n > 0;
+    if (has_apps && keep_apps(site, apps) != RT_OK)
+        return NULL;
     rt_identity *id = make(site, credential, user);
     if (!id)
         return NULL;

@@ -28,7 +28,9 @@ typedef struct rt_sites {
 
 typedef struct rt_site {
     rt_sites *sites;
-    rt_map identities;    /* by credential */
+    rt_map identities; /* by credential */
+    char *apps;        /* `installed_apps` as it was told last, JSON; NULL: never */
+    size_t apps_len;
     uint64_t away_since;  /* ms; 0: questions are answered */
     const char *away_for; /* what it waits for since then ... */
     char away_why[80];    /* ... and what came instead of an answer the last time */
@@ -61,9 +63,10 @@ void rt_site_rele(rt_site *site);
 rt_slice rt_site_name(const rt_site *site);
 
 /* The identity that says exactly this, with a reference; NULL: out of memory, or a credential or
- * user longer than an identity holds. */
+ * user longer than an identity holds. Empty `apps`: none were
+ * told; else they become the site's. */
 rt_identity *rt_identity_get(rt_site *site, rt_credential credential, rt_slice user,
-                             bool system_user, bool has_apps);
+                             bool system_user, rt_slice apps);
 rt_identity *rt_identity_hold(rt_identity *id);
 void rt_identity_rele(rt_identity *id); /* NULL is fine */
 /* As hold and rele, for a client: it counts as connected. */
@@ -72,6 +75,8 @@ void rt_identity_rele_client(rt_identity *id);
 
 rt_credential rt_identity_credential(const rt_identity *id);
 rt_slice rt_identity_user(const rt_identity *id);
+/* The site's `installed_apps`, JSON; empty: it does not tell. */
+rt_slice rt_identity_apps(const rt_identity *id);
 bool rt_identity_is_guest(const rt_identity *id);
 
 #endif

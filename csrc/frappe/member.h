@@ -10,10 +10,11 @@
 #include "socketio/socketio.h"
 
 enum rt_want {
-    RT_WANT_IN,       /* to be let in */
+    RT_WANT_IN,       /* to be let in; its docname is the CONNECT payload */
     RT_WANT_DOCTYPE,  /* doctype_subscribe */
     RT_WANT_DOC,      /* doc_subscribe */
     RT_WANT_OPEN_DOC, /* doc_open */
+    RT_WANT_ANSWER,   /* rt_frappe_permission; its docname says who is told */
     RT_WANT_NOTHING,  /* a note: how the client names a document it has open */
 };
 

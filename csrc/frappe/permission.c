@@ -108,7 +108,32 @@ static void grant(rt_frappe *f, rt_ticket *t) {
         rt_ticket_free(t);
 }
 
+/* Who waits for the answer of an RT_WANT_ANSWER. */
+typedef struct asked_by {
+    rt_frappe_allowed_fn *done;
+    void *arg;
+} asked_by;
+
+static enum rt_frappe_allowed allowed_by(rt_frappe *f, enum rt_verdict verdict) {
+    if (verdict == RT_VERDICT_YES)
+        return RT_FRAPPE_ALLOWED;
+    rt_frappe_count(f, verdict == RT_VERDICT_NO ? RT_FRAPPE_PERMISSION_DENIED
+                                                : RT_FRAPPE_PERMISSION_UNANSWERED);
+    return verdict == RT_VERDICT_NO ? RT_FRAPPE_DENIED : RT_FRAPPE_UNANSWERED;
+}
+
+static void tell(rt_ticket *t, enum rt_frappe_allowed allowed) {
+    asked_by by;
+    memcpy(&by, rt_ticket_docname(t).p, sizeof by);
+    rt_ticket_free(t);
+    by.done(by.arg, allowed);
+}
+
 static void decide(rt_frappe *f, rt_ticket *t, enum rt_verdict verdict) {
+    if (t->want == RT_WANT_ANSWER) {
+        tell(t, allowed_by(f, verdict));
+        return;
+    }
     if (verdict == RT_VERDICT_YES) {
         grant(f, t);
         return;
@@ -160,4 +185,63 @@ void rt_permission_ask(rt_frappe *f, rt_sio_socket *s, enum rt_want want,
     if (status == RT_ELIMIT)
         over_max(f, s);
     decide(f, t, verdict);
+}
+
+/* --- for others --- */
+
+static bool is_name(rt_slice text) {
+    return text.n <= RT_SIO_ROOM_NAME_MAX && (text.n == 0 || !memchr(text.p, '\0', text.n));
+}
+
+/* A ticket whose room is "doctype/name", without a prefix. */
+static rt_ticket *new_ticket(rt_sio_socket *s, rt_slice doctype, rt_slice name,
+                             const asked_by *by) {
+    rt_buf room = RT_BUF_INIT;
+    rt_buf_puts(&room, doctype);
+    rt_buf_putc(&room, '/');
+    rt_buf_puts(&room, name);
+    rt_subject_name subject = {rt_buf_slice(&room), doctype.n, rt_slice_make(by, sizeof *by)};
+    rt_ticket *t =
+        room.err == RT_OK ? rt_ticket_new(rt_member_of(s), s, RT_WANT_ANSWER, &subject) : NULL;
+    rt_buf_fini(&room);
+    return t;
+}
+
+int rt_frappe_permission(rt_frappe *f, rt_sio_socket *s, rt_slice doctype, rt_slice name,
+                         rt_frappe_allowed_fn *done, void *arg, enum rt_frappe_allowed *allowed) {
+    rt_member *m = rt_member_of(s);
+    if (!m || !m->identity || !rt_sio_socket_connected(s))
+        return RT_ECLOSED;
+    if (doctype.n == 0 || !is_name(doctype) || !is_name(name))
+        return RT_EINVAL;
+    bool full = rt_ticket_waiting(m) >= RT_FRAPPE_TICKETS_MAX;
+    rt_ticket *t = full ? NULL : new_ticket(s, doctype, name, &(asked_by){done, arg});
+    if (!t && !full)
+        return RT_ENOMEM;
+    rt_subject subject = {.kind = &permission,
+                          .site = m->identity->site,
+                          .who = m->identity,
+                          .first = doctype,
+                          .second = name};
+    enum rt_verdict verdict = RT_VERDICT_NONE;
+    rt_identity *who;
+    int status = full ? RT_ELIMIT : rt_ask(&f->asker, &subject, &t->waiter, &verdict, &who);
+    if (status == RT_ELIMIT)
+        rt_frappe_count(f, RT_FRAPPE_QUESTIONS_OVER_MAX);
+    if (status != RT_AGAIN)
+        rt_ticket_free(t);
+    if (status == RT_OK)
+        *allowed = allowed_by(f, verdict);
+    return status;
+}
+
+void rt_permission_gone(rt_sio_socket *s) {
+    rt_ticket *t = rt_member_of(s)->tickets;
+    while (t) {
+        bool waits = t->want == RT_WANT_ANSWER;
+        rt_ticket *next = t->next;
+        if (waits)
+            tell(t, RT_FRAPPE_UNANSWERED);
+        t = waits ? rt_member_of(s)->tickets : next;
+    }
 }

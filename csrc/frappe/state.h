@@ -16,6 +16,7 @@ struct rt_frappe {
     rt_viewers viewers;
     rt_slice default_site; /* own copy */
     bool developer_mode;
+    const rt_frappe_watcher *watcher; /* NULL: nobody else */
     rt_log_gate gates[RT_GATES];
     rt_frappe_counters counters;
 };
@@ -34,12 +35,14 @@ static inline bool rt_frappe_may_log(rt_frappe *f, enum rt_frappe_gate gate) {
 }
 
 /* --- auth.c --- */
-void rt_auth_connect(rt_frappe *f, rt_sio_socket *s);
+void rt_auth_connect(rt_frappe *f, rt_sio_socket *s, rt_slice auth);
 
 /* --- permission.c --- */
 /* Asks whether the socket may, and joins the room of `name` when it may. */
 void rt_permission_ask(rt_frappe *f, rt_sio_socket *s, enum rt_want want,
                        const rt_subject_name *name);
+/* The socket goes: who asked for it with rt_frappe_permission gets no answer any more. */
+void rt_permission_gone(rt_sio_socket *s);
 
 /* --- limits.c --- */
 enum rt_limit { RT_LIMIT_EVENTS, RT_LIMIT_ROOMS, RT_LIMIT_NAME, RT_LIMIT_QUESTIONS };
