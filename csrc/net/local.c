@@ -27,7 +27,10 @@ struct rt_local {
     void *arg;
     uv_poll_t *listener; /* freed in its close callback; NULL: closed */
     int listener_fd;
-    rt_list open; /* the one silent for longest comes first */
+    rt_list open;    /* the one silent for longest comes first */
+    rt_list adopted; /* peers that stay */
+    rt_list owing;   /* to be written when the turn ends */
+    rt_loop_hook hook;
     uint32_t peers;
     size_t held;
     rt_timerq pause_due;
@@ -42,9 +45,13 @@ struct rt_local {
 struct rt_local_peer {
     uv_poll_t poll; /* first: its close callback frees the peer */
     rt_local *local;
-    rt_list node;
+    rt_list node;  /* in local->open or ->adopted */
+    rt_list owing; /* in local->owing */
     rt_lines lines;
     rt_buf out;
+    size_t written;            /* of `out` */
+    const rt_local_role *role; /* NULL: adopted by nobody */
+    void *role_arg;
     size_t held; /* as counted in local->held */
     int fd;
     bool closed;
@@ -70,53 +77,102 @@ static void peer_close(rt_local_peer *p) {
         return;
     p->closed = true;
     rt_list_unlink(&p->node);
+    rt_list_unlink(&p->owing);
     l->peers--;
     l->held -= p->held;
     uv_poll_stop(&p->poll);
     rt_fds_close(p->fd);
     uv_close((uv_handle_t *)&p->poll, on_peer_closed);
+    if (p->role)
+        p->role->on_gone(p->role_arg, p);
 }
 
 static void on_event(uv_poll_t *poll, int status, int events);
 
 static void watch(rt_local_peer *p) {
-    int events = UV_READABLE | (p->out.n > 0 ? UV_WRITABLE : 0);
-    p->watches_write = p->out.n > 0;
+    p->watches_write = rt_local_owed(p) > 0;
+    int events = UV_READABLE | (p->watches_write ? UV_WRITABLE : 0);
     if (uv_poll_start(&p->poll, events, on_event) != 0)
         peer_close(p);
 }
 
-static void peer_write(rt_local_peer *p) {
-    if (p->closed)
-        return;
-    if (p->out.n > 0) {
-        ssize_t n = send(p->fd, p->out.p, p->out.n, MSG_NOSIGNAL | MSG_DONTWAIT);
-        if (n < 0 && errno != EAGAIN && errno != EINTR) {
-            peer_close(p);
-            return;
-        }
-        rt_buf_drop(&p->out, n > 0 ? (size_t)n : 0);
-    }
-    if (p->out.n == 0)
+size_t rt_local_owed(const rt_local_peer *p) {
+    return p->out.n - p->written;
+}
+
+/* The bytes written are taken off the front once they are more than half, or when room is short:
+ * moving the rest each time would cost more than the writing. */
+static void drop_written(rt_local_peer *p) {
+    rt_buf_drop(&p->out, p->written);
+    p->written = 0;
+    if (p->out.n == 0 && (!p->role || p->out.cap > RT_LOCAL_KEPT))
         rt_buf_fini(&p->out);
-    if (p->watches_write != (p->out.n > 0))
+}
+
+/* False: it has been closed. */
+static bool write_some(rt_local_peer *p) {
+    ssize_t n = send(p->fd, p->out.p + p->written, rt_local_owed(p), MSG_NOSIGNAL | MSG_DONTWAIT);
+    if (n < 0 && errno != EAGAIN && errno != EINTR) {
+        peer_close(p);
+        return false;
+    }
+    p->written += n > 0 ? (size_t)n : 0;
+    if (p->written > p->out.n / 2)
+        drop_written(p);
+    return true;
+}
+
+static void peer_write(rt_local_peer *p) {
+    rt_list_unlink(&p->owing);
+    if (p->closed || (rt_local_owed(p) > 0 && !write_some(p)))
+        return;
+    if (p->role && rt_local_owed(p) <= p->role->low)
+        p->role->on_room(p->role_arg, p);
+    rt_list_unlink(&p->owing); /* more may be owed now: in the next turn */
+    if (!p->closed && p->watches_write != (rt_local_owed(p) > 0))
         watch(p);
+}
+
+static void write_all(void *arg) {
+    rt_local *l = arg;
+    rt_list *node;
+    while ((node = rt_list_first(&l->owing)))
+        peer_write(RT_OF(node, rt_local_peer, owing));
 }
 
 void rt_local_answer(rt_local_peer *p, rt_slice line) {
     if (p->closed)
         return;
+    if (p->written > 0 && p->out.n + line.n + 1 > p->out.max)
+        drop_written(p);
     rt_buf_puts(&p->out, line);
-    if (rt_buf_putc(&p->out, '\n') == RT_OK)
-        return;
-    count(p->local, RT_LOCAL_OWED_OVER_MAX);
-    peer_close(p);
+    if (rt_buf_putc(&p->out, '\n') != RT_OK) {
+        count(p->local, RT_LOCAL_OWED_OVER_MAX);
+        peer_close(p);
+    } else if (!p->watches_write && !rt_list_linked(&p->owing)) {
+        rt_list_push(&p->local->owing, &p->owing);
+    }
+}
+
+void rt_local_end(rt_local_peer *p) {
+    if (!p->closed && (rt_local_owed(p) == 0 || write_some(p)))
+        peer_close(p);
+}
+
+void rt_local_adopt(rt_local_peer *p, const rt_local_role *role, void *arg) {
+    p->role = role;
+    p->role_arg = arg;
+    p->out.max = role->owed_max;
+    rt_list_unlink(&p->node);
+    rt_list_push(&p->local->adopted, &p->node);
 }
 
 static bool on_line(void *arg, rt_slice line) {
     rt_local_peer *p = arg;
     count(p->local, RT_LOCAL_LINES);
-    if (line.n > 0)
+    if (line.n > 0 && p->role)
+        p->role->on_line(p->role_arg, p, line);
+    else if (line.n > 0)
         p->local->on_line(p->local->arg, p, line);
     return !p->closed;
 }
@@ -145,8 +201,10 @@ static bool take(rt_local_peer *p, rt_slice bytes) {
 static void peer_read(rt_local_peer *p, unsigned reads) {
     char *buffer = p->local->loop->read_buffer;
     bool ended = false;
-    rt_list_unlink(&p->node);
-    rt_list_push(&p->local->open, &p->node);
+    if (!p->role) {
+        rt_list_unlink(&p->node);
+        rt_list_push(&p->local->open, &p->node);
+    }
     while (!ended && reads-- > 0) {
         ssize_t n = recv(p->fd, buffer, RT_READ_BUFFER, MSG_DONTWAIT);
         if (n < 0 && errno == EINTR)
@@ -174,7 +232,7 @@ static void on_event(uv_poll_t *poll, int status, int events) {
     if (events & UV_WRITABLE)
         peer_write(p);
     if ((events & UV_READABLE) && !p->closed)
-        peer_read(p, RT_LOCAL_READS);
+        peer_read(p, p->role ? p->role->reads : RT_LOCAL_READS);
 }
 
 /* With reading shut a send fails, so what is there now is all that will ever come. */
@@ -194,6 +252,7 @@ static void peer_new(rt_local *l, int fd) {
     p->local = l;
     p->fd = fd;
     rt_list_init(&p->node);
+    rt_list_init(&p->owing);
     rt_lines_init(&p->lines, RT_LOCAL_LINE_MAX);
     rt_buf_init(&p->out, RT_LOCAL_OWED_MAX);
     if (uv_poll_init(&l->loop->uv, &p->poll, fd) != 0) {
@@ -229,7 +288,12 @@ static void admit(rt_local *l, int fd) {
     }
     if (l->peers >= RT_LOCAL_PEERS_MAX) {
         count(l, RT_LOCAL_PEERS_OVER_MAX);
-        peer_retire(RT_OF(rt_list_first(&l->open), rt_local_peer, node));
+        rt_list *idle = rt_list_first(&l->open);
+        if (!idle) { /* all of them stay */
+            close(fd);
+            return;
+        }
+        peer_retire(RT_OF(idle, rt_local_peer, node));
     }
     peer_new(l, fd);
 }
@@ -317,11 +381,15 @@ int rt_local_new(rt_loop *loop, const char *path, rt_local_line *on_line_fn, voi
     l->arg = arg;
     snprintf(l->path, sizeof l->path, "%s", path); /* it fits: it was bound */
     rt_list_init(&l->open);
+    rt_list_init(&l->adopted);
+    rt_list_init(&l->owing);
     rt_timer_init(&l->pause);
     status = watch_listener(l);
     if (status != RT_OK)
         goto fail_file;
     rt_timerq_init(&l->pause_due, &loop->timers, RT_LOCAL_ACCEPT_PAUSE_MS, on_pause_due, l);
+    l->hook = (rt_loop_hook){.at_turn_end = write_all, .arg = l};
+    rt_loop_add_hook(loop, &l->hook);
     *out = l;
     return RT_OK;
 
@@ -354,6 +422,9 @@ void rt_local_close(rt_local *l) {
     l->listener = NULL;
     while (!rt_list_empty(&l->open))
         peer_retire(RT_OF(rt_list_first(&l->open), rt_local_peer, node));
+    while (!rt_list_empty(&l->adopted))
+        peer_retire(RT_OF(rt_list_first(&l->adopted), rt_local_peer, node));
+    rt_loop_remove_hook(l->loop, &l->hook);
     rt_timerq_fini(&l->pause_due);
 }
 

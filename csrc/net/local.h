@@ -1,5 +1,6 @@
 /* The local socket: a Unix stream socket for the processes of this host and user. They send lines;
- * what a line means is the callback's business, which may answer with lines.
+ * what a line means is the callback's business, which may answer with lines. What is owed to a peer
+ * is written once, when the turn ends.
  *
  * Nothing that a peer's send has handed to the kernel is lost when we close first: its direction is
  * shut, then what has come is read, then the rest. A later send fails on the peer's side, which
@@ -20,7 +21,8 @@
 #define RT_LOCAL_OWED_MAX (1u << 20)  /* bytes of answers that one peer has not read */
 #define RT_LOCAL_PEERS_MAX 4096       /* connections; then the one idle longest makes room */
 #define RT_LOCAL_READS 16             /* of RT_READ_BUFFER, per connection and turn */
-#define RT_LOCAL_ACCEPT_PAUSE_MS 200  /* without descriptors, connections wait in the backlog */
+#define RT_LOCAL_KEPT (64u << 10)    /* bytes of memory an adopted peer keeps for what it is owed */
+#define RT_LOCAL_ACCEPT_PAUSE_MS 200 /* without descriptors, connections wait in the backlog */
 
 #define RT_LOCAL_COUNTERS(X)                                                                       \
     X(RT_LOCAL_ACCEPTED, "accepted")                                                               \
@@ -52,6 +54,23 @@ void rt_local_free(rt_local *l);
 /* From within the line callback: owes the peer `line` and a newline, written with the other answers
  * of this read. A peer that does not read what it asked for is closed. */
 void rt_local_answer(rt_local_peer *peer, rt_slice line);
+
+size_t rt_local_owed(const rt_local_peer *peer); /* bytes that it has not taken */
+/* Closes it, once the kernel has taken what it can of what is owed. */
+void rt_local_end(rt_local_peer *peer);
+
+/* A peer that stays, with limits and callbacks of its own; it makes no room for others. */
+typedef struct rt_local_role {
+    rt_local_line *on_line; /* from its next line on */
+    /* A write has left no more than `low` bytes owed. */
+    void (*on_room)(void *arg, rt_local_peer *peer);
+    /* Once, when it is closed, whoever closes it: also from inside rt_local_answer. */
+    void (*on_gone)(void *arg, rt_local_peer *peer);
+    size_t owed_max;
+    size_t low;
+    unsigned reads; /* in place of RT_LOCAL_READS */
+} rt_local_role;
+void rt_local_adopt(rt_local_peer *peer, const rt_local_role *role, void *arg); /* role: borrowed */
 
 typedef struct rt_local_figures {
     uint32_t peers;
