@@ -35,7 +35,7 @@ endif
 .DEFAULT_GOAL := build
 
 .PHONY: help deps build demo test test-c test-fuzz test-py test-client lint format \
-        bench fuzz conformance clean
+        bench bench-compare profile fuzz conformance clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -257,11 +257,41 @@ $(CONFORMANCE): $(call objects,$(B)/ext,$(CONFORMANCE_SOURCES) $(foreach l,socke
 	@echo "  LINK  $@"
 	@$(CC) $(SAN) $^ $(LIB_LDFLAGS) $(LDFLAGS) -o $@
 
-BENCHMARKS := $(wildcard tests/bench/bench_*.py)
-bench: build .venv/test.stamp .venv/bench.stamp ## the benchmarks, tests/bench/bench_*.py one after the other
-	@for bench in $(or $(BENCHMARKS),$(error tests/bench holds no bench_*.py)); do \
-	    $(PY) $$bench $(BENCH) || exit 1; \
-	 done
+# ---- benchmarks ----------------------------------------------------------------------------------
+
+# The load generator, the web process and the floor know nothing of csrc/. The other contenders are
+# installed where they can be; the table says which is not there, and why.
+BENCH_PROGRAMS := build/bench/load build/bench/web build/bench/floor
+build/bench/load: $(wildcard tests/bench/load/*.c tests/bench/load/*.h)
+build/bench/web: tests/bench/web.c
+build/bench/floor: tests/bench/peers/floor.c
+$(BENCH_PROGRAMS): Makefile
+	@mkdir -p $(@D)
+	@echo "  CC    $@"
+	@$(CC) -std=gnu11 -D_GNU_SOURCE -O2 -g $(WARNINGS) $(filter %.c,$^) -o $@
+
+PEER_MODULES := tests/bench/peers/node_modules/.stamp
+$(PEER_MODULES): tests/bench/peers/package.json tests/bench/peers/package-lock.json
+	cd tests/bench/peers && npm ci --no-audit --no-fund
+	@touch $@
+
+.PHONY: bench-peers
+bench-peers:
+	@$(MAKE) --no-print-directory -k .venv/peers.stamp $(PEER_MODULES) || \
+	    echo 'not every contender can be installed here'
+
+OTHER_BENCHMARKS := $(filter-out %/bench_server.py,$(wildcard tests/bench/bench_*.py))
+bench: build $(BENCH_PROGRAMS) bench-peers .venv/test.stamp .venv/bench.stamp ## speed and memory beside the peers; BENCH="--quick", "--only fanout"
+	@$(PY) tests/bench/bench_server.py $(BENCH)
+ifeq ($(BENCH),)
+	@for bench in $(OTHER_BENCHMARKS); do $(PY) $$bench || exit 1; done
+endif
+
+bench-compare: ## the last `make bench` against docs/bench.json
+	@$(PYTHON) tests/bench/compare.py docs/bench.json build/bench.json
+
+profile: build $(BENCH_PROGRAMS) ## where the CPU goes under the same loads: build/profile/*.txt
+	@$(PY) tests/bench/profile_server.py $(PROFILE)
 
 lint: export CHECK_FLAGS = -std=gnu11 -DRT_ALLOC_FAULTS $(CPPFLAGS_OWN) $(PYTHON_CPPFLAGS)
 lint: .venv/lint.stamp .venv/test.stamp build/native.mk ## formatting, types and static analysis
