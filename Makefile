@@ -35,7 +35,7 @@ endif
 .DEFAULT_GOAL := build
 
 .PHONY: help deps build demo test test-c test-fuzz test-py test-client lint format \
-        bench bench-compare profile fuzz conformance clean
+        bench bench-compare profile guard fuzz conformance clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -292,6 +292,14 @@ bench-compare: ## the last `make bench` against docs/bench.json
 
 profile: build $(BENCH_PROGRAMS) ## where the CPU goes under the same loads: build/profile/*.txt
 	@$(PY) tests/bench/profile_server.py $(PROFILE)
+
+guard: build $(BENCH_PROGRAMS) build/bench/marks.so ## instructions per delivery, connect and publish; GUARD=--record
+	@$(PY) tests/bench/guard.py $(GUARD)
+
+build/bench/marks.so: tests/bench/marks.c Makefile
+	@mkdir -p $(@D)
+	@echo "  CC    $@"
+	@$(CC) -std=gnu11 -O2 $(WARNINGS) -shared -fPIC $< -o $@
 
 lint: export CHECK_FLAGS = -std=gnu11 -DRT_ALLOC_FAULTS $(CPPFLAGS_OWN) $(PYTHON_CPPFLAGS)
 lint: .venv/lint.stamp .venv/test.stamp build/native.mk ## formatting, types and static analysis
