@@ -184,7 +184,8 @@ test-c: $(TEST_PROGRAMS) ## the C unit tests
 	@mkdir -p $(RESULTS)
 	@$(PYTHON) tests/run_programs.py --results $(RESULTS)/c $(TEST_PROGRAMS)
 
-test-py: build conformance .venv/test.stamp ## the Python tests
+BENCH_PROGRAMS := build/bench/load build/bench/web build/bench/floor # their honesty is tested, too
+test-py: build conformance $(BENCH_PROGRAMS) .venv/test.stamp ## the Python tests
 	@mkdir -p $(RESULTS)
 	FRAPPE_RT_CONFORMANCE=$(CURDIR)/$(CONFORMANCE) \
 	$(PY) -m pytest --junitxml=$(RESULTS)/py.xml $(PYTEST)
@@ -261,7 +262,6 @@ $(CONFORMANCE): $(call objects,$(B)/ext,$(CONFORMANCE_SOURCES) $(foreach l,socke
 
 # The load generator, the web process and the floor know nothing of csrc/. The other contenders are
 # installed where they can be; the table says which is not there, and why.
-BENCH_PROGRAMS := build/bench/load build/bench/web build/bench/floor
 build/bench/load: $(wildcard tests/bench/load/*.c tests/bench/load/*.h)
 build/bench/web: tests/bench/web.c
 build/bench/floor: tests/bench/peers/floor.c

@@ -89,14 +89,14 @@ def measure_all(given, present):
     return results
 
 
-def get_others(results):
-    """How busy others kept the server's core, over all samples: median and most."""
+def get_others(results, name):
+    """What others used of cores, over all samples: the share of the time, median and most."""
     found = sorted(
-        sample["others"]
+        sample[name]
         for of_row in results.samples.values()
         for samples in of_row.values()
         for sample in samples
-        if "others" in sample
+        if name in sample
     )
     return {"median": found[len(found) // 2], "most": found[-1]} if found else None
 
@@ -113,7 +113,8 @@ def main():
         "quick": given.quick,
         "seconds": round(time.monotonic() - began),
         "load_average_before": round(load_before, 2),
-        "others_on_the_servers_core": get_others(results),
+        "others_on_the_servers_core": get_others(results, "others"),
+        "others_on_the_loads_cores": get_others(results, "others_load"),
     }
     print(make_table(results, present, missing))
     print(json.dumps(state))

@@ -48,15 +48,18 @@ class FrappeRt(Contender):
     interpreter = (sys.executable, "-c", "pass")
 
     def command(self, port, redis_port, web_port):
-        """What `frappe_rt serve` turns itself into (frappe_rt/serving.py), with a bench of none."""
-        overrides = {
+        bench = BUILT / "bench"
+        for folder in "sites", "apps":
+            (bench / folder).mkdir(parents=True, exist_ok=True)
+        settings = {
             "socketio_port": port,
             "frappe_rt_host": "127.0.0.1",
             "redis_queue": f"redis://127.0.0.1:{redis_port}",
             "webserver_port": web_port,
         }
-        order = json.dumps(["", overrides, "error", [], []])
-        return [sys.executable, "-m", "frappe_rt.serving", order]
+        (bench / "sites/common_site_config.json").write_text(json.dumps(settings))
+        serve = [sys.executable, "-m", "frappe_rt", "serve"]
+        return [*serve, "--bench", bench, "--log-level", "error"]
 
 
 class Floor(Contender):

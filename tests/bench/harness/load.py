@@ -112,7 +112,8 @@ class Load:
         before = machine.get_cpu(pid)
         around = self.surroundings.get_cpu()
         load = machine.get_cpu(self.process.pid)
-        core = machine.get_core_busy(machine.SERVER_CORE)
+        core = machine.get_core_busy([machine.SERVER_CORE])
+        load_cores = machine.get_core_busy(machine.LOAD_CORES)
         began = time.monotonic()
         self.say(command)
         answer = self.hear()
@@ -123,8 +124,11 @@ class Load:
         answer["generator"] = round(load / wall, 3)
         answer["load_cores"] = round((load + around) / wall / len(machine.LOAD_CORES), 3)
         answer["saturated"] = answer["load_cores"] > SATURATED
-        core = machine.get_core_busy(machine.SERVER_CORE) - core
-        answer["others"] = round(max(0.0, core - answer["cpu"]) / (time.monotonic() - began), 3)
+        settled = time.monotonic() - began
+        core = machine.get_core_busy([machine.SERVER_CORE]) - core - answer["cpu"]
+        answer["others"] = round(max(0.0, core) / settled, 3)
+        load_cores = machine.get_core_busy(machine.LOAD_CORES) - load_cores - load - around
+        answer["others_load"] = round(max(0.0, load_cores) / settled / len(machine.LOAD_CORES), 3)
         return answer
 
     def connect(self, count, transport="websocket", opening=64):

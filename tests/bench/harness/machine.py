@@ -34,14 +34,16 @@ def get_cpu(pid):
     return total / 1e9
 
 
-def get_core_busy(core):
-    """Seconds for which a core was at work, for anybody."""
+def get_core_busy(cores):
+    """Seconds for which these cores were at work, for anybody."""
+    names = {f"cpu{core}" for core in cores}
+    busy = 0
     for line in Path("/proc/stat").read_text().splitlines():
         name, *ticks = line.split()
-        if name == f"cpu{core}":
+        if name in names:
             user, nice, system, _idle, _iowait, irq, softirq, steal = map(int, ticks[:8])
-            return (user + nice + system + irq + softirq + steal) / os.sysconf("SC_CLK_TCK")
-    raise AssertionError(f"no cpu{core} in /proc/stat")
+            busy += user + nice + system + irq + softirq + steal
+    return busy / os.sysconf("SC_CLK_TCK")
 
 
 def get_memory(pid, what="Rss"):

@@ -129,17 +129,26 @@ static void execute(const char *command) {
     exit(strcmp(command, "quit") == 0 ? 0 : 1);
 }
 
+static void listen_to_stdin(bool listen) {
+    struct epoll_event ev = {.events = EPOLLIN, .data.ptr = &L.epoll};
+    epoll_ctl(L.epoll, listen ? EPOLL_CTL_ADD : EPOLL_CTL_DEL, 0, &ev);
+}
+
+/* A command turns the loop itself; the next one waits for its end. */
 void command_on_input(void) {
     ssize_t n = read(0, line + line_n, sizeof line - 1 - line_n);
     if (n <= 0)
         exit(0);
     line_n += (size_t)n;
-    char *end = memchr(line, '\n', line_n);
-    if (!end)
-        return;
-    *end = 0;
-    line_n = 0; /* the next command comes after the answer */
-    execute(line);
+    listen_to_stdin(false);
+    for (char *end; (end = memchr(line, '\n', line_n));) {
+        *end = 0;
+        execute(line);
+        size_t used = (size_t)(end + 1 - line);
+        memmove(line, end + 1, line_n - used);
+        line_n -= used;
+    }
+    listen_to_stdin(true);
 }
 
 int main(int argc, char **argv) {
@@ -155,8 +164,7 @@ int main(int argc, char **argv) {
     files.rlim_cur = files.rlim_max;
     setrlimit(RLIMIT_NOFILE, &files);
     L.epoll = epoll_create1(EPOLL_CLOEXEC);
-    struct epoll_event ev = {.events = EPOLLIN, .data.ptr = &L.epoll};
-    epoll_ctl(L.epoll, EPOLL_CTL_ADD, 0, &ev);
+    listen_to_stdin(true);
     pool_init((uint32_t)atoi(argv[4]));
     publisher_connect();
     for (;;)

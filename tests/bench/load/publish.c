@@ -23,8 +23,9 @@
 #include <unistd.h>
 
 #define OUT_MAX (4u << 20)
-#define GRACE_NS 20000000000u /* for what is on its way when publishing ends */
-#define LATE_NS 1000000       /* an event that leaves this much after it was due is late */
+#define PATIENCE_NS 5000000000u /* without an arrival, while events are on their way ... */
+#define GIVEN_UP_NS 500000000   /* ... and once something is known to be wrong */
+#define LATE_NS 1000000         /* an event that leaves this much after it was due is late */
 
 /* Latencies: 64 classes to a power of two, 1.6 % wide. */
 #define CLASSES (64 * 40)
@@ -149,7 +150,7 @@ static uint32_t under_way(void) {
 
 static bool may_publish(uint64_t now) {
     const job *j = run.j;
-    run.open = run.open && (j->events ? published() < j->events : now < run.ends);
+    run.open = run.open && !L.failures && (j->events ? published() < j->events : now < run.ends);
     return run.open;
 }
 
@@ -278,11 +279,15 @@ void publisher_run(const job *j) {
     if (j->pace == PACE_RATE)
         arm_timer();
     publisher_pump();
+    uint64_t had = 0, heard_at = run.began;
     while (run.open || under_way()) {
         pool_turn(100);
         uint64_t now = now_ns();
         may_publish(now);
-        if (now > run.ends + GRACE_NS) {
+        if (had != run.deliveries || under_way() == 0)
+            heard_at = now;
+        had = run.deliveries;
+        if (now > heard_at + (L.failures ? GIVEN_UP_NS : PATIENCE_NS)) {
             fail("deliveries are missing");
             break;
         }
