@@ -35,7 +35,7 @@ endif
 .DEFAULT_GOAL := build
 
 .PHONY: help deps build demo test test-c test-fuzz test-py test-client lint format \
-        bench bench-compare profile guard fuzz conformance clean
+        bench bench-compare bench-accept profile guard fuzz conformance clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -289,6 +289,9 @@ endif
 
 bench-compare: ## the last `make bench` against docs/bench.json
 	@$(PYTHON) tests/bench/compare.py docs/bench.json build/bench.json
+
+bench-accept: .venv/run.stamp ## keep the last `make bench`: docs/bench.json, and the table of docs/performance.md
+	@$(PY) tests/bench/accept.py
 
 profile: build $(BENCH_PROGRAMS) ## where the CPU goes under the same loads: build/profile/*.txt
 	@$(PY) tests/bench/profile_server.py $(PROFILE)

@@ -83,8 +83,9 @@ class UnderCallgrind(contenders.FrappeRt):
         self.data = OUT / f"{name}.callgrind"
 
     def command(self, *ports):
-        options = ["--tool=callgrind", f"--callgrind-out-file={self.data}", "--instr-atstart=no"]
-        return ["valgrind", "-q", *options, *super().command(*ports)]
+        options = [f"--callgrind-out-file={self.data}", "--instr-atstart=no"]
+        follow = "--trace-children=yes"  # `serve` becomes another program
+        return ["valgrind", "-q", "--tool=callgrind", follow, *options, *super().command(*ports)]
 
 
 @contextmanager

@@ -7,6 +7,7 @@ import threading
 from contextlib import suppress
 from pathlib import Path
 
+import accept
 import compare
 import guard
 import pytest
@@ -195,6 +196,24 @@ def test_data_plot_and_comparison_agree():
     assert len(lines) == 2
     assert lines[1].split()[6:11] == ["50", "75", "1.50", "0.50", "0.75"]
     assert plot.make_svg(after).count("<rect") == 1 + 2 + 2  # the ground, two names, two bars
+
+
+def test_an_accepted_run_stands_in_the_page():
+    state = {
+        "rounds": 3,
+        "seconds": 400,
+        "load_average_before": 0.1,
+        "others_on_the_servers_core": {"median": 0.01, "most": 0.02},
+        "others_on_the_loads_cores": None,
+    }
+    words = dict.fromkeys(("cpu", "cores", "kernel", "distribution", "python", "node", "redis"), "")
+    data = table.make_data(make_results(frappe_rt=75.04, floor=100), ALL[:2], [], words, state)
+    page = f"before\n{accept.BEGIN}old\n{accept.END}after\n"
+    made = accept.replace_table(page, accept.strip(data))
+    assert made.startswith("before\n") and made.endswith("after\n") and "old" not in made
+    assert "others used 1 % (at most 2 %) of the server's core" in made
+    row = next(line for line in made.splitlines() if "K = 1 " in line)
+    assert "| 75* | 100* | - | - | - | ≥ 90 % of the floor: no, 17 % short |" in row
 
 
 def test_every_row_has_its_own_key():

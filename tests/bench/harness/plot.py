@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from html import escape
 
+from harness.contenders import ALL
+from harness.rows import show_number
+
 WIDTH, LEFT, RIGHT = 960, 330, 130
 BAR, GAP, HEAD = 13, 16, 64
 COLORS = {
@@ -13,6 +16,7 @@ COLORS = {
     "node": "#3fb950",
     "python": "#a371f7",
 }
+TITLES = {contender.name: contender.title for contender in ALL}
 TEXT = 'font-family="sans-serif" font-size="12"'
 
 
@@ -25,14 +29,13 @@ def _bars(row, y):
     most = max(abs(c["median"]) for c in contenders.values()) or 1
     yield _text(8, y + 11, f"{row['title']}", 'font-weight="bold"')
     better = "more is better" if row["more_is_better"] else "less is better"
-    if len(contenders) > 1:
-        yield _text(8, y + 26, f"{row['unit']}, {better}", 'fill="#57606a"')
+    yield _text(8, y + 26, f"{row['unit']}, {better}", 'fill="#57606a"')
     for name, figures in contenders.items():
         long = (WIDTH - LEFT - RIGHT) * abs(figures["median"]) / most
         color = COLORS.get(name, "#000")
         size = f'x="{LEFT}" y="{y}" width="{max(long, 1):.1f}" height="{BAR - 2}"'
         yield f'<rect {size} fill="{color}"/>'
-        yield _text(LEFT + max(long, 1) + 5, y + 10, f"{figures['median']:,.4g}")
+        yield _text(LEFT + max(long, 1) + 5, y + 10, show_number(figures["median"]))
         y += BAR
 
 
@@ -42,7 +45,7 @@ def _legend(data):
     for name, color in COLORS.items():
         if name in names:
             yield f'<rect x="{x}" y="34" width="11" height="11" fill="{color}"/>'
-            yield _text(x + 16, 44, name)
+            yield _text(x + 16, 44, TITLES[name])
             x += 100
 
 

@@ -106,6 +106,13 @@ def close_to(key, other_key, share, text):
     return reach
 
 
+def show_number(value):
+    """Three digits that count, and never an exponent."""
+    if abs(value) >= 100:
+        return f"{value:,.0f}".replace(",", " ")
+    return f"{value:.3g}"
+
+
 def kilo(sample):
     return sample["per_cpu_s"] / 1e3
 
@@ -169,7 +176,7 @@ ROWS = (
     ),
     Row(
         "paced.1000.p50",
-        "  its latency, p50",
+        "fan-out, 20 a second: latency, p50",
         "ms",
         lambda s: s["p50_ms"],
         False,
@@ -178,7 +185,7 @@ ROWS = (
     ),
     Row(
         "paced.1000.p99",
-        "  its latency, p99",
+        "fan-out, 20 a second: latency, p99",
         "ms",
         lambda s: s["p99_ms"],
         False,
@@ -242,7 +249,7 @@ ROWS = (
     ),
     Row(
         "memory.polling.many",
-        "the same over polling, 5000",
+        "memory of an idle polling client, 5000",
         "KB of RSS",
         size_in(1024),
         False,
@@ -251,7 +258,7 @@ ROWS = (
     ),
     Row(
         "memory.polling.most",
-        "the same over polling, 20 000",
+        "memory of an idle polling client, 20 000",
         "KB of RSS",
         size_in(1024),
         False,
@@ -327,7 +334,7 @@ ROWS = (
     Row("growth.clients.100", "CPU of a delivery, K = 1, 100 clients", "us", cpu_us, False),
     Row(
         "growth.clients.1000",
-        "  1000 clients",
+        "CPU of a delivery, K = 1, 1000 clients",
         "us",
         cpu_us,
         False,
@@ -335,7 +342,7 @@ ROWS = (
     ),
     Row(
         "growth.clients.most",
-        "  20 000 clients",
+        "CPU of a delivery, K = 1, 20 000 clients",
         "us",
         cpu_us,
         False,
@@ -345,7 +352,7 @@ ROWS = (
     Row("growth.rooms.few", "CPU of a unicast event, 1000 rooms", "us", cpu_us, False, digits=2),
     Row(
         "growth.rooms.many",
-        "  100 000 rooms",
+        "CPU of a unicast event, 100 000 rooms",
         "us",
         cpu_us,
         False,
@@ -355,7 +362,7 @@ ROWS = (
     Row("growth.leave.few", "CPU of a client that leaves 3 rooms", "us", cpu_us, False),
     Row(
         "growth.leave.many",
-        "  103 of 100 000 rooms",
+        "CPU of a client that leaves 103 rooms",
         "us",
         cpu_us,
         False,

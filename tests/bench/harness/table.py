@@ -15,8 +15,16 @@ def _cell(row, results, contender):
     if not numbers:
         return "-"
     text = f"{statistics.median(numbers):,.{row.digits}f}".replace(",", " ")
-    saturated = any(s.get("saturated") for s in results.samples[row.key][contender])
-    return text + ("*" if saturated else "")
+    return text + ("*" if _is_saturated(row, results, contender) else "")
+
+
+def _is_saturated(row, results, contender):
+    return any(s.get("saturated") for s in results.samples[row.key][contender])
+
+
+def _get_notes(row, results, contender):
+    sample = results.get_middle_sample(row, contender)
+    return {title: show(sample) for title, show in row.notes}
 
 
 def _verdict(row, results):
@@ -73,12 +81,14 @@ def make_data(results, contenders, missing, machine, state):
                     "median": statistics.median(numbers),
                     "min": min(numbers),
                     "max": max(numbers),
+                    "notes": _get_notes(row, results, contender.name),
+                    "saturated": _is_saturated(row, results, contender.name),
                     "samples": results.samples[row.key][contender.name],
                 }
         if of_row:
             reach = row.reach(results)
             rows[row.key] = {
-                "title": row.title.strip(),
+                "title": row.title,
                 "unit": row.unit,
                 "more_is_better": row.more,
                 "reach": reach and {"text": reach[0], "ratio": reach[1]},
