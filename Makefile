@@ -296,7 +296,7 @@ bench-accept: .venv/run.stamp ## keep the last `make bench`: docs/bench.json, an
 profile: build $(BENCH_PROGRAMS) ## where the CPU goes under the same loads: build/profile/*.txt
 	@$(PY) tests/bench/profile_server.py $(PROFILE)
 
-guard: build $(BENCH_PROGRAMS) build/bench/marks.so ## instructions per delivery, connect and publish; GUARD=--record
+guard: build $(BENCH_PROGRAMS) build/bench/marks.so .venv/test.stamp ## instructions per delivery, connect and publish; GUARD=--record
 	@$(PY) tests/bench/guard.py $(GUARD)
 
 build/bench/marks.so: tests/bench/marks.c Makefile
