@@ -2,7 +2,8 @@
 
 The command line reads its options with Click and then turns into this module (`exec`: the same
 process, a fresh interpreter), because what Click imports would otherwise stay in memory, 3 MB, for
-as long as the server runs. So nothing heavy is imported here.
+as long as the server runs. So nothing heavy is imported here. `__main__` comes here at once when
+there are no options to read.
 """
 
 from __future__ import annotations
@@ -10,10 +11,12 @@ from __future__ import annotations
 import _socket
 import json
 import os
+import resource
 import signal
 import sys
 from pathlib import Path
 from typing import Any, NamedTuple, NoReturn
+from urllib.parse import urlsplit
 
 from frappe_rt import __version__, _rt, config, server
 
@@ -49,13 +52,9 @@ class Order(NamedTuple):
     bench: str | None
     overrides: dict[str, Any]
     #: One of `LOG_LEVELS`.
-    log_level: str
+    log_level: str = "info"
     #: Path; None: stderr.
-    log_file: str | None
-    #: What to say after the start, one line each.
-    remarks: list[str]
-    #: Looked for after the start.
-    peers: list[Peer]
+    log_file: str | None = None
 
 
 def become(order: Order) -> NoReturn:
@@ -64,25 +63,58 @@ def become(order: Order) -> NoReturn:
     os.execv(sys.executable, command)
 
 
-def main(argument: str) -> None:
+def serve(order: Order) -> None:
     """Serve until SIGINT or SIGTERM."""
-    bench, overrides, log_level, log_file, remarks, peers = json.loads(argument)
+    bench, overrides, log_level, log_file = order
     on_terminal = sys.stdout.isatty()  # not any more once it is closed, so before SIGHUP can wait
     block_signals()
+    raise_file_limit()
     log = LogFile(log_file) if log_file else None
     _rt.set_log(LOG_LEVELS.index(log_level), log.descriptor if log else 2)
     rereading = Rereading(bench, log)  # before the files are read
     running = start_or_exit(bench, sockets=take_sockets(), **overrides)
     say(f"frappe_rt {__version__} listens on {', '.join(running.addresses)}")
-    for line in remarks:
-        say(line)
-    for peer in peers:
-        look_for(Peer(*peer))
+    tell_surroundings(config.get_effective())
     notify("READY=1")
     wait_for_signal(rereading, on_terminal)
     notify("STOPPING=1")
     say("frappe_rt stops")
     stop_within(STOP_SECONDS)
+
+
+def tell_surroundings(effective: config.Config) -> None:
+    """The bench, and whether Redis and the web process are there. None of them has to be."""
+    say(f"bench: {effective.bench or 'none found; defaults and environment only'}")
+    if effective["frappe_rt_redis"]:
+        look_for(_get_redis_peer(effective))
+    else:
+        say("redis: not used (frappe_rt_redis)")
+    look_for(_get_web_peer(effective))
+
+
+def raise_file_limit() -> None:
+    """One connection is one open file; the usual soft limit of 1024 is for users of select."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+
+
+def _get_redis_peer(effective: config.Config) -> Peer:
+    shown = effective.sources["redis_queue"]["value"]
+    parts = urlsplit(effective["redis_queue"])
+    if parts.scheme == "unix":
+        return Peer("redis", shown, None, parts.path)
+    return Peer("redis", shown, parts.hostname or "127.0.0.1", parts.port or 6379)
+
+
+def _get_web_peer(effective: config.Config) -> Peer:
+    """Where callbacks go: ``webserver_host`` (which may hold a scheme and a port), or this host."""
+    host = effective["webserver_host"] or effective["server_ip"]
+    address, port = "127.0.0.1", effective["webserver_port"]
+    if host:
+        parts = urlsplit(host if "//" in host else f"//{host}")
+        default = effective["webserver_port"] if effective["webserver_host"] else 80
+        address, port = parts.hostname or host, parts.port or default
+    return Peer("web process", f"{address}:{port}", address, port)
 
 
 class LogFile:
@@ -277,4 +309,4 @@ def stop_within(seconds: float) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    serve(Order(*json.loads(sys.argv[1])))

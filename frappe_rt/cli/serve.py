@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import ctypes
 import os
-import resource
 import signal
 from typing import Any
-from urllib.parse import urlsplit
 
 import click
 
-from frappe_rt import config, serving
+from frappe_rt import serving
 
 
 @click.command()
@@ -61,18 +59,7 @@ def serve(
         "frappe_rt_host": host,
         "frappe_rt_redis": redis,
     }
-    try:
-        effective = config.load(bench, **overrides)
-    except ValueError as error:
-        serving.fail(str(error))
-    _raise_file_limit()
-    remarks = [f"bench: {effective.bench or 'none found; defaults and environment only'}"]
-    peers = [_get_web_peer(effective)]
-    if effective["frappe_rt_redis"]:
-        peers.insert(0, _get_redis_peer(effective))
-    else:
-        remarks.append("redis: not used (frappe_rt_redis)")
-    serving.become(serving.Order(bench, overrides, log_level, log_file, remarks, peers))
+    serving.become(serving.Order(bench, overrides, log_level, log_file))
 
 
 PR_SET_PDEATHSIG = 1
@@ -85,28 +72,3 @@ def _end_with(parent: int) -> None:
         serving.fail(f"--die-with-parent: {os.strerror(ctypes.get_errno())}")
     if os.getppid() != parent:  # it ended before we had asked
         raise SystemExit(0)
-
-
-def _raise_file_limit() -> None:
-    """One connection is one open file; the usual soft limit of 1024 is for users of select."""
-    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
-
-
-def _get_redis_peer(effective: config.Config) -> serving.Peer:
-    shown = effective.sources["redis_queue"]["value"]
-    parts = urlsplit(effective["redis_queue"])
-    if parts.scheme == "unix":
-        return serving.Peer("redis", shown, None, parts.path)
-    return serving.Peer("redis", shown, parts.hostname or "127.0.0.1", parts.port or 6379)
-
-
-def _get_web_peer(effective: config.Config) -> serving.Peer:
-    """Where callbacks go: ``webserver_host`` (which may hold a scheme and a port), or this host."""
-    host = effective["webserver_host"] or effective["server_ip"]
-    address, port = "127.0.0.1", effective["webserver_port"]
-    if host:
-        parts = urlsplit(host if "//" in host else f"//{host}")
-        default = effective["webserver_port"] if effective["webserver_host"] else 80
-        address, port = parts.hostname or host, parts.port or default
-    return serving.Peer("web process", f"{address}:{port}", address, port)

@@ -518,3 +518,25 @@ def test_nobody_reads_what_it_prints(bench):
     finally:
         process.kill()
         process.wait()
+
+
+def test_plain_serve_starts_without_click(bench):
+    process = subprocess.Popen(
+        [sys.executable, "-X", "importtime", "-m", "frappe_rt", "serve"],
+        cwd=bench,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=os.environ | {"FRAPPE_SOCKETIO_PORT": str(get_free_port()), "FRAPPE_RT_REDIS": "0"},
+    )
+    try:
+        while "web process" not in process.stdout.readline():
+            assert process.poll() is None
+        process.terminate()
+        _, imported = process.communicate(timeout=PATIENCE)
+        assert process.returncode == 0
+        assert "frappe_rt.serving" in imported
+        assert "click" not in imported
+    finally:
+        process.kill()
+        process.communicate()
