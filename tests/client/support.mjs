@@ -224,9 +224,10 @@ export class Serve extends Target {
     }
 
     /** Publishes from a Python process of its own, which only finds the bench. */
-    async publish(call) {
+    async publish(call, environment = {}) {
         const code = "import json, sys, frappe_rt; frappe_rt.publish_realtime(**json.loads(sys.argv[1]))";
-        const child = start(PYTHON, ["-c", code, JSON.stringify(call)], { cwd: this.bench });
+        const env = { ...process.env, ...environment };
+        const child = start(PYTHON, ["-c", code, JSON.stringify(call)], { cwd: this.bench, env });
         const [status] = await within("publish", onceNode(child, "exit"));
         if (status !== 0) throw new Error(child.output);
         return child.output;
