@@ -1,6 +1,6 @@
 """Where frappe_rt's CPU goes under the loads of the benchmarks.
 
-    make profile                        fan-out, connect and unicast, under perf, else callgrind
+    make profile                        fan-out, connect, unicast and polling, by perf or callgrind
     make profile PROFILE=--callgrind
 
 Writes build/profile/<load>.txt, the functions with the most CPU first, and prints the first ten.
@@ -42,12 +42,13 @@ def unicast(load):
     load.run("window", 64, 3, rooms=1)
 
 
-#: Name -> (clients that are there before, the load).
+#: Name -> (clients that are there before, how, the load).
 LOADS = {
-    "fanout": (1000, fan_out),
-    "fanout_window": (1000, fan_out_window),
-    "connect": (0, connect),
-    "unicast": (1000, unicast),
+    "fanout": (1000, "websocket", fan_out),
+    "fanout_window": (1000, "websocket", fan_out_window),
+    "connect": (0, "websocket", connect),
+    "unicast": (1000, "websocket", unicast),
+    "polling": (200, "polling", fan_out),
 }
 
 
@@ -104,14 +105,14 @@ def callgrind(name, pid):
 
 
 def profile(name, around, with_perf):
-    clients, put_load = LOADS[name]
+    clients, transport, put_load = LOADS[name]
     contender = contenders.FrappeRt() if with_perf else UnderCallgrind(name)
     watch = perf if with_perf else callgrind
     with (
         contenders.Server(contender, around.redis.port, around.web_port) as server,
         Load(server, around) as load,
     ):
-        load.connect(clients)
+        load.connect(clients, transport)
         with watch(name, server.pid):
             put_load(load)
     print(f"\n{name}: build/profile/{name}.txt")
