@@ -14,7 +14,8 @@ void rt_outq_init(rt_outq *q) {
 void rt_outq_fini(rt_outq *q) {
     for (uint32_t i = 0; i < q->count; i++)
         rt_msg_rele(rt_outq_at(q, i));
-    rt_free(q->items);
+    if (q->cap)
+        rt_free(q->items);
     rt_outq_init(q);
 }
 
@@ -30,7 +31,8 @@ static int grow(rt_outq *q, uint32_t more) {
         return RT_ENOMEM;
     for (uint32_t i = 0; i < q->count; i++)
         items[i] = rt_outq_at(q, i);
-    rt_free(q->items);
+    if (q->cap)
+        rt_free(q->items);
     q->items = items;
     q->head = 0;
     q->cap = cap;
@@ -38,7 +40,12 @@ static int grow(rt_outq *q, uint32_t more) {
 }
 
 int rt_outq_push(rt_outq *q, rt_msg *m) {
-    if (q->count == q->cap) {
+    if (q->count == 0 && q->cap == 0) {
+        q->one = rt_msg_hold(m);
+        q->count = 1;
+        return RT_OK;
+    }
+    if (q->count >= q->cap) {
         int rc = grow(q, 1);
         if (rc)
             return rc;
@@ -71,16 +78,17 @@ int rt_outq_iov(const rt_outq *q, struct iovec *iov, int n, size_t max_bytes) {
 void rt_outq_pop(rt_outq *q) {
     if (q->count == 0)
         return;
-    rt_msg_rele(q->items[q->head]);
-    q->head = (q->head + 1) & (q->cap - 1);
+    rt_msg_rele(rt_outq_at(q, 0));
     q->head_off = 0;
     if (--q->count == 0)
         rt_outq_fini(q);
+    else
+        q->head = (q->head + 1) & (q->cap - 1);
 }
 
 void rt_outq_wrote(rt_outq *q, size_t n) {
     while (q->count) {
-        const rt_msg *m = q->items[q->head];
+        const rt_msg *m = rt_outq_at(q, 0);
         size_t left = m->len - q->head_off;
         if (n < left) {
             q->head_off += (uint32_t)n;
@@ -110,14 +118,15 @@ int rt_outq_move(rt_outq *to, rt_outq *from) {
     /* The rest of a message would arrive in the middle of another stream. */
     if (from->head_off)
         return RT_EINVAL;
-    if (from->count > to->cap - to->count) {
+    if (to->count + from->count > to->cap) {
         int rc = grow(to, from->count);
         if (rc)
             return rc;
     }
     for (uint32_t i = 0; i < from->count; i++)
         to->items[(to->head + to->count++) & (to->cap - 1)] = rt_outq_at(from, i);
-    rt_free(from->items);
+    if (from->cap)
+        rt_free(from->items);
     rt_outq_init(from);
     return RT_OK;
 }

@@ -1,7 +1,8 @@
 /* A queue of message references: what a socket still owes to its peer, in order.
  *
- * Ownership: caller's memory; the queue holds one reference per entry. The array is allocated by
- * the first push and freed when the queue runs empty, so an idle socket keeps nothing.
+ * Ownership: caller's memory; the queue holds one reference per entry. A single message, which is
+ * what a socket mostly owes, is held in the queue itself; the array comes with the second and goes
+ * when the queue runs empty, so an idle socket keeps nothing.
  * Thread: the loop's. Must not know: what is in the messages, or where they go. */
 #ifndef RT_BASE_OUTQ_H
 #define RT_BASE_OUTQ_H
@@ -12,10 +13,13 @@
 #include <sys/uio.h>
 
 typedef struct rt_outq {
-    rt_msg **items; /* ring of `cap` entries, NULL while empty */
+    union {
+        rt_msg *one;    /* while cap is 0: the message, if count is 1 */
+        rt_msg **items; /* ring of `cap` entries */
+    };
     uint32_t head;
     uint32_t count;
-    uint32_t cap;      /* a power of two, or 0 */
+    uint32_t cap;      /* a power of two; 0: at most one message, no ring */
     uint32_t head_off; /* bytes of the first message already written */
 } rt_outq;
 
@@ -25,7 +29,7 @@ void rt_outq_fini(rt_outq *q); /* drops all references */
 int rt_outq_push(rt_outq *q, rt_msg *m);
 /* The i-th message from the front. */
 static inline rt_msg *rt_outq_at(const rt_outq *q, uint32_t i) {
-    return q->items[(q->head + i) & (q->cap - 1)];
+    return q->cap ? q->items[(q->head + i) & (q->cap - 1)] : q->one;
 }
 /* Fills up to n iovecs with unwritten bytes, sealing each message; returns how many. Stops once
  * `max_bytes` are covered (the last one may be cut short at that border). A message without bytes

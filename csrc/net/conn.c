@@ -393,6 +393,14 @@ static void drained(rt_conn *c) {
         linger(c);
 }
 
+/* One piece, which is the rule, costs the kernel less without a msghdr to copy. */
+static ssize_t send_pieces(int fd, struct iovec *iov, int n) {
+    if (n == 1)
+        return send(fd, iov->iov_base, iov->iov_len, MSG_NOSIGNAL | MSG_DONTWAIT);
+    struct msghdr msg = {.msg_iov = iov, .msg_iovlen = (size_t)n};
+    return sendmsg(fd, &msg, MSG_NOSIGNAL | MSG_DONTWAIT);
+}
+
 void rt_conn_flush(rt_conn *c) {
     rt_front *f = c->front;
     rt_list_unlink(&c->pending);
@@ -407,8 +415,7 @@ void rt_conn_flush(rt_conn *c) {
         drained(c);
         return;
     }
-    struct msghdr msg = {.msg_iov = iov, .msg_iovlen = (size_t)n};
-    ssize_t wrote = sendmsg(c->fd, &msg, MSG_NOSIGNAL | MSG_DONTWAIT);
+    ssize_t wrote = send_pieces(c->fd, iov, n);
     if (wrote < 0 && errno != EAGAIN && errno != EINTR && errno != ENOBUFS) {
         rt_conn_close(c, true);
         return;

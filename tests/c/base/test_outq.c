@@ -48,14 +48,47 @@ static void test_idle_queue_keeps_nothing(void **state) {
     rt_outq_init(&q);
     assert_true(rt_outq_empty(&q));
     assert_int_equal(push(&q, "abc"), RT_OK);
-    assert_int_equal(rt_alloc_live(), live + 2);
-    rt_outq_wrote(&q, 3);
+    assert_int_equal(rt_alloc_live(), live + 1); /* the message; a single one needs no ring */
+    assert_int_equal(push(&q, "de"), RT_OK);
+    assert_int_equal(rt_alloc_live(), live + 3);
+    rt_outq_wrote(&q, 5);
     assert_true(rt_outq_empty(&q));
     assert_int_equal(rt_alloc_live(), live);
     rt_outq_wrote(&q, 0);
     rt_outq_pop(&q);
     assert_int_equal(rt_outq_owed(&q), 0);
     rt_outq_fini(&q);
+}
+
+/* A single message is in the queue itself: read, cut, moved and released there. */
+static void test_a_single_message(void **state) {
+    (void)state;
+    long live = rt_alloc_live();
+    rt_outq q, other;
+    struct iovec iov[2];
+    rt_outq_init(&q);
+    rt_outq_init(&other);
+    assert_int_equal(push(&q, "abc"), RT_OK);
+    assert_memory_equal(rt_outq_at(&q, 0)->data, "abc", 3);
+    rt_outq_wrote(&q, 1);
+    assert_int_equal(rt_outq_iov(&q, iov, 2, 100), 1);
+    assert_memory_equal(iov[0].iov_base, "bc", 2);
+    assert_int_equal(push(&other, "x"), RT_OK);
+    assert_int_equal(rt_outq_move(&other, &q), RT_EINVAL); /* half written */
+    rt_outq_wrote(&q, 2);
+    assert_true(rt_outq_empty(&q));
+    assert_int_equal(push(&q, "de"), RT_OK);
+    assert_int_equal(rt_outq_move(&other, &q), RT_OK); /* one behind one */
+    assert_true(rt_outq_empty(&q));
+    assert_int_equal(other.count, 2);
+    assert_memory_equal(rt_outq_at(&other, 0)->data, "x", 1);
+    assert_memory_equal(rt_outq_at(&other, 1)->data, "de", 2);
+    rt_outq_fini(&other);
+    assert_int_equal(push(&other, "f"), RT_OK);
+    assert_int_equal(rt_outq_move(&q, &other), RT_OK); /* one to where none is */
+    assert_memory_equal(rt_outq_at(&q, 0)->data, "f", 1);
+    rt_outq_pop(&q);
+    assert_int_equal(rt_alloc_live(), live);
 }
 
 static void test_every_way_to_cut_a_write(void **state) {
@@ -243,6 +276,7 @@ static void test_allocation_failures(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_idle_queue_keeps_nothing),
+        cmocka_unit_test(test_a_single_message),
         cmocka_unit_test(test_every_way_to_cut_a_write),
         cmocka_unit_test(test_grows_while_wrapped),
         cmocka_unit_test(test_iov_seals_what_it_shows),
