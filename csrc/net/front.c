@@ -209,6 +209,10 @@ void rt_front_free(rt_front *f) {
     rt_free(f);
 }
 
+uint32_t rt_front_connections(const rt_front *f) {
+    return f->connections;
+}
+
 void rt_front_get_figures(const rt_front *f, rt_front_figures *out) {
     *out = (rt_front_figures){.connections = f->connections, .counters = f->counters};
     for (const rt_list *at = f->open.next; at != &f->open; at = at->next) {

@@ -81,6 +81,7 @@ typedef struct rt_front_figures {
     uint64_t owed_max; /* bytes owed to the worst of them */
     rt_front_counters counters;
 } rt_front_figures;
+uint32_t rt_front_connections(const rt_front *f);
 void rt_front_get_figures(const rt_front *f, rt_front_figures *out);
 
 #endif

@@ -13,6 +13,7 @@
 #include "server/config_sites.h"
 #include "server/forward.h"
 #include "server/local.h"
+#include "server/trim.h"
 
 #include <pthread.h>
 
@@ -30,6 +31,7 @@ typedef struct rt_instance {
     rt_local_line_counters local_lines;
     rt_forward forward;
     rt_loop_hook reap_hook;
+    rt_trim trim;
     pthread_t thread;
     uint64_t started_ms;
     bool stopping;

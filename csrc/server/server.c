@@ -42,6 +42,7 @@ static void shut_down(rt_instance *in) {
     if (in->redis)
         rt_redis_close(in->redis);
     rt_loop_remove_hook(&in->loop, &in->reap_hook);
+    rt_trim_fini(&in->trim);
     rt_loop_stop(&in->loop);
 }
 
@@ -86,6 +87,7 @@ static void reap(void *arg) {
     rt_instance *in = arg;
     rt_sio_reap(in->sio);
     rt_eio_reap(in->eio);
+    rt_trim_look(&in->trim, rt_front_connections(in->front), in->loop.now);
 }
 
 static void *thread_main(void *arg) {
@@ -171,6 +173,7 @@ static int build_net(rt_instance *in, char *why, size_t why_len) {
     in->web = rt_web_new(&in->loop, &wo);
     if (!in->front || !in->web)
         return RT_ENOMEM;
+    rt_trim_init(&in->trim, &in->loop.timers);
     in->reap_hook.at_turn_end = reap;
     in->reap_hook.arg = in;
     rt_loop_add_hook(&in->loop, &in->reap_hook);

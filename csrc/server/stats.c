@@ -105,6 +105,7 @@ int rt_instance_put_stats(const rt_instance *in, rt_buf *b) {
     rt_buf_putc(b, '{');
     put(b, "uptime_ms", in->loop.now - in->started_ms);
     put(b, "turns", in->loop.turns);
+    put(b, "memory_trims", in->trim.trims);
     put_front(b, in);
     put_engineio(b, in);
     put_socketio(b, in);
