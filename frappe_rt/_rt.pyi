@@ -37,5 +37,16 @@ def redis_publish(url: str, site: str, room: str, event: str, message: bytes) ->
 def stats(timeout_ms: int = 1000) -> str:
     """Figures and counters as JSON. Raises RuntimeError when no server runs."""
 
+def open_requests() -> int:
+    """From now on ``{"rt": "reload"}`` on the local socket is taken. The descriptor (not the
+    caller's to close) is readable when a request is there: poll it together with all else that is
+    waited for. A forked child takes none."""
+
+def take_request() -> str | None:
+    """``"reload"``, or None when nothing has been requested since the last call. Never waits."""
+
+def close_requests() -> None:
+    """Requests are refused from now on."""
+
 def set_log(level: int, callback_fd: int = 2) -> None:
     """The thread's log lines of `level` (0 debug .. 3 error) and above go to this descriptor."""

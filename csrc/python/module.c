@@ -34,6 +34,13 @@ static PyMethodDef methods[] = {
      "running() -> bool\n\nWhether a server thread of this very process runs."},
     {"stats", WITH_KEYWORDS(rt_py_stats), METH_VARARGS | METH_KEYWORDS,
      "stats(timeout_ms=1000) -> str\n\nFigures and counters as JSON."},
+    {"open_requests", rt_py_open_requests, METH_NOARGS,
+     "open_requests() -> int\n\n"
+     "Take requests from now on; the descriptor that is readable when one is there."},
+    {"take_request", rt_py_take_request, METH_NOARGS,
+     "take_request() -> None | str\n\nThe request that is there, without waiting."},
+    {"close_requests", rt_py_close_requests, METH_NOARGS,
+     "close_requests() -> None\n\nRefuse requests from now on."},
     {"set_log", WITH_KEYWORDS(rt_py_set_log), METH_VARARGS | METH_KEYWORDS,
      "set_log(level, callback_fd=2) -> None\n\nWhere the thread's log lines go."},
     {"load_config", rt_py_load_config, METH_VARARGS,

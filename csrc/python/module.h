@@ -21,6 +21,9 @@ PyObject *rt_py_reload(PyObject *module, PyObject *args);
 PyObject *rt_py_stop(PyObject *module, PyObject *args, PyObject *kwargs);
 PyObject *rt_py_running(PyObject *module, PyObject *unused);
 PyObject *rt_py_stats(PyObject *module, PyObject *args, PyObject *kwargs);
+PyObject *rt_py_open_requests(PyObject *module, PyObject *unused);
+PyObject *rt_py_take_request(PyObject *module, PyObject *unused);
+PyObject *rt_py_close_requests(PyObject *module, PyObject *unused);
 PyObject *rt_py_set_log(PyObject *module, PyObject *args, PyObject *kwargs);
 
 /* config.c */

@@ -3,6 +3,7 @@
 
 #include "base/buf.h"
 #include "base/status.h"
+#include "server/requests.h"
 #include "server/server.h"
 
 #include <errno.h>
@@ -144,6 +145,31 @@ PyObject *rt_py_stats(PyObject *module, PyObject *args, PyObject *kwargs) {
         rt_py_raise(status);
     rt_buf_fini(&text);
     return result;
+}
+
+PyObject *rt_py_open_requests(PyObject *module, PyObject *unused) {
+    (void)module;
+    (void)unused;
+    int fd;
+    int status = rt_requests_open(&fd);
+    if (status == RT_EIO)
+        return PyErr_SetFromErrno(PyExc_OSError);
+    return status == RT_OK ? PyLong_FromLong(fd) : rt_py_raise(status);
+}
+
+PyObject *rt_py_take_request(PyObject *module, PyObject *unused) {
+    (void)module;
+    (void)unused;
+    if (rt_requests_take() & RT_REQUEST_RELOAD)
+        return PyUnicode_FromString("reload");
+    Py_RETURN_NONE;
+}
+
+PyObject *rt_py_close_requests(PyObject *module, PyObject *unused) {
+    (void)module;
+    (void)unused;
+    rt_requests_close();
+    Py_RETURN_NONE;
 }
 
 PyObject *rt_py_set_log(PyObject *module, PyObject *args, PyObject *kwargs) {

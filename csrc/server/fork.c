@@ -4,6 +4,7 @@
 #include "base/status.h"
 #include "net/fds.h"
 #include "server/inbox.h"
+#include "server/requests.h"
 
 #include <pthread.h>
 
@@ -32,6 +33,7 @@ static void in_parent(void) {
 static void in_child(void) {
     rt_fds_close_in_child();
     rt_inbox_abandon_in_child();
+    rt_requests_forget();
     rt_life_unlock();
 }
 

@@ -12,6 +12,7 @@
 #include "server/config.h"
 #include "server/config_sites.h"
 #include "server/forward.h"
+#include "server/hosts.h"
 #include "server/local.h"
 #include "server/trim.h"
 
@@ -28,6 +29,7 @@ typedef struct rt_instance {
     rt_web *web;
     rt_redis *redis; /* NULL: not used */
     rt_local *local; /* NULL: none */
+    rt_hosts *hosts;
     rt_local_line_counters local_lines;
     rt_forward forward;
     rt_loop_hook reap_hook;
@@ -41,6 +43,8 @@ typedef struct rt_instance {
 rt_frappe_ports rt_instance_ports(rt_instance *in);
 /* Appends all figures as a JSON object (stats.c). */
 int rt_instance_put_stats(const rt_instance *in, rt_buf *out);
+/* How handler hosts are reached (host_socket.c). */
+extern const rt_host_link rt_host_socket_link;
 /* Answers /health and tells what this is (routes.c). */
 int rt_instance_route(void *in, const rt_http_request *req, rt_buf *body, const char **type);
 

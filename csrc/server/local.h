@@ -5,6 +5,8 @@
  *
  *     {"rt":"stats"}     all figures               {"rt":"health"}   {"ok":true,"degraded":null}
  *     {"rt":"forget","site":"one.localhost","user":"ada@example.com"}                  {"ok":true}
+ *     {"rt":"hosts"}     {"hosts":[..]}            {"rt":"reload"}   {"ok":true}
+ *     {"rt":"host",..}   makes the peer a handler host (docs/handlers.md)
  *     {"event":"e","message":1,"room":"all","namespace":"one.localhost"}
  *
  * Thread: the loop's, once it runs. Must not know: bytes and descriptors. */
@@ -33,11 +35,15 @@ void rt_instance_close_local(struct rt_instance *in);
 typedef struct rt_local_request {
     rt_slice command; /* value of "rt", JSON; empty: the line is an envelope, or broken */
     rt_slice line;
+    rt_local_peer *peer; /* who says it */
 } rt_local_request;
 rt_local_request rt_local_parse(rt_slice line);
 
-/* Carries out a command and appends its answer, or `{"error":..}`. RT_OK; RT_EINVAL: the command
- * was wrong; or the buffer's error. */
+/* Carries out a command and appends its answer, or `{"error":..}`; nothing, when the peer has got
+ * it already. RT_OK; RT_EINVAL: the command was wrong; or the buffer's error. */
 int rt_instance_do_command(struct rt_instance *in, const rt_local_request *request, rt_buf *answer);
+
+/* Makes a peer a handler host, or turns it away (host_socket.c). */
+void rt_instance_attach_host(struct rt_instance *in, rt_local_peer *peer, rt_slice line);
 
 #endif

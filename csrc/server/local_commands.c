@@ -3,17 +3,18 @@
 #include "json/scan.h"
 #include "json/write.h"
 #include "server/instance.h"
+#include "server/requests.h"
 
-typedef int do_command(rt_instance *in, rt_slice line, rt_buf *answer);
+typedef int do_command(rt_instance *in, const rt_local_request *request, rt_buf *answer);
 
-static int do_stats(rt_instance *in, rt_slice line, rt_buf *answer) {
-    (void)line;
+static int do_stats(rt_instance *in, const rt_local_request *request, rt_buf *answer) {
+    (void)request;
     return rt_instance_put_stats(in, answer);
 }
 
-static int do_health(rt_instance *in, rt_slice line, rt_buf *answer) {
+static int do_health(rt_instance *in, const rt_local_request *request, rt_buf *answer) {
     rt_redis_figures redis = {0};
-    (void)line;
+    (void)request;
     if (in->redis)
         rt_redis_get_figures(in->redis, &redis);
     bool away = in->redis && !redis.subscribed;
@@ -29,7 +30,8 @@ static int refuse(rt_buf *answer, rt_slice why) {
 }
 
 /* What is remembered about a user of a site, or without one about the whole site. */
-static int do_forget(rt_instance *in, rt_slice line, rt_buf *answer) {
+static int do_forget(rt_instance *in, const rt_local_request *request, rt_buf *answer) {
+    rt_slice line = request->line;
     rt_buf text = RT_BUF_INIT; /* the site, then the user */
     rt_slice user = rt_json_get(line, RT_LIT("user"));
     int status = rt_json_str_decode(rt_json_get(line, RT_LIT("site")), &text);
@@ -48,13 +50,33 @@ static int do_forget(rt_instance *in, rt_slice line, rt_buf *answer) {
     return status;
 }
 
+static int do_host(rt_instance *in, const rt_local_request *request, rt_buf *answer) {
+    (void)answer; /* welcome, or why not: said there, in its place among the other lines */
+    rt_instance_attach_host(in, request->peer, request->line);
+    return RT_OK;
+}
+
+static int do_hosts(rt_instance *in, const rt_local_request *request, rt_buf *answer) {
+    (void)request;
+    rt_buf_puts(answer, RT_LIT("{\"hosts\":"));
+    rt_hosts_put(in->hosts, true, answer);
+    return rt_buf_putc(answer, '}');
+}
+
+static int do_reload(rt_instance *in, const rt_local_request *request, rt_buf *answer) {
+    (void)in;
+    (void)request;
+    if (rt_requests_put(RT_REQUEST_RELOAD) == RT_OK)
+        return rt_buf_puts(answer, RT_LIT("{\"ok\":true}"));
+    return rt_buf_puts(answer, RT_LIT("{\"error\":\"no handler hosts are supervised here\"}"));
+}
+
 static const struct {
     const char *name;
     do_command *run;
 } commands[] = {
-    {"forget", do_forget},
-    {"health", do_health},
-    {"stats", do_stats},
+    {"forget", do_forget}, {"health", do_health}, {"host", do_host},
+    {"hosts", do_hosts},   {"reload", do_reload}, {"stats", do_stats},
 };
 #define COMMANDS (sizeof commands / sizeof commands[0])
 
@@ -71,6 +93,6 @@ static int refuse_unknown(rt_buf *answer) {
 int rt_instance_do_command(rt_instance *in, const rt_local_request *request, rt_buf *answer) {
     for (size_t i = 0; i < COMMANDS; i++)
         if (rt_json_str_is(request->command, rt_slice_of(commands[i].name)))
-            return commands[i].run(in, request->line, answer);
+            return commands[i].run(in, request, answer);
     return refuse_unknown(answer);
 }

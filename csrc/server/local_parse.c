@@ -8,7 +8,7 @@
 /* Nearly all lines are envelopes, which are checked where they are delivered. Only what has the
  * bytes "rt" in it, quotes included, is looked at here; mostly they are a key inside a message. */
 rt_local_request rt_local_parse(rt_slice line) {
-    rt_local_request request = {RT_EMPTY, line};
+    rt_local_request request = {.line = line};
     if (line.n > 0 && memmem(line.p, line.n, "\"rt\"", 4) &&
         rt_json_check(line, RT_JSON_STRICT, NULL, NULL) == RT_OK)
         request.command = rt_json_get(line, RT_LIT("rt"));

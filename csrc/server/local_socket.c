@@ -21,9 +21,9 @@ static void answer_command(rt_instance *in, rt_local_peer *peer, const rt_local_
     int status = rt_instance_do_command(in, request, &answer);
     if (status == RT_EINVAL)
         count(in, RT_LOCAL_LINE_BAD_COMMANDS);
-    if (status != RT_ENOMEM)
+    if (answer.err == RT_OK && answer.n > 0)
         rt_local_answer(peer, rt_buf_slice(&answer));
-    else
+    else if (answer.err != RT_OK)
         rt_local_answer(peer, RT_LIT("{\"error\":\"out of memory\"}"));
     rt_buf_fini(&answer);
 }
@@ -31,6 +31,7 @@ static void answer_command(rt_instance *in, rt_local_peer *peer, const rt_local_
 static void on_line(void *arg, rt_local_peer *peer, rt_slice line) {
     rt_instance *in = arg;
     rt_local_request request = rt_local_parse(line);
+    request.peer = peer;
     if (request.command.n > 0) {
         answer_command(in, peer, &request);
     } else if (rt_frappe_envelope(in->frappe, line) == RT_OK) {

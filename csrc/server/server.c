@@ -117,6 +117,7 @@ static void instance_free(rt_instance *in) {
         rt_frappe_free(in->frappe);
     if (in->front)
         rt_front_free(in->front);
+    rt_hosts_free(in->hosts);
     rt_local_free(in->local);
     rt_loop_fini(&in->loop);
     rt_config_sites_free(in->sites);
@@ -147,6 +148,10 @@ static int build_rules(rt_instance *in) {
     if (!in->sio)
         return RT_ENOMEM;
     rt_frappe_attach(in->frappe, in->sio);
+    in->hosts = rt_hosts_new(in->frappe, in->sio, &in->loop.timers, rt_loop_now, &in->loop,
+                             &rt_host_socket_link);
+    if (!in->hosts)
+        return RT_ENOMEM;
     rt_eio_opts_default(&eo);
     eo.ping_interval_ms = (uint32_t)c->ping_interval_ms;
     eo.ping_timeout_ms = (uint32_t)c->ping_timeout_ms;

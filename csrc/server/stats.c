@@ -101,6 +101,13 @@ static void put_local(rt_buf *b, const rt_instance *in) {
                  rt_forward_counters_n);
 }
 
+static void put_hosts(rt_buf *b, const rt_instance *in) {
+    rt_json_put_key(b, RT_LIT("hosts"));
+    rt_hosts_put(in->hosts, false, b);
+    put_counters(b, "handlers", rt_hosts_counter_names, rt_hosts_get_counters(in->hosts)->v,
+                 rt_hosts_counters_n);
+}
+
 int rt_instance_put_stats(const rt_instance *in, rt_buf *b) {
     rt_buf_putc(b, '{');
     put(b, "uptime_ms", in->loop.now - in->started_ms);
@@ -114,5 +121,6 @@ int rt_instance_put_stats(const rt_instance *in, rt_buf *b) {
     put_web(b, in);
     put_redis(b, in);
     put_local(b, in);
+    put_hosts(b, in);
     return rt_buf_putc(b, '}');
 }

@@ -108,7 +108,9 @@ def test_commands(bench, path):
     start(bench)
     health, unknown, stats = ask(path, b'{"rt":"health"}', b'{"rt":"x"}', b'{"rt":"stats"}')
     assert health == {"ok": True, "degraded": None}
-    assert unknown == {"error": "no such command; there are forget, health, stats"}
+    assert unknown == {
+        "error": "no such command; there are forget, health, host, hosts, reload, stats"
+    }
     assert stats["local_peers"] == 1
     assert stats["local_lines"]["commands"] == 3
     assert stats["local_lines"]["bad_commands"] == 1

@@ -15,8 +15,12 @@
 #include "server/envelope.h"
 #include "server/instance.h"
 #include "server/local_path.h"
+#include "server/requests.h"
 #include "support/faults.h"
 #include "support/guard.h"
+
+#include <poll.h>
+#include <sys/wait.h>
 
 static char path[RT_LOCAL_PATH_SIZE];
 static char why[600];
@@ -173,7 +177,8 @@ static void test_commands(void **state) {
                                           "{\"rt\":\"health \"}", "{\"rt\":{\"rt\":\"health\"}}"};
     for (size_t i = 0; i < sizeof unknown / sizeof unknown[0]; i++)
         expect_answer(unknown[i], RT_EINVAL,
-                      "{\"error\":\"no such command; there are forget, health, stats\"}");
+                      "{\"error\":\"no such command; there are forget, health, host, hosts, "
+                      "reload, stats\"}");
 }
 
 static void test_forget_wants_texts(void **state) {
@@ -189,6 +194,36 @@ static void test_forget_wants_texts(void **state) {
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++)
         expect_answer(bad[i], RT_EINVAL,
                       "{\"error\":\"forget takes a site and perhaps a user, both texts\"}");
+}
+
+/* Refused until somebody takes requests; equal ones are one; a forked child takes none. */
+static void test_reload(void **state) {
+    (void)state;
+    static const char refused[] = "{\"error\":\"no handler hosts are supervised here\"}";
+    int fd, again;
+    expect_answer("{\"rt\":\"reload\"}", RT_OK, refused);
+    assert_int_equal(rt_requests_open(&fd), RT_OK);
+    assert_int_equal(rt_requests_open(&again), RT_OK);
+    assert_int_equal(fd, again);
+    struct pollfd p = {.fd = fd, .events = POLLIN};
+    assert_int_equal(poll(&p, 1, 0), 0);
+    assert_int_equal(rt_requests_take(), 0);
+    expect_answer("{\"rt\":\"reload\"}", RT_OK, "{\"ok\":true}");
+    expect_answer("{\"rt\":\"reload\"}", RT_OK, "{\"ok\":true}");
+    assert_int_equal(poll(&p, 1, 0), 1);
+    pid_t child = fork();
+    if (child == 0)
+        _exit(rt_requests_put(RT_REQUEST_RELOAD) == RT_ENOENT && rt_requests_take() == 0 ? 0 : 1);
+    int status;
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_int_equal(status, 0);
+    assert_int_equal(rt_requests_take(), RT_REQUEST_RELOAD);
+    assert_int_equal(rt_requests_take(), 0);
+    assert_int_equal(poll(&p, 1, 0), 0);
+    expect_answer("{\"rt\":\"reload\"}", RT_OK, "{\"ok\":true}");
+    rt_requests_close();
+    assert_int_equal(poll(&p, 1, 0), 0);
+    expect_answer("{\"rt\":\"reload\"}", RT_OK, refused);
 }
 
 static int refuse(void *arg) {
@@ -258,6 +293,7 @@ int main(void) {
         cmocka_unit_test(test_every_prefix),
         cmocka_unit_test(test_commands),
         cmocka_unit_test(test_forget_wants_texts),
+        cmocka_unit_test(test_reload),
         cmocka_unit_test(test_commands_out_of_memory),
         cmocka_unit_test(test_envelope),
         cmocka_unit_test(test_envelope_out_of_memory),
