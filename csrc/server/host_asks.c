@@ -44,21 +44,21 @@ static rt_host *take(rt_host_ask *ask, uint64_t *q) {
     return host;
 }
 
-static rt_buf *start(rt_host *host, rt_slice op, uint64_t q) {
+static rt_buf *start_answer(rt_host *host, rt_slice op, uint64_t q) {
     rt_buf *b = rt_host_start_line(host->hosts, op);
     rt_json_put_member_u64(b, RT_LIT("q"), q);
     return b;
 }
 
 void rt_host_say_ack_error(rt_host *host, uint64_t q, const char *error) {
-    rt_buf *b = start(host, RT_LIT("ack"), q);
+    rt_buf *b = start_answer(host, RT_LIT("ack"), q);
     rt_json_put_member_str(b, RT_LIT("error"), rt_slice_of(error));
     rt_host_say(host->hosts, host->bit);
 }
 
 /* A client's answer may be as large as a message, and so be too long for a line. */
 static void say_answer(rt_host *host, uint64_t q, const rt_sio_event *answer) {
-    rt_buf *b = start(host, RT_LIT("ack"), q);
+    rt_buf *b = start_answer(host, RT_LIT("ack"), q);
     rt_host_put_args(b, answer->args, answer->attachments, answer->attachment_count);
     rt_buf_putc(b, '}');
     if (b->err == RT_ELIMIT) {
@@ -84,7 +84,7 @@ void rt_host_say_allowed(rt_host *host, uint64_t q, enum rt_frappe_allowed allow
     static const rt_slice words[] = {[RT_FRAPPE_DENIED] = RT_LIT("false"),
                                      [RT_FRAPPE_ALLOWED] = RT_LIT("true"),
                                      [RT_FRAPPE_UNANSWERED] = RT_LIT("null")};
-    rt_buf *b = start(host, RT_LIT("result"), q);
+    rt_buf *b = start_answer(host, RT_LIT("result"), q);
     rt_json_put_member_raw(b, RT_LIT("ok"), words[allowed]);
     rt_host_say(host->hosts, host->bit);
 }

@@ -26,7 +26,7 @@ void rt_host_give_up(rt_host *host, int counter, const char *why) {
     host->hosts->link->end(host->peer);
 }
 
-static void say(rt_host *host, rt_slice line) {
+static void say_to(rt_host *host, rt_slice line) {
     const rt_host_link *link = host->hosts->link;
     if (link->owed(host->peer) + line.n + 1 > RT_HOST_OWED_MAX)
         rt_host_give_up(host, RT_HOSTS_CLOSED_SLOW,
@@ -43,7 +43,7 @@ void rt_host_say(rt_hosts *h, uint8_t mask) {
         if (h->line.err)
             rt_host_give_up(host, RT_HOSTS_NO_MEMORY, "no memory for what they must know");
         else
-            say(host, rt_buf_slice(&h->line));
+            say_to(host, rt_buf_slice(&h->line));
     }
 }
 

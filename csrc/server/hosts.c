@@ -89,7 +89,7 @@ static void on_drain_due(rt_timerq *q, rt_timer *t) {
                     "they were replaced 10 s ago and have not left");
 }
 
-static rt_host *find(rt_hosts *h, const char *id) {
+static rt_host *find_host(rt_hosts *h, const char *id) {
     for (rt_host *host = h->host; host < h->host + RT_HOSTS_MAX; host++)
         if (host->state != RT_HOST_FREE && strcmp(host->id, id) == 0)
             return host;
@@ -98,7 +98,7 @@ static rt_host *find(rt_hosts *h, const char *id) {
 
 static void activate(rt_host *host) {
     rt_hosts *h = host->hosts;
-    rt_host *old = *host->replaces ? find(h, host->replaces) : NULL;
+    rt_host *old = *host->replaces ? find_host(h, host->replaces) : NULL;
     host->state = RT_HOST_ACTIVE;
     h->active |= host->bit;
     rt_buf_fini(&host->waiting);
@@ -184,7 +184,7 @@ static bool take_word(rt_slice value, char out[RT_HOST_ID_MAX + 1]) {
     return true;
 }
 
-static bool is_true(rt_slice value) {
+static bool is_set(rt_slice value) {
     return value.n > 0 && value.p[0] == 't';
 }
 
@@ -219,7 +219,7 @@ static int fill(rt_host *host, rt_slice line, rt_buf *answer) {
     if (!take_word(rt_json_get(line, RT_LIT("id")), host->id))
         return refuse(h, answer, RT_HOSTS_REFUSED, "its id must be a text of 1 to %d characters",
                       RT_HOST_ID_MAX);
-    if (find(h, host->id))
+    if (find_host(h, host->id))
         return refuse(h, answer, RT_HOSTS_REFUSED, "a host with the id %s is attached already",
                       host->id);
     if (!take_word(rt_json_get(line, RT_LIT("language")), host->language))
@@ -228,8 +228,8 @@ static int fill(rt_host *host, rt_slice line, rt_buf *answer) {
         host->replaces[0] = '\0';
     if (rt_slice_to_u64(rt_json_get(line, RT_LIT("pid")), INT32_MAX, &pid) == RT_OK)
         host->pid = pid;
-    host->mirror = is_true(rt_json_get(line, RT_LIT("mirror")));
-    host->connects = host->mirror || is_true(rt_json_get(line, RT_LIT("connects")));
+    host->mirror = is_set(rt_json_get(line, RT_LIT("mirror")));
+    host->connects = host->mirror || is_set(rt_json_get(line, RT_LIT("connects")));
     int status = take_events(host, rt_json_get(line, RT_LIT("events")));
     if (status == RT_OK)
         status = collect(h, host->bit, &host->waiting);

@@ -65,7 +65,7 @@ static bool reserved(rt_slice name) {
 
 bool rt_sio_sound(rt_slice event, rt_slice array, unsigned attachments) {
     return !(event.n && reserved(event)) &&
-           (attachments == 0 || rt_sio_placeholders_valid(array, attachments));
+           (attachments == 0 || array.n == 0 || rt_sio_placeholders_valid(array, attachments));
 }
 
 static bool event_data_valid(rt_slice data) {
