@@ -69,7 +69,10 @@ static rt_slice text_of(rt_slice line, const char *key) {
 
 /* The number of a room "room N", or ROOMS. */
 static unsigned number_of(rt_slice room) {
-    return room.n > 5 && memcmp(room.p, "room ", 5) == 0 ? (unsigned)atoi(room.p + 5) : ROOMS;
+    unsigned long long n;
+    bool numbered = rt_slice_starts(room, RT_LIT("room ")) &&
+                    rt_slice_to_u64(rt_slice_from(room, 5), ROOMS - 1, &n) == RT_OK;
+    return numbered ? (unsigned)n : ROOMS;
 }
 
 static void set_room(known *k, rt_slice room, bool in) {

@@ -184,6 +184,7 @@ static void soundness(void **state) {
     assert_false(rt_sio_sound(RT_LIT("\"\\u0063onnect\""), RT_LIT("[]"), 0));
     assert_false(rt_sio_sound(RT_LIT("\"e\""), one, 1));
     assert_true(rt_sio_sound(RT_LIT("\"e\""), one, 2));
+    assert_true(rt_sio_sound(RT_LIT("\"e\""), RT_EMPTY, 1));
     assert_true(rt_sio_sound(RT_LIT("\"e\""), one, 0)); /* a text packet: it is only an object */
 }
 
