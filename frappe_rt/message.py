@@ -12,7 +12,7 @@ parser rejects them), enumerations their value, lazy translations and the like t
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from enum import Enum
@@ -47,25 +47,49 @@ def encode(message: Any) -> bytes:
             return orjson.dumps(message, _default_of_orjson, _OPTIONS)
         except orjson.JSONEncodeError:
             pass
+    return _encode_slowly(message, _default)
+
+
+def encode_binary(message: Any) -> tuple[bytes, list[bytes]]:
+    """As `encode`, but bytes stay bytes: in their place stands Socket.IO's placeholder.
+
+    Returns the text and the attachments that its placeholders number.
+    """
+    attachments: list[bytes] = []
+
+    def default(value: Any) -> Any:
+        if isinstance(value, (bytes, bytearray, memoryview)):
+            attachments.append(bytes(value))
+            return {"_placeholder": True, "num": len(attachments) - 1}
+        return _default(value)
+
+    if orjson is not None:
+        try:
+            return orjson.dumps(message, _once(default), _OPTIONS), attachments
+        except orjson.JSONEncodeError:
+            attachments.clear()
+    return _encode_slowly(message, default), attachments
+
+
+def _encode_slowly(message: Any, default: Callable[[Any], Any]) -> bytes:
     try:
-        return _encode_slowly(message)
+        text = json.dumps(message, default=default, separators=(",", ":"))
+        if "NaN" in text or "Infinity" in text:  # or a text that only speaks of them
+            without = json.loads(text, parse_constant=lambda _: None)
+            text = json.dumps(without, separators=(",", ":"))
     except RecursionError:
         raise ValueError("nested too deeply") from None
-
-
-def _encode_slowly(message: Any) -> bytes:
-    text = json.dumps(message, default=_default, separators=(",", ":"))
-    if "NaN" in text or "Infinity" in text:  # or a text that only speaks of them
-        without = json.loads(text, parse_constant=lambda _: None)
-        text = json.dumps(without, separators=(",", ":"))
     return text.encode("ascii")
 
 
-def _default_of_orjson(value: Any) -> Any:
-    if hasattr(type(value), "__next__"):
-        # It can be gone through once, and orjson may yet give up on what comes after.
-        raise TypeError("for the other encoder")
-    return _default(value)
+def _once(default: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    def default_of_orjson(value: Any) -> Any:
+        if hasattr(type(value), "__next__"):
+            # It can be gone through once, and orjson may yet give up on what comes after.
+            raise TypeError("for the other encoder")
+        return default(value)
+
+    return default_of_orjson
 
 
 def _default(value: Any) -> Any:
@@ -93,6 +117,9 @@ def _default(value: Any) -> Any:
         except TypeError:
             pass  # it knows fewer types than we do
     return _to_plain(value)
+
+
+_default_of_orjson = _once(_default)
 
 
 #: The values a document most often holds that JSON does not know. Every Frappe says str() of them.
