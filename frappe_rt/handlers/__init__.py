@@ -1,0 +1,32 @@
+"""Events that apps add, and the host process that runs their handlers.
+
+>>> from frappe_rt.handlers import Socket, realtime
+>>> @realtime.on("join_call")
+... async def join_call(socket: Socket, call: str) -> None:
+...     await socket.join(f"call:{call}")
+
+docs/handlers-python.md is for those who write handlers, docs/handlers.md says how a host and the
+server talk. The process that serves imports nothing of this but `supervisor` and `apps`.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from frappe_rt.handlers.registry import realtime as realtime
+    from frappe_rt.handlers.sockets import Socket as Socket
+    from frappe_rt.handlers.sockets import SyncSocket as SyncSocket
+
+_MODULES = {"Socket": "sockets", "SyncSocket": "sockets", "realtime": "registry"}
+
+__all__ = ["Socket", "SyncSocket", "realtime"]
+
+
+def __getattr__(name: str) -> object:
+    if name not in _MODULES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value: object = getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)
+    globals()[name] = value
+    return value

@@ -1,0 +1,267 @@
+"""Which handlers a line of the server runs, how, and what becomes of what they return.
+
+``async def`` handlers run as tasks of the loop, plain ones in a bounded pool of threads, each event
+in context variables of its own, so that nothing of ``frappe.local`` is left for the next one.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import logging
+import sys
+from collections import deque
+from collections.abc import Callable, Coroutine
+from concurrent.futures import ThreadPoolExecutor
+from contextvars import Context
+from time import monotonic
+from typing import Any
+
+from frappe_rt.handlers.context import frappe_context
+from frappe_rt.handlers.link import Line, Link
+from frappe_rt.handlers.registry import Handler, Registry
+from frappe_rt.handlers.sockets import GUEST, Session, SyncSocket
+from frappe_rt.handlers.wire import decode_arguments, encode_arguments, to_arguments
+
+#: Events that are being handled at one time; more wait.
+RUNNING_MAX = 10_000
+#: Bytes of lines that wait here; above that events are lost, as they are in the server.
+WAITING_MAX = 8 << 20
+#: Seconds that handlers have after another host took over; the server gives 10.
+DRAIN_SECONDS = 9.0
+#: Seconds between two log lines about the same trouble.
+QUIET_SECONDS = 1.0
+LOST_QUIET_SECONDS = 10.0
+
+log = logging.getLogger("frappe_rt.handlers")
+
+#: Whether a task can be given its context variables.
+_KNOWS_CONTEXT = sys.version_info >= (3, 11)
+
+
+class Gate:
+    """Lets a log line through now and then and counts the others, by what it is about."""
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
+        self._next: dict[object, float] = {}
+        self._skipped: dict[object, int] = {}
+
+    def ask(self, about: object) -> int | None:
+        """How many were not let through before this one; None: this one is not, either."""
+        now = monotonic()
+        if now < self._next.get(about, now):
+            self._skipped[about] = self._skipped.get(about, 0) + 1
+            return None
+        self._next[about] = now + self._seconds
+        return self._skipped.pop(about, 0)
+
+
+class Dispatcher:
+    """Takes the lines of a link; `link` is set before the first comes."""
+
+    link: Link
+
+    def __init__(
+        self,
+        registry: Registry,
+        loop: asyncio.AbstractEventLoop,
+        threads: int,
+        all_apps: list[str],
+        on_drained: Callable[[], None],
+    ) -> None:
+        self._registry = registry
+        self._loop = loop
+        self._pool = ThreadPoolExecutor(threads, "handler")
+        self._all_apps = all_apps
+        self._on_drained = on_drained
+        self._sessions: dict[str, Session] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._waiting: deque[tuple[Line, int]] = deque()
+        self._waiting_bytes = 0
+        self._work_comes = False
+        self._failures = Gate(QUIET_SECONDS)
+        self._losses = Gate(LOST_QUIET_SECONDS)
+        self.events_lost = 0
+        self.draining = False
+        self._operations: dict[str, Callable[[Line], None]] = {
+            "connect": self._on_connect,
+            "disconnect": self._on_disconnect,
+            "drain": self._on_drain,
+            "event": self._on_event,
+        }
+
+    # ---- lines --------------------------------------------------------------------------------
+
+    def take(self, line: Line, size: int) -> None:
+        """A line that is no answer. It is looked at soon, in its turn."""
+        if self._waiting_bytes + size > WAITING_MAX and line.get("op") == "event":
+            self.events_lost += 1
+            more = self._losses.ask("lost")
+            if more is not None:
+                log.warning(
+                    "handlers do not keep up: an event %r is lost (%d more since the last line)",
+                    line.get("e"),
+                    more,
+                )
+            return
+        self._waiting.append((line, size))
+        self._waiting_bytes += size
+        self._work_soon()
+
+    def _work_soon(self) -> None:
+        if not self._work_comes:
+            self._work_comes = True
+            self._loop.call_soon(self._work)
+
+    def _work(self) -> None:
+        self._work_comes = False
+        while self._waiting and len(self._tasks) < RUNNING_MAX:
+            line, size = self._waiting.popleft()
+            self._waiting_bytes -= size
+            operation = self._operations.get(line.get("op", ""))
+            if operation:
+                operation(line)
+
+    def _on_connect(self, line: Line) -> None:
+        session = Session(self.link, line, self._all_apps)
+        self._sessions[session.sid] = session
+        handlers = self._registry.handlers_for("connect")
+        if handlers:
+            session.connecting = self._start(self._connect(session, handlers))
+
+    def _on_event(self, line: Line) -> None:
+        session = self._sessions.get(line["s"])
+        if session is None:
+            return
+        event = line["e"]
+        if event in ("connect", "disconnect"):  # a client's own word for it means nothing
+            return
+        handlers = self._registry.handlers_for(event)
+        self._start(self._handle(session, event, handlers, line))
+
+    def _on_disconnect(self, line: Line) -> None:
+        session = self._sessions.pop(line["s"], None)
+        if session is None:
+            return
+        session.gone = True
+        handlers = self._registry.handlers_for("disconnect")
+        if handlers:
+            self._start(self._disconnect(session, handlers))
+
+    def _on_drain(self, _: Line) -> None:
+        self.draining = True
+        self._loop.call_later(DRAIN_SECONDS, self._on_drained)
+        if not self._tasks:
+            self._on_drained()
+
+    # ---- tasks --------------------------------------------------------------------------------
+
+    def _start(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        if _KNOWS_CONTEXT:
+            task = self._loop.create_task(work, context=Context())  # type: ignore[call-arg,unused-ignore]
+        else:
+            task = Context().run(self._loop.create_task, work)
+        self._tasks.add(task)
+        task.add_done_callback(self._on_done)
+        return task
+
+    def _on_done(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()):
+            log.error("a handler's task failed", exc_info=error)
+        if self._waiting:
+            self._work_soon()
+        elif self.draining and not self._tasks:
+            self._on_drained()
+
+    async def _connect(self, session: Session, handlers: list[Handler]) -> None:
+        try:
+            await self._run(session, "connect", handlers, [])
+        finally:
+            session.connecting = None
+
+    async def _disconnect(self, session: Session, handlers: list[Handler]) -> None:
+        if session.connecting:
+            await asyncio.wait([session.connecting])
+        await self._run(session, "disconnect", handlers, [])
+
+    async def _handle(
+        self, session: Session, event: str, handlers: list[Handler], line: Line
+    ) -> None:
+        if session.connecting:
+            await asyncio.wait([session.connecting])
+        arguments = decode_arguments(line) if "b" in line else line.get("a") or []
+        result = await self._run(session, event, handlers, arguments)
+        ack_id = line.get("i")
+        if ack_id is not None and not session.gone:
+            self._acknowledge(session, event, ack_id, result)
+
+    def _acknowledge(self, session: Session, event: str, ack_id: int, result: Any) -> None:
+        try:
+            encoded = encode_arguments(to_arguments(result))
+        except (TypeError, ValueError) as error:
+            self._tell(event, "what a handler returned cannot be sent", error)
+            encoded = encode_arguments([])
+        self.link.send(b'{"op":"ack","s":%b,"i":%d,%b}\n' % (session.id, ack_id, encoded))
+
+    # ---- handlers -----------------------------------------------------------------------------
+
+    async def _run(
+        self, session: Session, event: str, handlers: list[Handler], arguments: list[Any]
+    ) -> Any:
+        """Each handler that may; one after the other. The first result that is not None."""
+        result = None
+        for handler in list(handlers) if len(handlers) > 1 else handlers:
+            if handler.app not in session.installed_apps:
+                continue
+            if session.user == GUEST and not handler.allow_guest:
+                continue
+            try:
+                if handler.is_async:
+                    value = await handler.fn(session.socket, *arguments)
+                else:
+                    value = await self._run_plain(handler, session.plain, arguments)
+            except asyncio.CancelledError:
+                if self._is_cancelled():
+                    raise
+                self._tell(event, f"a handler of {handler.app} was cancelled", None)
+            except Exception as error:
+                self._tell(event, f"a handler of {handler.app} failed", error)
+            except (SystemExit, KeyboardInterrupt) as error:
+                self._tell(event, f"a handler of {handler.app} tried to end the process", error)
+            else:
+                if result is None:
+                    result = value
+        return result
+
+    @staticmethod
+    def _is_cancelled() -> bool:
+        """Whether the task itself was, and not something that its handler awaited."""
+        task: Any = asyncio.current_task()
+        return not hasattr(task, "cancelling") or task.cancelling() > 0
+
+    async def _run_plain(self, handler: Handler, socket: SyncSocket, arguments: list[Any]) -> Any:
+        value = await self._loop.run_in_executor(
+            self._pool, Context().run, _call, handler, socket, arguments
+        )
+        # A decorator may hide an `async def` behind a plain function.
+        return await value if inspect.isawaitable(value) else value
+
+    def _tell(self, event: str, what: str, error: BaseException | None) -> None:
+        more = self._failures.ask((event, what))
+        if more is not None:
+            log.error(
+                "event %r: %s (%d more since the last line)", event, what, more, exc_info=error
+            )
+
+
+def _call(handler: Handler, socket: SyncSocket, arguments: list[Any]) -> Any:
+    """On a thread of the pool."""
+    try:
+        if not handler.frappe_context:
+            return handler.fn(socket, *arguments)
+        with frappe_context(socket.site, socket.user):
+            return handler.fn(socket, *arguments)
+    except StopIteration as error:  # no future takes it
+        raise RuntimeError("the handler raised StopIteration") from error

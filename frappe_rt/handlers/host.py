@@ -1,0 +1,197 @@
+"""The host process: imports the apps' handlers, attaches to the server, runs them until it goes."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import logging
+import os
+import secrets
+import select
+import socket
+import sys
+from threading import Thread
+from time import monotonic, sleep
+from typing import NoReturn
+
+from frappe_rt import config
+from frappe_rt.handlers import apps, loading
+from frappe_rt.handlers.dispatch import Dispatcher
+from frappe_rt.handlers.link import Line, Link
+from frappe_rt.handlers.registry import realtime
+
+VERSION = 1
+#: Bytes of the id a host chooses for itself.
+ID_BYTES = 15
+#: Seconds for what is still to be written at the end.
+FLUSH_SECONDS = 2.0
+#: Seconds from the end of the server or the parent to that of this process, should it be stuck.
+GRACE_SECONDS = 2.0
+#: Seconds for the server's welcome.
+WELCOME_SECONDS = 10.0
+#: Exit status of what went wrong. Never 3 or 4: gunicorn's master would stop.
+FAILED = 1
+
+log = logging.getLogger("frappe_rt.handlers")
+
+
+def main(arguments: list[str]) -> NoReturn:
+    """Run as a host and end the process: with 0 after a drain, else with 1."""
+    options = _parse(arguments)
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    status = FAILED
+    try:
+        status = _run(options)
+    except (SystemExit, KeyboardInterrupt) as error:
+        log.error("a task of an app ended the process (%s)", type(error).__name__)
+    except OSError as error:
+        log.error("cannot attach to %s: %s", options.socket, error.strerror or error)
+    except Exception:
+        log.exception("the handlers end")
+    finally:
+        logging.shutdown()
+        sys.stdout.flush()
+        os._exit(status)  # threads of handlers may be stuck
+
+
+def _parse(arguments: list[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser("python -m frappe_rt.handlers", description=__doc__)
+    parser.add_argument("--bench", help="folder of the bench; default: the one around here")
+    parser.add_argument("--socket", help="local socket of the server; default: the bench's")
+    parser.add_argument("--id", default=secrets.token_urlsafe(ID_BYTES), help="id of this host")
+    parser.add_argument("--replaces", help="id of the host to take over from")
+    parser.add_argument("--parent", type=int, help="process to end with")
+    return parser.parse_args(arguments)
+
+
+def _run(options: argparse.Namespace) -> int:
+    bench = options.bench or config.find_bench()
+    if not bench:
+        log.error("no bench found; give --bench")
+        return FAILED
+    effective = config.load(bench)
+    path = options.socket or effective.local_socket
+    if not path:
+        log.error("no server to attach to: %s", effective.no_local_socket)
+        return FAILED
+    if options.parent:
+        watch_process(options.parent)
+    loading.enter(bench)
+    loading.offer_as_frappes()
+    loaded = loading.load(bench)
+    peer = socket.socket(socket.AF_UNIX)
+    peer.connect(path)
+    host = Host(peer, options.id, effective["socketio_worker_threads"], apps.get_apps(bench))
+    log.info(
+        "handlers of %s: %s", ", ".join(loaded) or "no app", ", ".join(realtime.events()) or "none"
+    )
+    return asyncio.run(host.run(options.replaces))
+
+
+class Host:
+    """Attached through `peer`, a connected socket."""
+
+    def __init__(self, peer: socket.socket, id: str, threads: int, all_apps: list[str]) -> None:
+        self._peer = peer
+        self._id = id
+        self._threads = threads
+        self._all_apps = all_apps
+        self._status = FAILED
+
+    async def run(self, replaces: str | None = None) -> int:
+        """Until the server goes, or another host has taken over. Returns the exit status."""
+        loop = asyncio.get_running_loop()
+        ended = asyncio.Event()
+        early = self._greet(replaces)
+        dispatcher = Dispatcher(
+            realtime, loop, self._threads, ["frappe", *self._all_apps], ended.set
+        )
+        link = dispatcher.link = Link(self._peer, loop, dispatcher.take, ended.set)
+        link.feed(early)
+        realtime.on_new_event = lambda event: link.send(
+            b'{"op":"events","e":%b}\n' % json.dumps([event]).encode()
+        )
+        watch_link(self._peer.fileno())
+        await ended.wait()
+        return await self._leave(link)
+
+    def _greet(self, replaces: str | None) -> bytes:
+        """Say who this is, and wait for the welcome. Returns what came behind it."""
+        events = realtime.events()
+        hello: Line = {
+            "rt": "host",
+            "version": VERSION,
+            "id": self._id,
+            "language": "python",
+            "pid": os.getpid(),
+            "events": [event for event in events if event not in ("connect", "disconnect")],
+            "connects": "connect" in events or "disconnect" in events,
+            "mirror": False,
+        }
+        if replaces:
+            hello["replaces"] = replaces
+        self._peer.settimeout(WELCOME_SECONDS)
+        self._peer.sendall(json.dumps(hello).encode() + b"\n")
+        came = b""
+        while b"\n" not in came:
+            more = self._peer.recv(65536)
+            if not more:
+                raise ConnectionResetError(0, "the server has closed the connection")
+            came += more
+        first, early = came.split(b"\n", 1)
+        welcome = json.loads(first)
+        if welcome.get("op") != "welcome":
+            raise ConnectionRefusedError(
+                0, welcome.get("error") or "the server does not know hosts"
+            )
+        return early
+
+    async def _leave(self, link: Link) -> int:
+        if link.closed:
+            log.info("the server has gone")
+            return FAILED
+        end = monotonic() + FLUSH_SECONDS
+        while link.owed and monotonic() < end and not link.closed:
+            await asyncio.sleep(0.005)
+        return 0
+
+
+def watch_process(pid: int) -> None:
+    """End this process when `pid`, its parent, has: also while a handler blocks the loop."""
+    try:
+        descriptor = os.pidfd_open(pid)
+    except OSError:
+        descriptor = -1
+    if os.getppid() != pid:  # it ended before, and its number may be another's
+        log.error("process %d, which this one belongs to, is not its parent; ending", pid)
+        os._exit(FAILED)
+    Thread(target=_end_with_process, args=(descriptor, pid), daemon=True).start()
+
+
+def _end_with_process(descriptor: int, pid: int) -> None:
+    if descriptor >= 0:
+        poll = select.poll()
+        poll.register(descriptor, select.POLLIN)
+        poll.poll()
+    else:
+        while os.getppid() == pid:
+            sleep(1)
+    _end_soon()
+
+
+def watch_link(descriptor: int) -> None:
+    """End this process when the server has closed the link, and the loop does not see it."""
+    Thread(target=_end_with_link, args=(os.dup(descriptor),), daemon=True).start()
+
+
+def _end_with_link(descriptor: int) -> None:
+    poll = select.poll()
+    poll.register(descriptor, select.POLLRDHUP)
+    poll.poll()
+    _end_soon()
+
+
+def _end_soon() -> NoReturn:
+    sleep(GRACE_SECONDS)
+    os._exit(FAILED)

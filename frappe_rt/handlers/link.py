@@ -1,0 +1,272 @@
+"""The host's connection to the server: lines out in batches, lines in, questions and answers.
+
+It belongs to the event loop's thread. `send`, `ask_from_thread` and `wait_until_written` may be
+called on any other; `ask_now` is for the loop's own when an answer is needed before it goes on,
+and holds up the loop for as long as the server needs, well under a millisecond.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import select
+import socket
+from _thread import get_ident
+from collections import deque
+from collections.abc import Callable
+from threading import Event, Lock
+from typing import Any
+
+from frappe_rt.handlers.wire import loads
+
+#: Bytes of one read.
+READ_SIZE = 1 << 18
+#: Bytes of one write.
+WRITE_SIZE = 1 << 20
+#: A handler that has written so much ahead of the server waits, until it is down to `LOW`.
+HIGH, LOW = 1 << 20, 1 << 18
+
+Line = dict[str, Any]
+
+
+class Closed(ConnectionError):
+    """The server is gone; so is what was asked of it."""
+
+
+class Link:
+    """Over `peer`, which is connected. `take(line, size)` gets what is no answer."""
+
+    def __init__(
+        self,
+        peer: socket.socket,
+        loop: asyncio.AbstractEventLoop,
+        take: Callable[[Line, int], None],
+        on_close: Callable[[], None],
+    ) -> None:
+        peer.setblocking(False)
+        self._peer = peer
+        self._loop = loop
+        self._take = take
+        self._on_close = on_close
+        self._thread = get_ident()
+        self._lock = Lock()
+        self._out: deque[bytes] = deque()
+        self._rest = b""  # of what has been taken out of _out
+        self._owed = 0  # bytes in both
+        self._flush_comes = False
+        self._part: list[bytes] = []  # of a line that has begun
+        self._asked: dict[int, Callable[[Line | None], None]] = {}
+        self._last_question = 0
+        self._waiters: list[Callable[[], None]] = []
+        self.closed = False
+        loop.add_reader(peer.fileno(), self._on_readable)
+
+    # ---- out ----------------------------------------------------------------------------------
+
+    def send(self, line: bytes) -> None:
+        """Write a line, which ends with its newline. Lines of one turn leave together."""
+        with self._lock:
+            self._out.append(line)
+            self._owed += len(line)
+            if self._flush_comes or self.closed:
+                return
+            self._flush_comes = True
+        if get_ident() == self._thread:
+            self._loop.call_soon(self._flush)
+        else:
+            self._loop.call_soon_threadsafe(self._flush)
+
+    @property
+    def owed(self) -> int:
+        """Bytes that the server has not taken."""
+        return self._owed
+
+    @property
+    def is_full(self) -> bool:
+        """Whether who writes should wait."""
+        return self._owed > HIGH
+
+    async def until_written(self) -> None:
+        """Until the server has caught up with what was sent."""
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[None] = loop.create_future()
+        self._add_waiter(lambda: _ignore(loop.call_soon_threadsafe(_finish, future, None)))
+        await future
+
+    def wait_until_written(self) -> None:
+        """The same for a thread, or for the loop's own, which writes then."""
+        if get_ident() == self._thread:
+            while self._owed > LOW and not self.closed:
+                self._turn(select.POLLIN | select.POLLOUT)
+            return
+        written = Event()
+        self._add_waiter(written.set)
+        written.wait()
+
+    def _add_waiter(self, waiter: Callable[[], None]) -> None:
+        with self._lock:
+            if self._owed > LOW and not self.closed:
+                self._waiters.append(waiter)
+                return
+        waiter()
+
+    def _flush(self) -> None:
+        """Write what there is; what the socket does not take waits until it can."""
+        while not self.closed:
+            if not self._rest:
+                self._rest = self._collect()
+                if not self._rest:
+                    self._loop.remove_writer(self._peer.fileno())
+                    return
+            try:
+                sent = self._peer.send(self._rest)
+            except BlockingIOError:
+                self._loop.add_writer(self._peer.fileno(), self._flush)
+                return
+            except OSError:
+                self.close()
+                return
+            self._rest = self._rest[sent:]
+            self._settle(sent)
+
+    def _collect(self) -> bytes:
+        lines, size = [], 0
+        with self._lock:
+            while self._out and size < WRITE_SIZE:
+                line = self._out.popleft()
+                size += len(line)
+                lines.append(line)
+            self._flush_comes = bool(self._out)
+        return b"".join(lines)
+
+    def _settle(self, sent: int) -> None:
+        with self._lock:
+            self._owed -= sent
+            if self._owed > LOW:
+                return
+            ready, self._waiters = self._waiters, []
+        for waiter in ready:
+            waiter()
+
+    # ---- in -----------------------------------------------------------------------------------
+
+    def _on_readable(self) -> None:
+        try:
+            chunk = self._peer.recv(READ_SIZE)
+        except BlockingIOError:
+            return
+        except OSError:
+            chunk = b""
+        if chunk:
+            self.feed(chunk)
+        else:
+            self.close()
+
+    def feed(self, chunk: bytes) -> None:
+        """Bytes that the server has sent."""
+        first, *lines = chunk.split(b"\n")
+        self._part.append(first)
+        if not lines:
+            return
+        lines.insert(0, b"".join(self._part))
+        self._part = [lines.pop()]
+        for line in lines:
+            self._on_line(line)
+
+    def _on_line(self, text: bytes) -> None:
+        line = loads(text)
+        question = line.get("q")
+        if question is None:
+            self._take(line, len(text))
+            return
+        answered = self._asked.pop(question, None)
+        if answered:
+            answered(line)
+
+    # ---- questions ----------------------------------------------------------------------------
+
+    def _ask(self, op: bytes, rest: bytes, answered: Callable[[Line | None], None]) -> None:
+        with self._lock:
+            self._last_question += 1
+            number = self._last_question
+            if not self.closed:
+                self._asked[number] = answered
+        if self.closed:
+            self._asked.pop(number, None)
+            answered(None)
+            return
+        self.send(b'{"op":"%b","q":%d,%b}\n' % (op, number, rest))
+
+    async def ask(self, op: bytes, rest: bytes) -> Line:
+        """Send `{"op":op,"q":..,rest}` and wait for the answer. Raises Closed."""
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[Line | None] = loop.create_future()
+        if loop is self._loop:
+            self._ask(op, rest, lambda line: _finish(future, line))
+        else:
+            self._ask(
+                op, rest, lambda line: _ignore(loop.call_soon_threadsafe(_finish, future, line))
+            )
+        return _check(await future)
+
+    def ask_and_wait(self, op: bytes, rest: bytes) -> Line:
+        """The same, and nothing else happens on this thread until it is there. Raises Closed."""
+        answer: list[Line | None] = []
+        if get_ident() == self._thread:
+            self._ask(op, rest, answer.append)
+            while not answer:
+                self._turn(select.POLLIN | (select.POLLOUT if self._owed else 0))
+        else:
+            done = Event()
+
+            def answered(line: Line | None) -> None:
+                answer.append(line)
+                done.set()
+
+            self._ask(op, rest, answered)
+            done.wait()
+        return _check(answer[0])
+
+    def _turn(self, wanted: int) -> None:
+        """One turn of the link alone, on the loop's thread."""
+        self._flush()
+        if self.closed:
+            return
+        poll = select.poll()
+        poll.register(self._peer.fileno(), wanted if self._owed else select.POLLIN)
+        for _, happened in poll.poll():
+            if happened & ~select.POLLOUT:
+                self._on_readable()
+
+    # ---- the end ------------------------------------------------------------------------------
+
+    def close(self) -> None:
+        """Once; whoever waits is told. What was not written is lost."""
+        with self._lock:
+            if self.closed:
+                return
+            self.closed = True
+            waiters, self._waiters = self._waiters, []
+            asked, self._asked = self._asked, {}
+        self._loop.remove_reader(self._peer.fileno())
+        self._loop.remove_writer(self._peer.fileno())
+        self._peer.close()
+        for waiter in waiters:
+            waiter()
+        for answered in asked.values():
+            answered(None)
+        self._on_close()
+
+
+def _finish(future: asyncio.Future[Any], value: Any) -> None:
+    if not future.done():  # whoever waited may have been cancelled
+        future.set_result(value)
+
+
+def _ignore(_: object) -> None:
+    return None
+
+
+def _check(line: Line | None) -> Line:
+    if line is None:
+        raise Closed("the realtime server has closed the link")
+    return line

@@ -1,0 +1,95 @@
+"""The lines of the link as Python values and back (docs/handlers.md).
+
+orjson where it is installed, else the standard library.
+"""
+
+from __future__ import annotations
+
+import json
+from base64 import b64decode, b64encode
+from collections.abc import Callable
+from typing import Any
+
+from frappe_rt import message
+
+loads: Callable[[bytes], Any]
+
+try:
+    import orjson
+except ImportError:
+    loads = json.loads
+else:
+    loads = orjson.loads
+
+#: Attachments that a packet may have.
+MAX_ATTACHMENTS = 10
+
+
+def dumps(value: Any) -> bytes:
+    """A text, number or list of them as JSON. Raises ValueError for half a surrogate pair."""
+    encoded = message.encode(value)
+    if b"\\ud" in encoded:
+        _refuse_surrogates(value)
+    return encoded
+
+
+def _refuse_surrogates(value: Any) -> None:
+    if isinstance(value, str):
+        value.encode()  # UnicodeEncodeError is a ValueError
+    elif isinstance(value, list):
+        for part in value:
+            _refuse_surrogates(part)
+
+
+def encode_arguments(arguments: list[Any]) -> bytes:
+    """``"a":[..]``, and ``,"b":[..]`` where bytes are among them.
+
+    Raises TypeError or ValueError for what cannot be sent.
+    """
+    if not arguments:
+        return b'"a":[]'
+    encoded, attachments = message.encode_binary(arguments)
+    if not attachments:
+        return b'"a":' + encoded
+    if len(attachments) > MAX_ATTACHMENTS:
+        raise ValueError(
+            f"{len(attachments)} binary values in one message; it takes {MAX_ATTACHMENTS} at most"
+        )
+    texts = b'","'.join(map(b64encode, attachments))
+    return b'"a":' + encoded + b',"b":["' + texts + b'"]'
+
+
+def decode_arguments(line: dict[str, Any]) -> list[Any]:
+    """The arguments of a line, with the bytes where they belong."""
+    arguments: list[Any] = line.get("a") or []
+    texts = line.get("b")
+    if not texts:
+        return arguments
+    put_in: list[Any] = _replace(arguments, [b64decode(text) for text in texts])
+    return put_in
+
+
+def _replace(value: Any, attachments: list[bytes]) -> Any:
+    if isinstance(value, list):
+        return [_replace(part, attachments) for part in value]
+    if isinstance(value, dict):
+        if value.get("_placeholder") is True:
+            number = value.get("num")
+            if type(number) is int and 0 <= number < len(attachments):
+                return attachments[number]
+        return {key: _replace(part, attachments) for key, part in value.items()}
+    return value
+
+
+def to_arguments(data: Any) -> list[Any]:
+    """What one call sends, as in python-socketio: None nothing, a tuple several, else one."""
+    if data is None:
+        return []
+    return list(data) if isinstance(data, tuple) else [data]
+
+
+def from_arguments(arguments: list[Any]) -> Any:
+    """The other way round."""
+    if not arguments:
+        return None
+    return arguments[0] if len(arguments) == 1 else tuple(arguments)
