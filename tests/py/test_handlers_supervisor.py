@@ -1,0 +1,490 @@
+"""The supervisor of handler hosts: with real Python hosts, and with programs that play one."""
+
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+from pathlib import Path
+
+import pytest
+from support.bench import make_bench, wait_for
+from support.host_server import PATIENCE, HostServer, write_app
+
+from frappe_rt.handlers import supervisor
+
+EMPTY = "from frappe_rt.handlers import realtime\n"
+ECHO = EMPTY + '@realtime.on("e")\nasync def e(socket, value):\n    return value\n'
+
+
+@pytest.fixture
+def bench(tmp_path):
+    return make_bench(tmp_path)
+
+
+@pytest.fixture
+def server(bench):
+    with HostServer(bench / "rt.sock") as server:
+        yield server
+
+
+class Watch:
+    """A supervisor, and what it has said."""
+
+    def __init__(self, bench, server, **more):
+        self.path = bench / "log"
+        self.log = os.open(self.path, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
+        self.supervisor = supervisor.Supervisor(str(bench), server.path, {}, self.log, **more)
+
+    def said(self, text):
+        return self.path.read_text().count(text)
+
+    def wait_for(self, text, times=1):
+        wait_for(lambda: self.said(text) >= times)
+
+    def pids(self):
+        hosts = self.supervisor._hosts.values()
+        return [child.pid for host in hosts for child in host.children()]
+
+    def stop(self, seconds=5):
+        self.supervisor.begin_to_stop(seconds)
+        assert self.supervisor.join(PATIENCE)
+
+
+@pytest.fixture
+def watch(bench, server):
+    watches = []
+
+    def watch(**more):
+        watches.append(Watch(bench, server, **more))
+        watches[-1].supervisor.start()
+        return watches[-1]
+
+    yield watch
+    for each in watches:
+        each.stop()
+        os.close(each.log)
+
+
+def play(monkeypatch, program):
+    """Run this in place of a host; sys.argv is what one would get."""
+    command = [sys.executable, "-c", textwrap.dedent(program)]
+    found = supervisor.Supervisor._get_command
+
+    def get_command(self, *arguments):
+        return command + found(self, *arguments)[4:]
+
+    monkeypatch.setattr(supervisor.Supervisor, "_get_command", get_command)
+
+
+def is_alive(pid):
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+def test_nothing_runs_without_handlers(bench, watch):
+    write_app(bench, "plain", "").unlink()
+    watching = watch()
+    time.sleep(0.2)
+    assert watching.pids() == []
+    watching.stop()
+    assert watching.path.read_text() == ""
+
+
+def test_host_of_a_bench(bench, server, watch):
+    write_app(bench, "chat", ECHO)
+    watching = watch()
+    peer = server.wait_for_host()
+    assert peer.hello["language"] == "python"
+    assert peer.hello["events"] == ["e"]
+    (pid,) = watching.pids()
+    assert peer.hello["pid"] == pid
+    assert os.getpgid(pid) == pid
+    assert Path(f"/proc/{pid}/fd/0").resolve() == Path(os.devnull)
+    assert Path(f"/proc/{pid}/cwd").resolve() == bench / "sites"
+    peer.connect("s1", apps=None)
+    peer.event("s1", "e", 5, i=1)
+    assert peer.read()["a"] == [5]
+    watching.stop()
+    assert not is_alive(pid)
+    assert watching.said("ERROR") == 0
+
+
+def test_signals_are_as_in_a_fresh_process(bench, watch, monkeypatch):
+    """Whatever this process blocks: `serve` waits for its signals that way."""
+    write_app(bench, "chat", "")
+    play(
+        monkeypatch,
+        """
+        import signal, sys, time
+        blocked = signal.pthread_sigmask(signal.SIG_BLOCK, [])
+        print("blocked", sorted(blocked), signal.getsignal(signal.SIGTERM), flush=True)
+        time.sleep(60)
+        """,
+    )
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM, signal.SIGHUP})
+    try:
+        watching = watch()
+        watching.wait_for("blocked [] 0")
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def test_killed_host_comes_back(bench, server, watch):
+    write_app(bench, "chat", ECHO)
+    watching = watch()
+    first = server.wait_for_host().hello
+    os.kill(first["pid"], signal.SIGKILL)
+    second = server.wait_for_host().hello
+    assert second["pid"] != first["pid"]
+    assert "replaces" not in second
+    assert watching.said("ended by signal 9") == 1
+    assert watching.said(f"starting them again in {supervisor.FIRST_PAUSE:g}") == 1
+
+
+def test_crash_loop_slows_down(bench, watch, monkeypatch):
+    write_app(bench, "chat", "")
+    play(monkeypatch, "raise SystemExit(7)")
+    watching = watch()
+    watching.wait_for("ended with status 7", 3)
+    for pause in ("0.2", "0.4", "0.8"):
+        assert watching.said(f"again in {pause}\n") == 1
+
+
+class FakeChild:
+    """Of a Host without a process."""
+
+    def __init__(self, id, replaces, now):
+        self.id, self.replaces, self.since = id, replaces, now
+        self.pid = 1
+        self.ended = False
+        self.signals = []
+        self.reaped = False
+
+    def has_ended(self):
+        return self.ended
+
+    def reap(self):
+        self.reaped = True
+        return "has ended"
+
+    def kill(self, number):
+        self.signals.append(number)
+
+
+class Hosts:
+    """One Host on a clock of its own."""
+
+    def __init__(self):
+        self.now = 1000.0
+        self.started = []
+        self.said = []
+        self.error = None
+        self.host = supervisor.Host(
+            "python", self._start, lambda level, text: self.said.append(text)
+        )
+
+    def _start(self, id, replaces):
+        if self.error:
+            raise self.error
+        self.started.append(FakeChild(id, replaces, self.now))
+        return self.started[-1]
+
+    def tick(self, seconds=0.0):
+        self.now += seconds
+        self.host.tick(self.now)
+
+
+@pytest.fixture
+def hosts():
+    made = Hosts()
+    made.tick()
+    return made
+
+
+def test_pauses_grow_and_end(hosts):
+    pauses = []
+    for _ in range(10):
+        hosts.started[-1].ended = True
+        hosts.tick(1)
+        pauses.append(hosts.host.get_due() - hosts.now)
+        hosts.tick(pauses[-1])
+    assert pauses == pytest.approx([0.2, 0.4, 0.8, 1.6, 3.2, 6.4, 12.8, 25.6, 30, 30])
+    hosts.tick(supervisor.HEALTHY_SECONDS)
+    hosts.started[-1].ended = True
+    hosts.tick()
+    assert hosts.host.get_due() - hosts.now == pytest.approx(supervisor.FIRST_PAUSE)
+
+
+def test_program_that_cannot_be_started(hosts):
+    hosts.started[-1].ended = True
+    hosts.tick()
+    hosts.error = PermissionError(13, "Permission denied")
+    hosts.tick(1)
+    assert "cannot be started (Permission denied)" in hosts.said[-1]
+    hosts.error = None
+    hosts.tick(1)
+    assert len(hosts.started) == 2
+
+
+def test_successor_takes_over(hosts):
+    hosts.host.reload(hosts.now)
+    old, new = hosts.started
+    assert new.replaces == old.id != new.id
+    hosts.tick(1)
+    assert hosts.host.current is old
+    old.ended = True
+    hosts.tick(1)
+    assert (hosts.host.current, hosts.host.successor) == (new, None)
+    assert old.reaped
+    assert "taken over" in hosts.said[-1]
+
+
+def test_successor_that_fails_changes_nothing(hosts):
+    hosts.host.reload(hosts.now)
+    old, new = hosts.started
+    new.ended = True
+    hosts.tick(1)
+    assert (hosts.host.current, hosts.host.successor) == (old, None)
+    assert "the old ones go on" in hosts.said[-1]
+
+
+def test_successor_that_hangs_is_killed(hosts):
+    hosts.host.reload(hosts.now)
+    old, new = hosts.started
+    hosts.tick(supervisor.SUCCEED_SECONDS)
+    assert hosts.host.successor is new
+    hosts.tick(1)
+    assert new.signals == [signal.SIGKILL]
+    assert hosts.host.children() == [old, new]
+    new.ended = True
+    hosts.tick()
+    assert hosts.host.children() == [old]
+
+
+def test_reload_while_one_is_under_way_is_done_once_more(hosts):
+    for _ in range(5):
+        hosts.host.reload(hosts.now)
+    old, new = hosts.started
+    old.ended = True
+    hosts.tick(1)
+    assert [child.replaces for child in hosts.started] == [None, old.id, new.id]
+    new.ended = True
+    hosts.tick(1)
+    assert len(hosts.started) == 3
+    assert hosts.host.successor is None
+
+
+def test_reload_of_what_waits_starts_it_at_once(hosts):
+    for _ in range(8):
+        hosts.started[-1].ended = True
+        hosts.tick()
+        hosts.tick(hosts.host.get_due() - hosts.now)
+    hosts.started[-1].ended = True
+    hosts.tick()
+    hosts.host.reload(hosts.now)
+    before = len(hosts.started)
+    hosts.tick()
+    assert len(hosts.started) == before + 1
+
+
+def test_both_end_at_once(hosts):
+    hosts.host.reload(hosts.now)
+    for child in hosts.started:
+        child.ended = True
+    hosts.tick()
+    hosts.tick(1)
+    assert len(hosts.started) == 3
+
+
+def take_over(server, old):
+    """As the server does: the old one drains when the new one is there."""
+    new = server.wait_for_host()
+    assert new.hello["replaces"] == old.hello["id"]
+    old.say(op="drain")
+    return new
+
+
+def test_reload(bench, server, watch):
+    file = write_app(bench, "chat", ECHO)
+    watching = watch()
+    old = server.wait_for_host()
+    file.write_text(ECHO.replace('"e"', '"changed"'))
+    watching.supervisor.reload()
+    new = take_over(server, old)
+    assert new.hello["events"] == ["changed"]
+    watching.wait_for("have taken over")
+    assert watching.pids() == [new.hello["pid"]]
+    assert old.read() is None
+
+
+def test_reload_finds_new_apps_and_misses_old_ones(bench, server, watch):
+    watching = watch()
+    file = write_app(bench, "chat", ECHO)
+    watching.supervisor.reload()
+    pid = server.wait_for_host().hello["pid"]
+    file.unlink()
+    watching.supervisor.reload()
+    wait_for(lambda: not watching.pids())
+    assert not is_alive(pid)
+    file.write_text(ECHO)
+    watching.supervisor.reload()
+    server.wait_for_host()
+
+
+def test_request(bench, server, watch):
+    """`{"rt":"reload"}` comes by a descriptor of the extension."""
+    write_app(bench, "chat", ECHO)
+    read, write = os.pipe()
+    try:
+
+        def take():
+            return "reload" if os.read(read, 1) else None
+
+        os.set_blocking(read, False)
+
+        def take_without_waiting():
+            try:
+                return take()
+            except BlockingIOError:
+                return None
+
+        watch(requests=supervisor.Requests(read, take_without_waiting))
+        old = server.wait_for_host()
+        os.write(write, b"x")
+        take_over(server, old)
+    finally:
+        os.close(write)
+
+
+@pytest.mark.parametrize("developing", [True, False])
+def test_changed_file_in_developer_mode(bench, server, watch, monkeypatch, developing):
+    monkeypatch.setattr(supervisor, "LOOK_SECONDS", 0.05)
+    (bench / "sites/common_site_config.json").write_text(f'{{"developer_mode": {int(developing)}}}')
+    file = write_app(bench, "chat", ECHO)
+    watching = watch()
+    old = server.wait_for_host()
+    (file.parent / "helper.py").write_text("")
+    if developing:
+        take_over(server, old)
+        watching.wait_for("have taken over")
+        assert watching.said("Python handlers have changed") == 1
+    else:
+        time.sleep(0.5)
+        assert watching.pids() == [old.hello["pid"]]
+
+
+def test_stubborn_host_is_killed(bench, watch, monkeypatch):
+    write_app(bench, "chat", "")
+    play(
+        monkeypatch,
+        """
+        import signal, time
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        print("stubborn", flush=True)
+        time.sleep(60)
+        """,
+    )
+    watching = watch()
+    watching.wait_for("stubborn")
+    (pid,) = watching.pids()
+    watching.stop(0.2)
+    assert not is_alive(pid)
+
+
+def test_somebody_else_reaps(bench, server, watch, monkeypatch):
+    """gunicorn's master waits for any child of its process."""
+    reap = os.waitpid
+
+    def reap_before(pid, options):
+        reap(pid, 0)
+        raise ChildProcessError
+
+    write_app(bench, "chat", ECHO)
+    watching = watch()
+    pid = server.wait_for_host().hello["pid"]
+    monkeypatch.setattr(os, "waitpid", reap_before)
+    os.kill(pid, signal.SIGKILL)
+    server.wait_for_host()
+    assert watching.said(f"(process {pid}) has ended after") == 1
+
+
+def test_no_node(bench, server, watch, monkeypatch):
+    monkeypatch.setenv("PATH", str(bench))
+    write_app(bench, "chat", ECHO)
+    script = bench / "apps/board/realtime/handlers.js"
+    script.parent.mkdir(parents=True)
+    script.touch()
+    with (bench / "sites/apps.txt").open("a") as text:
+        text.write("board\n")
+    watching = watch()
+    old = server.wait_for_host()
+    watching.supervisor.reload()
+    take_over(server, old)
+    watching.wait_for("have taken over")
+    assert watching.said("JavaScript handlers of board do not run: there is no node in PATH") == 1
+
+
+def test_python_of_the_bench(bench):
+    assert supervisor._find_python(str(bench)) == sys.executable
+    own = bench / "env/bin/python"
+    own.parent.mkdir(parents=True)
+    own.touch()
+    assert supervisor._find_python(str(bench)) == str(own)
+
+
+def test_hosts_end_with_a_parent_that_is_killed(bench, server):
+    write_app(bench, "chat", ECHO)
+    code = (
+        "import sys, time; from frappe_rt.handlers import supervisor;"
+        "supervisor.start(*sys.argv[1:], {}); time.sleep(60)"
+    )
+    parent = subprocess.Popen([sys.executable, "-c", code, str(bench), server.path])
+    try:
+        peer = server.wait_for_host()
+    finally:
+        parent.kill()
+        parent.wait()
+    assert peer.read() is None
+
+
+def test_forked_child_has_no_hosts(bench, server):
+    """It neither holds what is the parent's nor stops it."""
+    write_app(bench, "chat", ECHO)
+    code = """
+        import os, sys
+        from frappe_rt.handlers import supervisor
+        watching = supervisor.start(*sys.argv[1:], {})
+        sys.stdin.readline()
+        held = [child.descriptor for host in watching._hosts.values() for child in host.children()]
+        assert held
+        if os.fork() == 0:
+            for descriptor in [*held, watching._wake_read, watching._wake_write]:
+                try:
+                    os.fstat(descriptor)
+                except OSError:
+                    continue
+                os._exit(1)
+            os._exit(0 if supervisor._current is None else 1)
+        assert os.wait()[1] == 0
+        watching.begin_to_stop()
+        assert watching.join(20)
+        """
+    parent = subprocess.Popen(
+        [sys.executable, "-c", textwrap.dedent(code), str(bench), server.path],
+        stdin=subprocess.PIPE,
+    )
+    server.wait_for_host()
+    parent.communicate(b"\n", timeout=PATIENCE)
+    assert parent.returncode == 0
+
+
+def test_serving_stays_small():
+    code = "import sys, frappe_rt.serving, frappe_rt.handlers.supervisor; print(*sys.modules)"
+    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout
+    heavy = {"asyncio", "click", "logging", "socket", "subprocess", "threading"}
+    assert heavy & set(loaded.split()) == set()
