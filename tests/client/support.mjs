@@ -63,7 +63,7 @@ export function record(client, ignore = []) {
 }
 
 /** A child process that ends with the test, whatever happens. */
-function start(command, args, options) {
+export function start(command, args, options) {
     const child = spawn(command, args, { stdio: ["pipe", "pipe", "pipe"], ...options });
     child.output = "";
     child.stdout.on("data", (text) => (child.output += text));
@@ -74,7 +74,7 @@ function start(command, args, options) {
     return child;
 }
 
-async function end(child, signal = "SIGTERM") {
+export async function end(child, signal = "SIGTERM") {
     if (child.exitCode !== null || child.signalCode !== null) return child.exitCode;
     const gone = onceNode(child, "exit");
     child.kill(signal);

@@ -1,0 +1,56 @@
+// The apps of a bench that have JavaScript handlers.
+
+"use strict";
+
+const fs = require("node:fs");
+const path = require("node:path");
+
+const FRAMEWORK = "frappe"; // its own handlers are the server itself
+
+class Apps {
+    /** Loads what there is, in the order of sites/apps.txt; what cannot be loaded is logged. */
+    constructor(bench, errors, log) {
+        this.errors = errors;
+        this.handlers = new Map(); // app -> function (socket)
+        this.listed = listApps(bench);
+        for (const app of this.listed) {
+            const file = handlersOf(bench, app);
+            if (file) this.load(app, file, log);
+        }
+    }
+
+    load(app, file, log) {
+        this.errors.run(app, `loading ${file}`, () => {
+            const handler = require(file);
+            if (typeof handler === "function") this.handlers.set(app, handler);
+            else log(`app ${app}: ${file} exports ${typeof handler}, not function (socket); skipped`);
+        });
+    }
+
+    names() {
+        return [...this.listed];
+    }
+
+    /** Hands a new connection to every app of its site; one that throws does not stop the next. */
+    connect(socket) {
+        for (const app of [...socket.installed_apps]) {
+            const handler = this.handlers.get(app);
+            if (handler) this.errors.run(app, "handlers.js", handler, undefined, [socket]);
+        }
+    }
+}
+
+function listApps(bench) {
+    const text = fs.readFileSync(path.join(bench, "sites", "apps.txt"), "utf8");
+    return text.split("\n").map((line) => line.trim()).filter(Boolean);
+}
+
+/** An app's handlers.js, unless it is to be left to another: the server, or the Python host. */
+function handlersOf(bench, app) {
+    const folder = path.join(bench, "apps", app);
+    const file = path.join(folder, "realtime", "handlers.js");
+    if (app === FRAMEWORK || !fs.existsSync(file)) return null;
+    return fs.existsSync(path.join(folder, app, "realtime", "handlers.py")) ? null : file;
+}
+
+module.exports = { Apps };

@@ -1,0 +1,172 @@
+// A handler host: what the server says about sockets becomes calls of apps, and what apps do
+// becomes commands to the server. The protocol is in docs/handlers.md.
+
+"use strict";
+
+const path = require("node:path");
+const { Apps } = require("./apps");
+const { pack } = require("./binary");
+const { Errors } = require("./errors");
+const { Link } = require("./link");
+const { Mirror } = require("./mirror");
+const { Socket, deliver, end, owes } = require("./socket");
+const { Web } = require("./web");
+
+const VERSION = 1;
+const DRAIN_MS = 9000; // the server gives a replaced host 10 s
+const DRAIN_STEP_MS = 20;
+
+class Host {
+    constructor({ bench, id, replaces, log, exit }) {
+        Object.assign(this, { id, replaces, log, exit });
+        this.errors = new Errors(path.join(bench, "apps") + path.sep, log);
+        this.web = new Web(bench, log);
+        this.apps = new Apps(bench, this.errors, log);
+        this.mirror = new Mirror(this);
+        this.questions = new Map(); // number -> what to call with the answer
+        this.lastQuestion = 0;
+        this.requests = 0; // to the web process, under way
+        this.taken = new Set(); // events of the server's own that apps want as well
+        this.draining = false;
+        this.link = new Link({
+            hear: (message) => this.hear(message),
+            end: (error) => this.ended(error),
+            beforeFlush: () => this.mirror.closeBatch(),
+            log,
+        });
+    }
+
+    start(socketPath) {
+        const wanted = this.apps.handlers.size > 0;
+        const first = {
+            rt: "host",
+            version: VERSION,
+            id: this.id,
+            language: "javascript",
+            pid: process.pid,
+            events: wanted ? ["*"] : [],
+            connects: wanted,
+            mirror: wanted,
+        };
+        if (this.replaces) first.replaces = this.replaces;
+        this.link.open(socketPath, first);
+    }
+
+    // ---- from the server ----
+
+    hear(message) {
+        const socket = this.mirror.sockets.get(message.s);
+        switch (message.op) {
+            case "event":
+                if (socket) deliver(socket, message);
+                break;
+            case "ack":
+            case "result":
+                this.answered(message);
+                break;
+            case "join":
+            case "leave":
+                this.mirror.told(message.s, message.r, message.op === "join");
+                break;
+            case "connect":
+                if (!socket) this.connect(message);
+                break;
+            case "disconnect":
+                if (socket) end(socket, message.reason);
+                break;
+            case "welcome":
+                this.log(`serves ${[...this.apps.handlers.keys()].join(", ") || "no app"}`);
+                break;
+            case "drain":
+                this.drain();
+                break;
+            default: // from a newer server, or a refusal
+                if (message.error) this.log(`the server refuses this host: ${message.error}`);
+        }
+    }
+
+    connect(told) {
+        const socket = new Socket(this.mirror.namespace(told.ns), told, this);
+        this.mirror.add(socket, told.rooms ?? []);
+        this.apps.connect(socket);
+    }
+
+    answered(message) {
+        const question = this.questions.get(message.q);
+        this.questions.delete(message.q);
+        if (question) question(message);
+        else this.mirror.synced(message.q);
+    }
+
+    // ---- to the server ----
+
+    nextQuestion() {
+        return ++this.lastQuestion;
+    }
+
+    /** The number under which `answer` will get what the server says. */
+    expect(answer) {
+        const q = this.nextQuestion();
+        this.questions.set(q, answer);
+        return q;
+    }
+
+    forget(q) {
+        this.questions.delete(q);
+    }
+
+    question(message, answer) {
+        message.q = this.expect(answer);
+        this.link.send(message);
+    }
+
+    emit(message, [event, ...args]) {
+        message.e = String(event);
+        return this.link.sendEmit(pack(message, args));
+    }
+
+    /** An app listens to an event that the server would otherwise keep to itself. */
+    registered(event, serverEvents) {
+        if (!serverEvents.has(event) || this.taken.has(event)) return;
+        this.taken.add(event);
+        this.link.send({ op: "events", e: [event] });
+    }
+
+    async busyWhile(promise) {
+        this.requests++;
+        try {
+            return await promise;
+        } finally {
+            this.requests--;
+        }
+    }
+
+    // ---- the end ----
+
+    /** Whether something was begun that still has to answer. */
+    busy() {
+        if (this.questions.size || this.requests || this.errors.handlers) return true;
+        for (const socket of this.mirror.sockets.values()) if (owes(socket)) return true;
+        return false;
+    }
+
+    /** Finishes what was begun, for as long as the server allows, and ends. */
+    drain() {
+        if (this.draining) return;
+        this.draining = true;
+        const last = Date.now() + DRAIN_MS;
+        const look = () => {
+            if (this.busy() && Date.now() < last) return setTimeout(look, DRAIN_STEP_MS);
+            this.link.close();
+        };
+        setImmediate(look);
+    }
+
+    ended(error) {
+        if (error) this.log(`the link to the server broke: ${error.message}`);
+        else if (!this.draining) this.log("the server has closed the link");
+        this.exit(this.draining ? 0 : 1);
+    }
+}
+
+module.exports = { Host };

@@ -1,0 +1,351 @@
+// One client's connection, as the app's handlers see it: what socket.io's Socket is to them, and
+// what Frappe's server puts on it (user, has_permission, frappe_request).
+//
+// Apps hang their own things on it, so everything of ours that is not API has a symbol for a name.
+
+"use strict";
+
+const { EventEmitter } = require("node:events");
+const { pack, unpack } = require("./binary");
+const { ASK, BroadcastOperator, checkName, list, RESERVED } = require("./broadcast");
+
+const MAX_ACK_MS = 30000; // the protocol's: how long the server remembers that an ack is wanted
+
+// Events that the server answers itself; it sends them here when an app wants them too.
+const SERVER_EVENTS = new Set([
+    "ping",
+    "open_in_editor",
+    "doctype_subscribe",
+    "doctype_unsubscribe",
+    "doc_subscribe",
+    "doc_unsubscribe",
+    "doc_open",
+    "doc_close",
+    "task_subscribe",
+    "task_unsubscribe",
+    "progress_subscribe",
+]);
+
+const HOST = Symbol("host");
+const FLAGS = Symbol("flags"); // of the next emit: timeout, volatile
+const OWED = Symbol("owed"); // acknowledgements that clients wait for
+const MIDDLEWARE = Symbol("middleware");
+const INCOMING = Symbol("any"); // listeners of every event that comes
+const OUTGOING = Symbol("any outgoing");
+const APP = Symbol("app"); // of a listener: who registered it
+
+class Socket extends EventEmitter {
+    constructor(nsp, told, host) {
+        super();
+        this[HOST] = host;
+        this[FLAGS] = {};
+        this[OWED] = 0;
+        this.id = told.s;
+        this.nsp = nsp;
+        this.connected = true;
+        this.recovered = Boolean(told.again);
+        this.data = {};
+        this.user = told.user;
+        this.user_type = told.type;
+        this.installed_apps = told.apps ?? host.apps.names();
+        this.sid = told.sid ?? undefined;
+        this.authorization_header = told.authorization ?? undefined;
+        this.site_name = told.site;
+        this.handshake = handshakeOf(told, host.web);
+        this.request = { headers: this.handshake.headers, url: this.handshake.url };
+        super.on("error", ignore); // a client may send an event of that name
+    }
+
+    // ---- what Frappe's server adds ----
+
+    /** Resolves when the user may read it, and never otherwise. */
+    has_permission(doctype, name) {
+        return new Promise((resolve) => {
+            const question = { op: "permission", s: this.id, doctype: String(doctype) };
+            if (name) question.name = String(name);
+            this[HOST].question(question, ({ ok }) => {
+                if (ok) resolve();
+                else if (ok === null) this[HOST].log(`nobody answered who may read ${doctype} ${name ?? ""}`);
+            });
+        });
+    }
+
+    /** A fetch of the site's web process with this client's credentials. */
+    frappe_request(path, args = {}, opts = {}) {
+        return this[HOST].busyWhile(this[HOST].web.request(this, path, args, opts));
+    }
+
+    // ---- events from the client ----
+
+    on(event, listener) {
+        this[HOST].registered(event, SERVER_EVENTS);
+        own(listener, this[HOST].errors.running);
+        return super.on(event, listener);
+    }
+
+    addListener(event, listener) {
+        return this.on(event, listener);
+    }
+
+    prependListener(event, listener) {
+        this[HOST].registered(event, SERVER_EVENTS);
+        own(listener, this[HOST].errors.running);
+        return super.prependListener(event, listener);
+    }
+
+    use(middleware) {
+        (this[MIDDLEWARE] ??= []).push(middleware);
+        return this;
+    }
+
+    onAny(listener) {
+        (this[INCOMING] ??= []).push(listener);
+        return this;
+    }
+
+    prependAny(listener) {
+        (this[INCOMING] ??= []).unshift(listener);
+        return this;
+    }
+
+    offAny(listener) {
+        this[INCOMING] = without(this[INCOMING], listener);
+        return this;
+    }
+
+    listenersAny() {
+        return this[INCOMING] ?? [];
+    }
+
+    onAnyOutgoing(listener) {
+        (this[OUTGOING] ??= []).push(listener);
+        return this;
+    }
+
+    offAnyOutgoing(listener) {
+        this[OUTGOING] = without(this[OUTGOING], listener);
+        return this;
+    }
+
+    // ---- events to clients ----
+
+    emit(event, ...args) {
+        checkName(event);
+        const flags = this[FLAGS];
+        this[FLAGS] = {};
+        const callback = typeof args.at(-1) === "function" ? args.pop() : null;
+        for (const listener of this[OUTGOING] ?? []) listener(event, ...args);
+        if (callback) this[ASK](event, args, flags.timeout, callback, false);
+        else if (flags.volatile)
+            this[HOST].emit({ op: "emit", ns: this.nsp.name, r: [this.id], v: true }, [event, ...args]);
+        else if (this.connected) this[HOST].emit({ op: "emit", s: this.id }, [event, ...args]);
+        return true;
+    }
+
+    emitWithAck(event, ...args) {
+        const timed = this[FLAGS].timeout !== undefined;
+        return new Promise((resolve, reject) => {
+            this.emit(event, ...args, (first, second) => {
+                if (!timed) resolve(first);
+                else if (first) reject(first);
+                else resolve(second);
+            });
+        });
+    }
+
+    /**
+     * Emits, and calls `callback(error, ...answer)` when a time is given or `always`, else
+     * `callback(...answer)` if an answer comes.
+     */
+    [ASK](event, args, timeout, callback, always) {
+        const host = this[HOST];
+        const timed = timeout !== undefined || always;
+        const app = host.errors.running;
+        const finish = (answer) => {
+            clearTimeout(timer);
+            host.errors.run(app, `acknowledgement of ${event}`, callback, this, answer);
+        };
+        const late = () => {
+            host.forget(q);
+            finish([new Error("operation has timed out")]);
+        };
+        const q = host.expect((told) => {
+            if (!told.error) finish(timed ? [null, ...unpack(told)] : unpack(told));
+            else if (!timed) clearTimeout(timer); // nobody is waiting: as under socket.io
+            else if (told.error === "timeout") late();
+        });
+        const timer = timed ? setTimeout(late, timeout ?? MAX_ACK_MS) : null;
+        if (!this.connected) return timed || host.forget(q);
+        const t = Math.min(timeout ?? MAX_ACK_MS, MAX_ACK_MS);
+        host.emit({ op: "emit", s: this.id, q, t }, [event, ...args]);
+    }
+
+    send(...args) {
+        return this.emit("message", ...args) && this;
+    }
+
+    write(...args) {
+        return this.send(...args);
+    }
+
+    get volatile() {
+        this[FLAGS].volatile = true;
+        return this;
+    }
+
+    timeout(ms) {
+        this[FLAGS].timeout = ms;
+        return this;
+    }
+
+    compress() {
+        return this;
+    }
+
+    get broadcast() {
+        const flags = this[FLAGS];
+        this[FLAGS] = {};
+        return new BroadcastOperator(this.nsp.adapter, new Set(), new Set([this.id]), flags);
+    }
+
+    get local() {
+        return this.broadcast;
+    }
+
+    to(room) {
+        return this.broadcast.to(room);
+    }
+
+    in(room) {
+        return this.broadcast.to(room);
+    }
+
+    except(room) {
+        return this.broadcast.except(room);
+    }
+
+    // ---- rooms, and the end ----
+
+    get rooms() {
+        return this.nsp.adapter.socketRooms(this.id) ?? new Set();
+    }
+
+    join(rooms) {
+        this.nsp.adapter.addAll(this.id, new Set(list(rooms)));
+    }
+
+    leave(room) {
+        this.nsp.adapter.del(this.id, room);
+    }
+
+    disconnect(close = false) {
+        if (!this.connected) return this;
+        this[HOST].link.send({ op: "disconnect", s: this.id, close: Boolean(close) });
+        end(this, "server namespace disconnect");
+        return this;
+    }
+
+    get disconnected() {
+        return !this.connected;
+    }
+
+    /** The connection below is the server's own; what is here is what can be told without it. */
+    get conn() {
+        const conn = new EventEmitter();
+        Object.assign(conn, { id: this.id, writeBuffer: [], request: this.request, protocol: 4 });
+        Object.defineProperty(this, "conn", { value: conn, configurable: true, writable: true });
+        return conn;
+    }
+
+    get client() {
+        return { conn: this.conn, request: this.request };
+    }
+}
+
+function ignore() {}
+
+function without(listeners, listener) {
+    return listener ? listeners?.filter((other) => other !== listener) : [];
+}
+
+/** Remembers whose listener it is; `once` registers a function of its own, which gets the mark. */
+function own(listener, app) {
+    if (app && typeof listener === "function" && !(APP in listener) && Object.isExtensible(listener))
+        Object.defineProperty(listener, APP, { value: app });
+}
+
+/**
+ * The handshake. What the server has forgotten of it, after this host took over from another, is
+ * replaced by what is known of the site.
+ */
+function handshakeOf(told, web) {
+    const headers = told.headers ?? { host: told.site, origin: web.originOf(told.site) };
+    const now = new Date();
+    return {
+        headers,
+        query: told.query ?? {},
+        auth: told.auth ?? {},
+        time: String(now),
+        issued: now.getTime(),
+        url: "/socket.io/",
+        address: headers["x-real-ip"] ?? headers["x-forwarded-for"]?.split(",")[0].trim() ?? "127.0.0.1",
+        xdomain: Boolean(headers.origin),
+        secure: (headers.origin ?? "").startsWith("https:"),
+    };
+}
+
+/** Calls everybody who listens; one that throws does not stop the next. */
+function call(socket, event, args) {
+    const { errors } = socket[HOST];
+    for (const listener of socket.rawListeners(event))
+        errors.run(listener[APP], `event ${String(event)}`, listener, socket, args);
+}
+
+/** A client's event. */
+function deliver(socket, message) {
+    const { e: event } = message;
+    if (RESERVED.has(event)) return;
+    const args = unpack(message);
+    if (message.i !== undefined && message.i !== null) args.push(acknowledge(socket, message.i, event));
+    const { errors } = socket[HOST];
+    for (const listener of [...socket.listenersAny()])
+        errors.run(listener[APP], "onAny", listener, socket, [event, ...args]);
+    if (!socket[MIDDLEWARE]) call(socket, event, args);
+    else runMiddleware(socket, 0, [event, ...args]);
+}
+
+function runMiddleware(socket, at, packet) {
+    const middleware = socket[MIDDLEWARE][at];
+    if (!middleware) return socket.connected && call(socket, packet[0], packet.slice(1));
+    const next = (error) => {
+        if (error) call(socket, "error", [error]);
+        else runMiddleware(socket, at + 1, packet);
+    };
+    socket[HOST].errors.run(middleware[APP], "middleware", middleware, socket, [packet, next]);
+}
+
+/** The function that a handler calls to answer. */
+function acknowledge(socket, i, event) {
+    let answered = false;
+    if (socket.listenerCount(event)) socket[OWED]++;
+    return (...args) => {
+        if (answered) return;
+        answered = true;
+        if (socket[OWED] > 0) socket[OWED]--;
+        if (socket.connected) socket[HOST].link.send(pack({ op: "ack", s: socket.id, i }, args));
+    };
+}
+
+/** The socket is over: as in socket.io, its rooms can still be read in `disconnecting` alone. */
+function end(socket, reason) {
+    if (!socket.connected) return;
+    call(socket, "disconnecting", [reason]);
+    socket[HOST].mirror.remove(socket);
+    socket.connected = false;
+    socket[OWED] = 0;
+    call(socket, "disconnect", [reason]);
+}
+
+const owes = (socket) => socket[OWED];
+
+module.exports = { Socket, deliver, end, owes };

@@ -1,0 +1,194 @@
+// Apps in the JavaScript handler host: which are loaded, what they can require, and what becomes of
+// their mistakes; how a host ends.
+
+import assert from "node:assert/strict";
+import { afterEach, test } from "node:test";
+import { Bench, FakeServer } from "./handlers_support.mjs";
+import { eventually, sleep } from "./support.mjs";
+
+const S = "socket-0000000000001";
+let bench, server, host;
+
+async function begin(options) {
+    bench = await Bench.make(options);
+    server = await FakeServer.start(bench.socket);
+    host = bench.host();
+    await eventually(`a first line: ${host.output}`, () => server.first);
+}
+
+afterEach(async () => {
+    host.kill("SIGKILL");
+    await server.close();
+    await bench.remove();
+});
+
+const handlers = (body) => `module.exports = function (socket) { ${body} };`;
+const says = (name) => handlers(`socket.emit("${name}")`);
+
+test("the apps of apps.txt in the site's order, without the framework and Python's", async () => {
+    await begin({ apps: {
+        one: says("one"), two: says("two"), three: says("three"),
+        python: { "realtime/handlers.js": says("python"), "python/realtime/handlers.py": "" },
+    } });
+    server.connect(S, { apps: ["frappe", "three", "python", "one"] });
+    server.connect("socket-0000000000002");
+    await server.next((m) => m.s !== S && m.e === "three");
+    assert.deepEqual(server.heard.map((m) => m.e), ["three", "one", "one", "two"]);
+});
+
+test("require finds Frappe's modules, an app's own and its node_modules", async () => {
+    await begin({
+        apps: { one: {
+            "realtime/handlers.js": `
+                const { get_conf } = require("../../frappe/node_utils");
+                const { get_url } = require("../../frappe/realtime/utils");
+                const helper = require("./helper"), library = require("library"), path = require("node:path");
+                module.exports = (socket) => socket.emit("found", get_conf().socketio_port,
+                    get_url(socket, "/x"), helper, library, path.basename(path.resolve(__dirname, "../../..", "sites")));`,
+            "realtime/helper.js": `module.exports = "helper"`,
+            "node_modules/library/index.js": `module.exports = "library"`,
+        } },
+        config: { socketio_port: 9012 },
+    });
+    server.connect(S);
+    assert.deepEqual((await server.next("found")).a, [9012, "http://127.0.0.1/x", "helper", "library", "sites"]);
+});
+
+test("an app that cannot be loaded or set up is named, and the others run", async () => {
+    await begin({ apps: {
+        broken: "module.exports = ;",
+        missing: `require("not there")`,
+        object: "module.exports = { on() {} }",
+        raising: handlers(`socket.on("x", () => socket.emit("still here")); throw new Error("no set-up")`),
+        fine: says("fine"),
+    } });
+    server.connect(S);
+    await server.next("fine");
+    server.event(S, "x");
+    await server.next("still here");
+    for (const text of [
+        "app broken, loading", "SyntaxError", "app missing, loading", "Cannot find module 'not there'",
+        "exports object, not function (socket); skipped", "app raising, handlers.js: Error: no set-up",
+    ])
+        await host.says(text);
+});
+
+test("errors of handlers are logged with their app and stop nobody", async () => {
+    await begin({ apps: {
+        bad: handlers(`
+            socket.on("throw", () => { throw new Error("thrown") });
+            socket.on("text", () => { throw "a text" });
+            socket.on("reject", async () => { throw new Error("rejected") });
+            socket.on("timer", () => setTimeout(() => { throw new Error("from a timer") }));
+            socket.on("forgotten", () => { Promise.reject(new Error("forgotten")); });
+            socket.on("answer", () => socket.emit("q", () => { throw new Error("in an answer") }));
+            socket.on("circle", () => { const a = {}; a.a = a; socket.emit("circle", a) });
+            socket.on("disconnect", () => { throw new Error("at the end") });`),
+        good: handlers(`socket.onAny((event) => socket.emit("good " + event)); socket.on("disconnect", () => socket.nsp.emit("good end"))`),
+    } });
+    server.connect(S);
+    for (const event of ["throw", "text", "reject", "timer", "forgotten", "answer", "circle"]) {
+        server.event(S, event);
+        await server.next(`good ${event}`);
+    }
+    server.tell({ op: "ack", q: (await server.next("q")).q, a: [] });
+    for (const text of [
+        "app bad, event throw: Error: thrown", "app bad, event text: 'a text'", "app bad, event reject: Error: rejected",
+        "app bad, uncaught exception: Error: from a timer", "app bad, unhandled rejection: Error: forgotten",
+        "app bad, acknowledgement of q: Error: in an answer", "app bad, event circle: RangeError",
+    ])
+        await host.says(text);
+    server.tell({ op: "disconnect", s: S, reason: "transport close" });
+    await server.next("good end");
+    assert.equal(host.exitCode, null);
+});
+
+test("an app that fails without end does not fill the log", async () => {
+    await begin({ apps: { bad: handlers(`socket.on("x", () => { throw new Error("again and again") })`) } });
+    server.connect(S);
+    for (let n = 0; n < 300; n++) server.event(S, "x");
+    await host.says("280 more errors of apps within the last second");
+    assert.equal(host.output.match(/again and again/g).length, 20);
+});
+
+test("what does not fit into a line is the app's error", async () => {
+    await begin({ apps: { big: handlers(`
+        socket.on("long", () => socket.emit("long", "x".repeat(17 << 20)));
+        socket.on("many", () => socket.emit("many", Array.from({ length: 11 }, () => Buffer.alloc(1))));`) } });
+    server.connect(S);
+    server.event(S, "long");
+    server.event(S, "many");
+    await host.says(`app big, event long: RangeError: cannot emit "long"`);
+    await host.says("cannot emit 11 binary values at once, 10 are the most; join them into one Buffer");
+    assert.deepEqual(server.heard, []);
+});
+
+test("a server that does not read loses emits, not commands", async () => {
+    await begin({ apps: { flood: handlers(`
+        socket.on("flood", () => {
+            for (let n = 0; n < 80; n++) socket.emit("n", n, "x".repeat(1 << 20));
+            socket.join("after");
+        });`) } });
+    server.connect(S);
+    server.event(S, "flood");
+    server.peer.pause();
+    await host.says("dropped");
+    const [, dropped] = /dropped (\d+) emits: the server has not read 67108864 bytes/.exec(host.output);
+    server.peer.resume();
+    await server.next("join");
+    const numbers = server.heard.filter((m) => m.e === "n").map((m) => m.a[0]);
+    assert.equal(numbers.length, 80 - dropped);
+    assert.deepEqual(numbers, [...numbers.keys()]);
+});
+
+test("lines that come in pieces, and lines that are none", async () => {
+    await begin({ apps: { one: handlers(`socket.on("x", (text) => socket.emit("y", text.length, text.at(-1)))`) } });
+    server.connect(S);
+    server.peer.write("nonsense\n\n");
+    const line = Buffer.from(`${JSON.stringify({ op: "event", s: S, e: "x", a: [`${"ä".repeat(300000)}ö`] })}\n`);
+    for (let at = 0; at < line.length; at += 70001) {
+        server.peer.write(line.subarray(at, at + 70001));
+        await sleep(2);
+    }
+    assert.deepEqual((await server.next("y")).a, [300001, "ö"]);
+    await host.says("skipped a line of the server");
+    server.tell({ op: "from the future", s: S }, { new: 1 });
+    server.event(S, "x", ["z"]);
+    assert.deepEqual((await server.next("y")).a, [1, "z"]);
+});
+
+for (const [how, end] of [
+    ["drain", () => server.tell({ op: "drain" })],
+    ["SIGTERM", () => host.kill("SIGTERM")],
+]) {
+    test(`${how}: what was begun is finished, then the host ends`, async () => {
+        await begin({ apps: { slow: handlers(`
+            socket.on("slow", (reply) => setTimeout(() => reply("done"), 300));
+            socket.on("async", async () => { await new Promise((r) => setTimeout(r, 500)); socket.emit("async done") });
+            socket.on("disconnect", () => socket.nsp.emit("not a disconnect"));
+            socket.emit("ready");`) } });
+        server.connect(S);
+        await server.next("ready");
+        server.event(S, "slow", [], { i: 3 });
+        server.event(S, "async");
+        await sleep(50);
+        end();
+        assert.equal(await host.ended(), 0);
+        assert.deepEqual(server.heard, [
+            { op: "ack", s: S, i: 3, a: ["done"] },
+            { op: "emit", s: S, e: "async done", a: [] },
+        ]);
+    });
+}
+
+test("drain: what never ends is not waited for beyond the server's patience", async () => {
+    await begin({ apps: { slow: handlers(`socket.on("never", () => new Promise(() => 0)); socket.on("x", (reply) => 0)`) } });
+    server.connect(S);
+    server.event(S, "never");
+    server.event(S, "x", [], { i: 1 });
+    await sleep(100);
+    const began = Date.now();
+    server.tell({ op: "drain" });
+    assert.equal(await host.ended(), 0);
+    assert.ok(Date.now() - began > 5000, "it waited for a while");
+});

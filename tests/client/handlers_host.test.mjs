@@ -1,0 +1,297 @@
+// The JavaScript handler host alone: what it says to the server for what the server says to it.
+
+import assert from "node:assert/strict";
+import { afterEach, test } from "node:test";
+import { Bench, FakeServer } from "./handlers_support.mjs";
+import { SITE, sleep } from "./support.mjs";
+
+const NS = `/${SITE}`;
+let bench, server, host;
+
+async function begin(options, hostOptions) {
+    bench = await Bench.make(options);
+    server = await FakeServer.start(bench.socket);
+    host = bench.host(hostOptions);
+    await attached();
+}
+
+async function attached() {
+    for (let n = 0; !server.first && n < 500; n++) await sleep(20);
+    assert.ok(server.first, host.output);
+    server.tell({ op: "welcome", version: 1, server: "server-000000000001" });
+}
+
+afterEach(async () => {
+    host.kill("SIGKILL");
+    await server.close();
+    await bench.remove();
+});
+
+const handlers = (body) => `module.exports = function (socket) { ${body} };`;
+
+test("a host introduces itself, and takes everything only when an app has handlers", async () => {
+    await begin({ apps: { one: handlers("") } }, { replaces: "host-number-00000000" });
+    const { pid, ...rest } = server.first;
+    assert.equal(pid, host.pid);
+    assert.deepEqual(rest, {
+        rt: "host", version: 1, id: "host-number-00000001", language: "javascript",
+        events: ["*"], connects: true, mirror: true, replaces: "host-number-00000000",
+    });
+    await host.says("serves one");
+});
+
+test("without handlers it stays and takes nothing", async () => {
+    await begin({ apps: { one: { "setup.py": "" } } });
+    assert.deepEqual([server.first.events, server.first.connects, server.first.mirror], [[], false, false]);
+    await host.says("serves no app");
+});
+
+test("arguments, binary ones too, go both ways, and acknowledgements", async () => {
+    await begin({ apps: { one: handlers(`
+        socket.on("echo", (...args) => {
+            const reply = args.pop();
+            socket.emit("kinds", args.map((arg) => Buffer.isBuffer(arg) ? "buffer" : typeof arg));
+            reply(...args, { view: new Uint16Array([1, 2]), when: new Date(0) });
+            reply("a second answer is not sent");
+        });`) } });
+    server.connect("socket-0000000000001");
+    server.event("socket-0000000000001", "echo", ["ä\u2028", { _placeholder: true, num: 0 }, null], { b: ["AAH/"], i: 7 });
+    assert.deepEqual(await server.next("kinds"), {
+        op: "emit", s: "socket-0000000000001", e: "kinds", a: [["string", "buffer", "object"]],
+    });
+    assert.deepEqual(await server.next("ack"), {
+        op: "ack", s: "socket-0000000000001", i: 7,
+        a: [
+            "ä\u2028", { _placeholder: true, num: 0 }, null,
+            { view: { _placeholder: true, num: 1 }, when: "1970-01-01T00:00:00.000Z" },
+        ],
+        b: ["AAH/", "AQACAA=="],
+    });
+    assert.deepEqual(server.heard, []);
+});
+
+test("a client's placeholder without bytes stays what it is", async () => {
+    await begin({ apps: { one: handlers(`socket.on("x", (...a) => socket.emit("y", a.map(String)))`) } });
+    server.connect("socket-0000000000001");
+    server.event("socket-0000000000001", "x", [{ _placeholder: true, num: "length" }, { _placeholder: true, num: 0 }], { b: ["AA=="] });
+    assert.deepEqual((await server.next("y")).a, [["[object Object]", "\0"]]);
+});
+
+test("each way of emitting becomes the right command", async () => {
+    await begin({ apps: { one: handlers(`
+        socket.join(["room", 5]);
+        socket.on("go", () => {
+            socket.volatile.emit("volatile", 1);
+            socket.to("a").to(["b", "a"]).emit("to");
+            socket.broadcast.emit("broadcast");
+            socket.except("room").volatile.emit("except");
+            socket.nsp.to(5).emit("number");
+            socket.nsp.emit("all");
+            socket.nsp.except("room").emit("others");
+            socket.send("text");
+            for (const name of ["connect", "disconnect"])
+                try { socket.emit(name) } catch (error) { socket.emit("refused", error.message) }
+        });`) } });
+    server.connect("socket-0000000000001");
+    server.connect("socket-0000000000002", { apps: [] });
+    server.event("socket-0000000000001", "go");
+    await server.next((m) => m.e === "refused" && m.a[0].includes(`"disconnect"`));
+    const s = "socket-0000000000001";
+    assert.deepEqual(server.heard, [
+        { op: "join", s, r: "room" },
+        { op: "join", s, r: "5" },
+        { op: "emit", ns: NS, r: [s], v: true, e: "volatile", a: [1] },
+        { op: "emit", ns: NS, r: ["a", "b"], x: [s], e: "to", a: [] },
+        { op: "emit", ns: NS, x: [s], e: "broadcast", a: [] },
+        { op: "emit", ns: NS, x: [s], v: true, e: "except", a: [] },
+        { op: "emit", ns: NS, r: ["5"], e: "number", a: [] },
+        { op: "emit", ns: NS, e: "all", a: [] },
+        { op: "emit", ns: NS, x: [s], e: "others", a: [] },
+        { op: "emit", s, e: "message", a: ["text"] },
+        { op: "emit", s, e: "refused", a: [`"connect" is a reserved event name`] },
+    ]);
+});
+
+test("the mirror follows the server, and an app's own joins and leaves at once", async () => {
+    await begin({ apps: { one: handlers(`
+        socket.tag = socket.id.slice(-1);
+        socket.on("look", (room) => socket.emit("seen",
+            [...(socket.nsp.adapter.rooms.get(room) || [])].map((id) => socket.nsp.sockets.get(id).tag),
+            [...socket.rooms]));
+        socket.on("join", (room) => socket.join(room));
+        socket.on("leave", (room) => socket.leave(room));
+        socket.on("disconnecting", () => socket.nsp.emit("going", [...socket.rooms]));
+        socket.on("disconnect", (reason) => socket.nsp.emit("gone", reason, socket.rooms.size,
+            socket.nsp.sockets.size, socket.connected, socket.nsp.adapter.rooms.has("r")));`) } });
+    const [a, b] = ["socket-000000000000a", "socket-000000000000b"];
+    const look = async (s, room = "r") => {
+        server.event(s, "look", [room]);
+        return (await server.next("seen")).a;
+    };
+    server.connect(a);
+    server.connect(b, { rooms: ["r"] });
+    assert.deepEqual(await look(a), [["b"], [a, "all", "user:ada"]]);
+    server.tell({ op: "join", s: a, r: "r" }, { op: "join", s: a, r: "r" });
+    assert.deepEqual((await look(a))[0], ["b", "a"]);
+    server.tell({ op: "leave", s: a, r: "r" });
+    assert.deepEqual((await look(a))[0], ["b"]);
+    assert.deepEqual((await look(a, a))[0], ["a"]);
+
+    // What the server says of a change that a later one has undone does not count.
+    server.silent = true;
+    server.event(a, "join", ["q"]);
+    server.event(a, "leave", ["q"]);
+    assert.deepEqual((await server.next("join")).r, "q");
+    assert.deepEqual((await server.next("leave")).r, "q");
+    server.tell({ op: "join", s: a, r: "q" });
+    assert.deepEqual((await look(a, "q"))[0], []);
+    server.tell({ op: "leave", s: a, r: "q" });
+    assert.deepEqual((await look(a, "q"))[0], []);
+
+    server.tell({ op: "disconnect", s: b, reason: "transport close" });
+    assert.deepEqual((await server.next("going")).a, [[b, "r"]]);
+    assert.deepEqual((await server.next("gone")).a, ["transport close", 0, 1, false, false]);
+    server.event(b, "look", ["r"]); // of one that has gone
+    assert.deepEqual((await look(a))[0], []);
+});
+
+test("once the server has done an app's changes its word counts again", async () => {
+    await begin({ apps: { one: handlers(`
+        socket.on("join", () => socket.join("r"));
+        socket.on("look", () => socket.emit("seen", socket.rooms.has("r")));`) } });
+    const s = "socket-0000000000001";
+    server.connect(s);
+    server.silent = true;
+    server.event(s, "join");
+    await server.next("join");
+    server.tell({ op: "join", s, r: "r" }, { op: "leave", s, r: "r" }); // somebody else took it out
+    server.event(s, "look");
+    assert.deepEqual((await server.next("seen")).a, [true]);
+    server.tell({ op: "result", q: 1 });
+    server.event(s, "look");
+    assert.deepEqual((await server.next("seen")).a, [false]);
+});
+
+test("acknowledged emits: an answer, none in time, a client that has gone", async () => {
+    await begin({ apps: { one: handlers(`
+        const tell = (name) => (...args) => socket.emit(name, args.map((arg) => arg?.message ?? arg));
+        socket.on("ask", () => socket.emit("plain", 1, tell("plain answer")));
+        socket.on("timed", () => socket.timeout(60).emit("timed", tell("timed answer")));
+        socket.on("await", async () => tell("awaited")(await socket.timeout(9000).emitWithAck("await me")));
+        socket.on("all", () => socket.nsp.timeout(9000).emit("each", tell("all answers")));`) } });
+    const s = "socket-0000000000001";
+    server.connect(s);
+    server.event(s, "ask");
+    const plain = await server.next("plain");
+    assert.equal(plain.t, 30000);
+    server.tell({ op: "ack", q: plain.q, a: [{ _placeholder: true, num: 0 }, 2], b: ["AA=="] });
+    assert.deepEqual((await server.next("plain answer")).a, [[{ _placeholder: true, num: 0 }, 2]]);
+
+    server.event(s, "timed");
+    const timed = await server.next("timed");
+    assert.equal(timed.t, 60);
+    server.tell({ op: "ack", q: timed.q, error: "gone" });
+    assert.deepEqual((await server.next("timed answer")).a, [["operation has timed out"]]);
+    server.event(s, "timed");
+    server.tell({ op: "ack", q: (await server.next("timed")).q, a: ["yes"] });
+    assert.deepEqual((await server.next("timed answer")).a, [[null, "yes"]]);
+
+    server.event(s, "await");
+    server.tell({ op: "ack", q: (await server.next("await me")).q, a: ["here"] });
+    assert.deepEqual((await server.next("awaited")).a, [["here"]]);
+
+    server.connect("socket-0000000000002");
+    server.event(s, "all");
+    for (const answer of [1, 2]) server.tell({ op: "ack", q: (await server.next("each")).q, a: [answer] });
+    assert.deepEqual((await server.next("all answers")).a, [[null, [1, 2]]]);
+});
+
+test("has_permission resolves only when the server says so", async () => {
+    await begin({ apps: { one: handlers(`
+        socket.on("may", (name) => socket.has_permission("Note", name).then(() => socket.emit("yes", name)));`) } });
+    server.connect("socket-0000000000001");
+    for (const [name, ok] of [["a", false], ["b", null], [3, true]]) {
+        server.event("socket-0000000000001", "may", [name]);
+        const { q, ...question } = await server.next("permission");
+        assert.deepEqual(question, { op: "permission", s: "socket-0000000000001", doctype: "Note", name: String(name) });
+        server.tell({ op: "result", q, ok });
+    }
+    assert.deepEqual((await server.next("yes")).a, [3]);
+    assert.deepEqual(server.heard, []);
+});
+
+test("an app that disconnects a socket sees its end at once, and only once", async () => {
+    await begin({ apps: { one: handlers(`
+        socket.on("end", (close) => { socket.disconnect(close); socket.join("late"); socket.emit("late"); });
+        socket.on("disconnect", (reason) => socket.nsp.emit("ended", reason));`) } });
+    const s = "socket-0000000000001";
+    server.connect(s);
+    server.event(s, "end", [true]);
+    assert.deepEqual(await server.next("disconnect"), { op: "disconnect", s, close: true });
+    assert.deepEqual((await server.next("ended")).a, ["server namespace disconnect"]);
+    server.tell({ op: "disconnect", s, reason: "forced close" });
+    server.connect(s);
+    server.event(s, "end", [false]);
+    assert.equal((await server.next("disconnect")).close, false);
+    await server.next("ended");
+    assert.deepEqual(server.heard, []);
+});
+
+test("events of the server's own are asked for when an app listens to them", async () => {
+    await begin({ apps: { one: handlers(`socket.on("ping", () => 0); socket.once("doc_open", () => 0); socket.on("x", () => 0)`) } });
+    server.connect("socket-0000000000001");
+    server.connect("socket-0000000000002");
+    server.event("socket-0000000000001", "x", [], { i: 1 });
+    await sleep(100);
+    assert.deepEqual(server.heard, [{ op: "events", e: ["ping"] }, { op: "events", e: ["doc_open"] }]);
+});
+
+test("middleware, onAny, once and off are socket.io's", async () => {
+    await begin({ apps: { one: handlers(`
+        const seen = [];
+        socket.use(([event], next) => next(event === "no" ? new Error("not that") : undefined));
+        socket.onAny((event) => seen.push("any " + event));
+        socket.once("x", () => seen.push("once"));
+        const off = () => seen.push("never");
+        socket.on("x", off).off("x", off);
+        socket.on("error", (error) => seen.push(error.message));
+        socket.on("report", () => socket.emit("seen", seen));`) } });
+    server.connect("socket-0000000000001");
+    for (const event of ["x", "no", "x", "report"]) server.event("socket-0000000000001", event);
+    assert.deepEqual((await server.next("seen")).a[0], ["any x", "once", "any no", "not that", "any x", "any report"]);
+});
+
+test("what an app is told of its client", async () => {
+    await begin({ apps: { one: handlers(`
+        const { user, user_type, installed_apps, sid, authorization_header, site_name, connected, recovered } = socket;
+        socket.emit("told", { user, user_type, installed_apps, sid, authorization_header, site_name, connected,
+            recovered, nsp: socket.nsp.name, query: socket.handshake.query, origin: socket.handshake.headers.origin,
+            request: socket.request.headers.origin, auth: socket.handshake.auth, buffered: socket.conn.writeBuffer.length });`) } });
+    server.connect("socket-0000000000001", { query: { link: "l" }, auth: { token: 1 }, apps: ["frappe", "one"], authorization: "token a:b" });
+    const told = (await server.next("told")).a[0];
+    assert.deepEqual(told, {
+        user: "ada", user_type: "System User", installed_apps: ["frappe", "one"], sid: "socket-0000000000001-sid",
+        authorization_header: "token a:b", site_name: SITE, connected: true, recovered: false, nsp: NS,
+        query: { link: "l" }, origin: "http://127.0.0.1", request: "http://127.0.0.1", auth: { token: 1 }, buffered: 0,
+    });
+    server.connect("socket-0000000000002", { headers: undefined, query: undefined, auth: undefined, again: true, apps: null });
+    const again = (await server.next("told")).a[0];
+    assert.deepEqual(
+        [again.recovered, again.origin, again.query, again.installed_apps],
+        [true, `http://${SITE}`, {}, ["frappe", "one"]],
+    );
+});
+
+test("a server that closes the link, a wrong option and a refusal end it with a reason", async () => {
+    await begin({ apps: { one: handlers("") } });
+    server.tell({ error: `host-number-00000001 is attached already` });
+    await host.says("refuses this host: host-number-00000001 is attached already");
+    server.peer.destroy();
+    assert.equal(await host.ended(), 1);
+    const nobody = bench.host({ socket: `${bench.folder}/none.sock` });
+    assert.equal(await nobody.ended(), 1);
+    assert.match(nobody.output, /link to the server broke: .*ENOENT.*none\.sock/);
+    const nameless = bench.host({ id: "" });
+    assert.equal(await nameless.ended(), 2);
+    assert.match(nameless.output, /--id is missing; usage: node host\.js --bench/);
+});

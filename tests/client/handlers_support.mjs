@@ -1,0 +1,126 @@
+// Benches with apps, handler hosts, and the server's end of the link for tests that need no server.
+
+import { once } from "node:events";
+import { cp, mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import net from "node:net";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import { createInterface } from "node:readline";
+import { fileURLToPath } from "node:url";
+import { SITE, eventually, start, within } from "./support.mjs";
+
+const HOST = fileURLToPath(new URL("../../frappe_rt/handlers/host.js", import.meta.url));
+export const SAMPLES = fileURLToPath(new URL("../apps/", import.meta.url));
+
+/** What Frappe's server has for apps to require: facts of its interface, in a stand-in. */
+const FRAPPE = {
+    "node_utils.js": `
+        const fs = require("fs"), path = require("path");
+        const file = path.resolve(__dirname, "../../sites/common_site_config.json");
+        exports.get_conf = () => JSON.parse(fs.readFileSync(file));`,
+    "realtime/utils.js": `
+        require("../node_utils");
+        exports.get_url = (socket, where) => socket.request.headers.origin + (where || "");`,
+    "realtime/handlers.js": `
+        module.exports = (socket) => socket.emit("the framework's own handlers ran");`,
+};
+
+/** A bench folder; `apps` maps each name to the text of its handlers.js, or to a map of files. */
+export class Bench {
+    static async make({ apps = {}, samples = [], config = {} }) {
+        const self = new Bench();
+        self.folder = await mkdtemp(path.join(tmpdir(), "bench-"));
+        self.socket = path.join(self.folder, "rt.sock");
+        const files = { frappe: FRAPPE };
+        for (const [app, content] of Object.entries(apps))
+            files[app] = typeof content === "string" ? { "realtime/handlers.js": content } : content;
+        await mkdir(path.join(self.folder, "sites"));
+        for (const [app, content] of Object.entries(files))
+            for (const [name, text] of Object.entries(content)) await self.write(`apps/${app}/${name}`, text);
+        for (const app of samples) {
+            const realtime = `${app}/realtime`; // copied: a link would resolve to another bench
+            await cp(path.join(SAMPLES, realtime), path.join(self.folder, "apps", realtime), { recursive: true });
+        }
+        await self.write("sites/apps.txt", `${["frappe", ...Object.keys(apps), ...samples].join("\n")}\n`);
+        await self.write("sites/common_site_config.json", JSON.stringify(config));
+        return self;
+    }
+
+    async write(name, text) {
+        const file = path.join(this.folder, name);
+        await mkdir(path.dirname(file), { recursive: true });
+        await writeFile(file, text);
+    }
+
+    /** A handler host of this bench, started as the supervisor starts it. */
+    host({ id = "host-number-00000001", replaces, socket = this.socket, env = {} } = {}) {
+        const more = replaces ? ["--replaces", replaces] : [];
+        const args = [HOST, "--bench", this.folder, "--socket", socket, "--id", id, ...more];
+        const child = start(process.execPath, args, {
+            cwd: path.join(this.folder, "sites"),
+            env: { ...process.env, ...env },
+        });
+        child.exited = once(child, "exit").then(([code, signal]) => code ?? signal);
+        child.says = (what) => eventually(`"${what}" in ${child.output}`, () => child.output.includes(what));
+        child.ended = () => within(`exit of the host: ${child.output}`, child.exited, 15000);
+        return child;
+    }
+
+    remove() {
+        return rm(this.folder, { recursive: true });
+    }
+}
+
+/** The server's end of the link, which says what a test wants and keeps what the host says. */
+export class FakeServer {
+    static async start(socketPath) {
+        const self = new FakeServer();
+        self.heard = [];
+        self.server = net.createServer((peer) => self.accept(peer)).listen(socketPath);
+        await once(self.server, "listening");
+        return self;
+    }
+
+    accept(peer) {
+        this.peer = peer;
+        peer.on("error", () => {}); // a host that is killed resets it
+        const lines = createInterface(peer);
+        lines.on("line", (line) => {
+            const message = JSON.parse(line);
+            if (message.rt) this.first = message;
+            else if (message.op === "sync" && !this.silent) this.tell({ op: "result", q: message.q });
+            else this.heard.push(message);
+        });
+    }
+
+    tell(...messages) {
+        this.peer.write(messages.map((message) => `${JSON.stringify(message)}\n`).join(""));
+    }
+
+    /** A socket is let in. */
+    connect(s, more = {}) {
+        this.tell({
+            op: "connect", s, ns: `/${SITE}`, site: SITE, user: "ada", type: "System User",
+            apps: null, sid: `${s}-sid`, authorization: null, headers: { origin: "http://127.0.0.1" },
+            query: {}, auth: {}, rooms: ["all", "user:ada"], ...more,
+        });
+    }
+
+    event(s, e, a = [], more = {}) {
+        this.tell({ op: "event", s, e, a, ...more });
+    }
+
+    /** The next line of the host for which `wanted` holds, taken out of what was heard. */
+    next(wanted, what = String(wanted)) {
+        const match = typeof wanted === "string" ? (m) => m.op === wanted || m.e === wanted : wanted;
+        return eventually(`${what} among ${JSON.stringify(this.heard)}`, () => {
+            const at = this.heard.findIndex(match);
+            return at >= 0 && this.heard.splice(at, 1)[0];
+        });
+    }
+
+    async close() {
+        this.peer?.destroy();
+        this.server.close();
+    }
+}
