@@ -186,7 +186,7 @@ export class Redis {
     /** One command over a connection of its own; the answer is the raw first line. */
     async call(...words) {
         const socket = net.connect(this.port, "127.0.0.1");
-        const parts = words.map((word) => `$${Buffer.byteLength(word)}\r\n${word}\r\n`);
+        const parts = words.map(String).map((word) => `$${Buffer.byteLength(word)}\r\n${word}\r\n`);
         socket.write(`*${words.length}\r\n${parts.join("")}`);
         try {
             const [answer] = await onceNode(socket, "data");
