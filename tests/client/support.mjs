@@ -83,7 +83,7 @@ export async function end(child, signal = "SIGTERM") {
 }
 
 /** What all clients of one server need to know. */
-class Target {
+export class Target {
     port = 0;
     clients = [];
 
