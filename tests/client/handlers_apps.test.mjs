@@ -29,6 +29,8 @@ test("the apps of apps.txt in the site's order, without the framework and Python
     await begin({ apps: {
         one: says("one"), two: says("two"), three: says("three"),
         python: { "realtime/handlers.js": says("python"), "python/realtime/handlers.py": "" },
+        package: { "realtime/handlers.js": says("package"), "package/realtime/handlers/__init__.py": "" },
+        "# off": says("a comment"),
     } });
     server.connect(S, { apps: ["frappe", "three", "python", "one"] });
     server.connect("socket-0000000000002");
@@ -44,14 +46,14 @@ test("require finds Frappe's modules, an app's own and its node_modules", async 
                 const { get_url } = require("../../frappe/realtime/utils");
                 const helper = require("./helper"), library = require("library"), path = require("node:path");
                 module.exports = (socket) => socket.emit("found", get_conf().socketio_port,
-                    get_url(socket, "/x"), helper, library, path.basename(path.resolve(__dirname, "../../..", "sites")));`,
+                    get_url(socket, "/x"), helper, library, path.resolve(__dirname, "../../..", "sites") === process.cwd());`,
             "realtime/helper.js": `module.exports = "helper"`,
             "node_modules/library/index.js": `module.exports = "library"`,
         } },
         config: { socketio_port: 9012 },
     });
     server.connect(S);
-    assert.deepEqual((await server.next("found")).a, [9012, "http://127.0.0.1/x", "helper", "library", "sites"]);
+    assert.deepEqual((await server.next("found")).a, [9012, "http://127.0.0.1/x", "helper", "library", true]);
 });
 
 test("an app that cannot be loaded or set up is named, and the others run", async () => {
@@ -155,6 +157,22 @@ test("lines that come in pieces, and lines that are none", async () => {
     server.tell({ op: "from the future", s: S }, { new: 1 });
     server.event(S, "x", ["z"]);
     assert.deepEqual((await server.next("y")).a, [1, "z"]);
+});
+
+test("an app that ends the process is named in the log, and its status is not gunicorn's", async () => {
+    await begin({ apps: { one: handlers(`socket.on("exit", (status) => process.exit(status))`) } });
+    server.connect(S);
+    server.event(S, "exit", [3]);
+    assert.equal(await host.ended(), 1);
+    await host.says("an app has ended this process with status 3");
+});
+
+test("a host ends when the server's process has gone", async () => {
+    bench = await Bench.make({ apps: { one: handlers("") } });
+    server = await FakeServer.start(bench.socket);
+    host = bench.host({ parent: 1 });
+    assert.equal(await host.ended(), 1);
+    await host.says("the process of the server has gone");
 });
 
 for (const [how, end] of [

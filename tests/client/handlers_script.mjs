@@ -7,6 +7,7 @@ import { next, record, within } from "./support.mjs";
 function shown(value) {
     if (Buffer.isBuffer(value)) return `bytes ${value.toString("hex")}`;
     if (Array.isArray(value)) return value.map(shown);
+    if (typeof value === "function") return "an acknowledgement";
     if (value === null || typeof value !== "object") return value;
     return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, shown(item)]));
 }

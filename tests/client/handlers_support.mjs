@@ -53,15 +53,15 @@ export class Bench {
     }
 
     /** A handler host of this bench, started as the supervisor starts it. */
-    host({ id = "host-number-00000001", replaces, socket = this.socket, env = {} } = {}) {
+    host({ id = "host-number-00000001", replaces, parent = process.pid, socket = this.socket } = {}) {
         const more = replaces ? ["--replaces", replaces] : [];
-        const args = [HOST, "--bench", this.folder, "--socket", socket, "--id", id, ...more];
-        const child = start(process.execPath, args, {
-            cwd: path.join(this.folder, "sites"),
-            env: { ...process.env, ...env },
-        });
+        const args = [HOST, "--bench", this.folder, "--socket", socket, "--id", id, "--parent", parent, ...more];
+        const child = start(process.execPath, args, {});
         child.exited = once(child, "exit").then(([code, signal]) => code ?? signal);
-        child.says = (what) => eventually(`"${what}" in ${child.output}`, () => child.output.includes(what));
+        child.says = (what) =>
+            eventually(`"${what}"`, () => child.output.includes(what)).catch((error) => {
+                throw new Error(`${error.message}; the host said: ${child.output}`);
+            });
         child.ended = () => within(`exit of the host: ${child.output}`, child.exited, 15000);
         return child;
     }

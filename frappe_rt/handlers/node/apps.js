@@ -8,23 +8,24 @@ const path = require("node:path");
 const FRAMEWORK = "frappe"; // its own handlers are the server itself
 
 class Apps {
-    /** Loads what there is, in the order of sites/apps.txt; what cannot be loaded is logged. */
     constructor(bench, errors, log) {
-        this.errors = errors;
+        Object.assign(this, { bench, errors, log });
         this.handlers = new Map(); // app -> function (socket)
         this.listed = listApps(bench);
+    }
+
+    /** Loads what there is, in the order of sites/apps.txt; what cannot be loaded is logged. */
+    load() {
         for (const app of this.listed) {
-            const file = handlersOf(bench, app);
-            if (file) this.load(app, file, log);
+            const file = handlersOf(this.bench, app);
+            if (file) this.errors.run(app, `loading ${file}`, () => this.loadOne(app, file));
         }
     }
 
-    load(app, file, log) {
-        this.errors.run(app, `loading ${file}`, () => {
-            const handler = require(file);
-            if (typeof handler === "function") this.handlers.set(app, handler);
-            else log(`app ${app}: ${file} exports ${typeof handler}, not function (socket); skipped`);
-        });
+    loadOne(app, file) {
+        const handler = require(file);
+        if (typeof handler === "function") this.handlers.set(app, handler);
+        else this.log(`app ${app}: ${file} exports ${typeof handler}, not function (socket); skipped`);
     }
 
     names() {
@@ -42,7 +43,8 @@ class Apps {
 
 function listApps(bench) {
     const text = fs.readFileSync(path.join(bench, "sites", "apps.txt"), "utf8");
-    return text.split("\n").map((line) => line.trim()).filter(Boolean);
+    const names = text.split("\n").map((line) => line.trim());
+    return [...new Set(names)].filter((name) => name && !name.startsWith("#"));
 }
 
 /** An app's handlers.js, unless it is to be left to another: the server, or the Python host. */
@@ -50,7 +52,9 @@ function handlersOf(bench, app) {
     const folder = path.join(bench, "apps", app);
     const file = path.join(folder, "realtime", "handlers.js");
     if (app === FRAMEWORK || !fs.existsSync(file)) return null;
-    return fs.existsSync(path.join(folder, app, "realtime", "handlers.py")) ? null : file;
+    const python = ["handlers.py", "handlers/__init__.py"];
+    const isThere = (name) => fs.existsSync(path.join(folder, app, "realtime", name));
+    return python.some(isThere) ? null : file;
 }
 
 module.exports = { Apps };

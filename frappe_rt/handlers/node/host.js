@@ -13,12 +13,11 @@ const { Socket, deliver, end, owes } = require("./socket");
 const { Web } = require("./web");
 
 const VERSION = 1;
-const DRAIN_MS = 9000; // the server gives a replaced host 10 s
 const DRAIN_STEP_MS = 20;
 
 class Host {
-    constructor({ bench, id, replaces, log, exit }) {
-        Object.assign(this, { id, replaces, log, exit });
+    constructor({ bench, id, replaces, drainMs, log, exit }) {
+        Object.assign(this, { id, replaces, drainMs, log, exit });
         this.errors = new Errors(path.join(bench, "apps") + path.sep, log);
         this.web = new Web(bench, log);
         this.apps = new Apps(bench, this.errors, log);
@@ -27,13 +26,17 @@ class Host {
         this.lastQuestion = 0;
         this.requests = 0; // to the web process, under way
         this.taken = new Set(); // events of the server's own that apps want as well
-        this.draining = false;
+        this.leaving = false;
         this.link = new Link({
             hear: (message) => this.hear(message),
             end: (error) => this.ended(error),
             beforeFlush: () => this.mirror.closeBatch(),
             log,
         });
+    }
+
+    load() {
+        this.apps.load();
     }
 
     start(socketPath) {
@@ -78,7 +81,7 @@ class Host {
                 this.log(`serves ${[...this.apps.handlers.keys()].join(", ") || "no app"}`);
                 break;
             case "drain":
-                this.drain();
+                this.drain(this.drainMs);
                 break;
             default: // from a newer server, or a refusal
                 if (message.error) this.log(`the server refuses this host: ${message.error}`);
@@ -150,11 +153,10 @@ class Host {
         return false;
     }
 
-    /** Finishes what was begun, for as long as the server allows, and ends. */
-    drain() {
-        if (this.draining) return;
-        this.draining = true;
-        const last = Date.now() + DRAIN_MS;
+    /** Finishes what was begun, within `ms`, and ends. */
+    drain(ms) {
+        this.leaving = true;
+        const last = Date.now() + ms;
         const look = () => {
             if (this.busy() && Date.now() < last) return setTimeout(look, DRAIN_STEP_MS);
             this.link.close();
@@ -162,10 +164,17 @@ class Host {
         setImmediate(look);
     }
 
+    /** Ends at once: nobody is there any more whom an answer would reach. */
+    leave(why) {
+        this.log(why);
+        this.leaving = true;
+        this.exit(1);
+    }
+
     ended(error) {
-        if (error) this.log(`the link to the server broke: ${error.message}`);
-        else if (!this.draining) this.log("the server has closed the link");
-        this.exit(this.draining ? 0 : 1);
+        if (error) return this.leave(`the link to the server broke: ${error.message}`);
+        if (!this.leaving) return this.leave("the server has closed the link");
+        this.exit(0);
     }
 }
 

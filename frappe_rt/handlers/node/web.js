@@ -47,6 +47,7 @@ class Web {
         this.base = baseOf(this.config);
         this.log = log;
         this.secret = { asked: -Infinity, value: Promise.resolve(null) };
+        this.complained = false; // of a Redis that does not give it, until it does
     }
 
     /** What a browser on this site would send as Origin, as far as the configuration tells. */
@@ -102,12 +103,16 @@ class Web {
 
     async askSecret() {
         try {
-            return await redisGet(this.config.redis_queue, SECRET_KEY);
+            const secret = await redisGet(this.config.redis_queue, SECRET_KEY);
+            this.complained = false;
+            return secret;
         } catch (error) {
-            this.log(
-                `requests go without ${SECRET_KEY}: Redis at redis_queue does not give it ` +
-                    `(${error.message}); check redis_queue in sites/common_site_config.json`,
-            );
+            if (!this.complained)
+                this.log(
+                    `requests go without ${SECRET_KEY}: Redis at redis_queue does not give it ` +
+                        `(${error.message}); check redis_queue in sites/common_site_config.json`,
+                );
+            this.complained = true;
             return null;
         }
     }
