@@ -7,7 +7,7 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
-import { SITE, eventually, start, within } from "./support.mjs";
+import { PYTHON, SITE, Target, end, eventually, getFreePort, start, within } from "./support.mjs";
 
 const HOST = fileURLToPath(new URL("../../frappe_rt/handlers/host.js", import.meta.url));
 export const SAMPLES = fileURLToPath(new URL("../apps/", import.meta.url));
@@ -53,10 +53,10 @@ export class Bench {
     }
 
     /** A handler host of this bench, started as the supervisor starts it. */
-    host({ id = "host-number-00000001", replaces, parent = process.pid, socket = this.socket } = {}) {
+    host({ id = "host-number-00000001", replaces, parent = process.pid, socket = this.socket, env = {} } = {}) {
         const more = replaces ? ["--replaces", replaces] : [];
         const args = [HOST, "--bench", this.folder, "--socket", socket, "--id", id, "--parent", parent, ...more];
-        const child = start(process.execPath, args, {});
+        const child = start(process.execPath, args, { env: { ...process.env, ...env } });
         child.exited = once(child, "exit").then(([code, signal]) => code ?? signal);
         child.says = (what) =>
             eventually(`"${what}"`, () => child.output.includes(what)).catch((error) => {
@@ -122,5 +122,48 @@ export class FakeServer {
     async close() {
         this.peer?.destroy();
         this.server.close();
+    }
+}
+
+/** `python -m frappe_rt serve` in a bench; the test starts the hosts itself. */
+export class BenchServer extends Target {
+    static async start(bench, config) {
+        const self = new BenchServer();
+        self.bench = bench;
+        self.port = await getFreePort();
+        const common = {
+            socketio_port: self.port, default_site: SITE, frappe_rt_redis: false, frappe_rt_handlers: false,
+            frappe_rt_local_socket: bench.socket, ...config,
+        };
+        await bench.write("sites/common_site_config.json", JSON.stringify(common));
+        self.child = start(PYTHON, ["-m", "frappe_rt", "serve"], { cwd: bench.folder });
+        await eventually("a listening server", () => {
+            if (self.child.exitCode !== null) throw new Error(self.child.output);
+            return self.child.output.includes("listens on");
+        });
+        return self;
+    }
+
+    /** A host that takes part; `replaces` one that is running. */
+    async attach(options) {
+        const host = this.bench.host(options);
+        await host.says("serves");
+        return host;
+    }
+
+    /** One command on the local socket. */
+    async ask(question) {
+        const peer = net.connect(this.bench.socket);
+        peer.write(`${JSON.stringify(question)}\n`);
+        for await (const line of createInterface(peer)) {
+            peer.destroy();
+            return JSON.parse(line);
+        }
+    }
+
+    async close() {
+        this.closeClients();
+        const code = await end(this.child);
+        if (code !== 0) throw new Error(`exit status ${code}: ${this.child.output}`);
     }
 }

@@ -1,0 +1,46 @@
+// The same handlers.js files under frappe_rt and under npm's socket.io: one script, two servers,
+// and what every client gets to see compared.
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { Bench, BenchServer } from "./handlers_support.mjs";
+import { play } from "./handlers_script.mjs";
+import { Reference, Site } from "./site.mjs";
+import { TRANSPORTS } from "./support.mjs";
+
+const APPS = ["chat", "document", "telephony"];
+
+async function underNode(options) {
+    const site = await Site.start(APPS);
+    const bench = await Bench.make({ samples: APPS });
+    const server = await Reference.start(bench, APPS, site);
+    const transcript = await play(server, options);
+    await server.close();
+    site.close();
+    await bench.remove();
+    return [transcript, site.notes];
+}
+
+async function underOurs(options) {
+    const site = await Site.start(APPS);
+    const bench = await Bench.make({ samples: APPS });
+    const server = await BenchServer.start(bench, { webserver_port: site.port });
+    const host = await server.attach();
+    const transcript = await play(server, options);
+    await server.close();
+    await host.ended();
+    site.close();
+    await bench.remove();
+    return [transcript, site.notes];
+}
+
+for (const [name, options] of Object.entries(TRANSPORTS)) {
+    test(`what clients see of the sample apps is what Node shows them, ${name}`, async () => {
+        const [theirs, theirNotes] = await underNode(options);
+        const [ours, ourNotes] = await underOurs(options);
+        assert.ok(theirs.length > 30, "the script ran");
+        for (const [n, step] of theirs.entries()) assert.deepEqual(ours[n], step);
+        assert.equal(ours.length, theirs.length);
+        assert.deepEqual(ourNotes, theirNotes);
+    });
+}
