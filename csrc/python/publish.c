@@ -5,6 +5,8 @@
 #include "server/remote.h"
 #include "server/server.h"
 
+#include <stdio.h>
+
 static int text_of(PyObject *value, const char *name, rt_slice *out) {
     Py_ssize_t n;
     const char *p = PyUnicode_Check(value) ? PyUnicode_AsUTF8AndSize(value, &n) : NULL;
@@ -48,49 +50,60 @@ static void release_gil(void *state) {
     *(PyThreadState **)state = PyEval_SaveThread();
 }
 
-/* With the GIL as long as nothing waits: to give it up and get it back costs a busy interpreter
- * more than the write. */
-PyObject *rt_py_local_publish(PyObject *module, PyObject *const *args, Py_ssize_t count) {
-    (void)module;
-    rt_slice path;
+/* One of the two ways out of this process. */
+typedef int publish_fn(const char *where, const rt_event *e, rt_remote_before_wait *before_wait,
+                       void *arg, char *why, size_t why_len);
+
+typedef struct outcome {
+    int status;
+    char why[512];
+} outcome;
+
+/* Reads (where, site, room, event, message) and publishes, with the GIL as long as nothing waits:
+ * to give it up and get it back costs a busy interpreter more than the write. -1 with an exception
+ * set. */
+static int publish_by(publish_fn *fn, const char *usage, PyObject *const *args, Py_ssize_t count,
+                      outcome *out) {
+    rt_slice where;
     rt_event e;
-    char why[512] = "";
     PyThreadState *released = NULL;
     if (count != 5) {
-        PyErr_SetString(PyExc_TypeError, "local_publish takes path, site, room, event, message");
-        return NULL;
+        PyErr_SetString(PyExc_TypeError, usage);
+        return -1;
     }
-    if (text_of(args[0], "path", &path) < 0 || event_of(args + 1, &e) < 0)
-        return NULL;
-    int status = rt_remote_publish_local(path.p, &e, release_gil, &released, why, sizeof why);
+    if (text_of(args[0], "the first argument", &where) < 0 || event_of(args + 1, &e) < 0)
+        return -1;
+    out->why[0] = '\0';
+    out->status = fn(where.p, &e, release_gil, &released, out->why, sizeof out->why);
     if (released)
         PyEval_RestoreThread(released);
-    if (status == RT_OK)
+    if (out->status == RT_ENOMEM) {
+        PyErr_NoMemory();
+        return -1;
+    }
+    if (out->status != RT_OK && !*out->why)
+        snprintf(out->why, sizeof out->why, "%s", rt_status_text(out->status));
+    return 0;
+}
+
+PyObject *rt_py_local_publish(PyObject *module, PyObject *const *args, Py_ssize_t count) {
+    static const char usage[] = "local_publish takes path, site, room, event, message";
+    (void)module;
+    outcome out;
+    if (publish_by(rt_remote_publish_local, usage, args, count, &out) < 0)
+        return NULL;
+    if (out.status == RT_OK)
         Py_RETURN_NONE;
-    if (status == RT_ENOMEM)
-        return PyErr_NoMemory();
-    return PyUnicode_FromString(*why ? why : rt_status_text(status));
+    return PyUnicode_FromString(out.why);
 }
 
 PyObject *rt_py_redis_publish(PyObject *module, PyObject *const *args, Py_ssize_t count) {
+    static const char usage[] = "redis_publish takes url, site, room, event, message";
     (void)module;
-    rt_slice url;
-    rt_event e;
-    char why[512] = "";
-    PyThreadState *released = NULL;
-    if (count != 5) {
-        PyErr_SetString(PyExc_TypeError, "redis_publish takes url, site, room, event, message");
+    outcome out;
+    if (publish_by(rt_remote_publish, usage, args, count, &out) < 0)
         return NULL;
-    }
-    if (text_of(args[0], "url", &url) < 0 || event_of(args + 1, &e) < 0)
-        return NULL;
-    int status = rt_remote_publish(url.p, &e, release_gil, &released, why, sizeof why);
-    if (released)
-        PyEval_RestoreThread(released);
-    if (status == RT_OK)
+    if (out.status == RT_OK)
         Py_RETURN_NONE;
-    if (status == RT_ENOMEM)
-        return PyErr_NoMemory();
-    return PyErr_Format(status == RT_EINVAL ? PyExc_ValueError : PyExc_OSError, "%s",
-                        *why ? why : rt_status_text(status));
+    return PyErr_Format(out.status == RT_EINVAL ? PyExc_ValueError : PyExc_OSError, "%s", out.why);
 }

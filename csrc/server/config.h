@@ -79,7 +79,7 @@ enum rt_config_from {
     X(publish, "frappe_rt_publish", WORD, START, "auto|redis|local", "FRAPPE_RT_PUBLISH", 0, 0,    \
       "where a publish goes: auto, redis (there alone) or local (nowhere beyond this host)")       \
     X(forward, "frappe_rt_forward", WORD, START, "auto|on|off", "FRAPPE_RT_FORWARD", 0, 0,         \
-      "pass local publishes on to other servers at Redis: auto (if there are any), on or off")      \
+      "pass local publishes on to other servers at Redis: auto (if there are any), on or off")     \
     X(handlers, "frappe_rt_handlers", WORD, START, "auto|off", "FRAPPE_RT_HANDLERS", 0, 0,         \
       "run the realtime handlers of apps: auto (where an app has some) or off")                    \
     X(worker_threads, "socketio_worker_threads", INT, START, "4", NULL, 1, 256,                    \
