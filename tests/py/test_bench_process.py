@@ -55,7 +55,9 @@ def options(bench, redis):
 def test_nothing_of_the_process_is_changed(bench, options):
     options["socketio_uds"] = str(bench / "rt.sock")
     configure(bench, default_site=SITE, redis_queue=options["redis_queue"])
-    program = Program(bench, "-m", "support.untouched", json.dumps(options))
+    # Python says since 3.12 that a process with threads forks.
+    quiet = ["-W", "ignore:This process:DeprecationWarning"]
+    program = Program(bench, *quiet, "-m", "support.untouched", json.dumps(options))
     with program:
         assert program.process.wait(PATIENCE) == 0
         program.reader.join(PATIENCE)

@@ -11,6 +11,8 @@ from support.stub_web import StubWeb
 
 import frappe_rt
 
+#: RQ's own, since Python 3.12.
+pytestmark = pytest.mark.filterwarnings("ignore:datetime.datetime.utcnow:DeprecationWarning")
 #: How a work-horse ends.
 ENDS = ["", "raise", "exit", "kill"]
 JOBS = 12
