@@ -154,8 +154,9 @@ test("lines that come in pieces, and lines that are none", async () => {
     }
     assert.deepEqual((await server.next("y")).a, [300001, "ö"]);
     await host.says("skipped a line of the server");
-    server.tell({ op: "from the future", s: S }, { new: 1 });
-    server.event(S, "x", ["z"]);
+    const depth = 100000; // nobody can walk through that without being stopped
+    const deep = `${"[".repeat(depth)}${"]".repeat(depth)}`;
+    server.peer.write(`{"op":"event","s":"${S}","e":"x","a":${deep},"b":["AA=="]}\n{"op":"from the future"}\n{"new":1}\n{"op":"event","s":"${S}","e":"x","a":["z"]}\n`);
     assert.deepEqual((await server.next("y")).a, [1, "z"]);
 });
 

@@ -132,7 +132,7 @@ async function load(client, running) {
     return answered;
 }
 
-test("hosts replaced under load: no client is dropped and no event lost", { timeout: 600000 }, async () => {
+test("hosts replaced under load: no client is dropped and no event lost", { timeout: 600000 }, async (t) => {
     await begin();
     const clients = [];
     const drops = [];
@@ -151,6 +151,7 @@ test("hosts replaced under load: no client is dropped and no event lost", { time
     }
     running.yes = false;
     const answered = await loads;
+    t.diagnostic(`${RELOADS} replacements, ${CLIENTS} clients, ${answered.reduce((a, b) => a + b)} events`);
     assert.deepEqual(drops, []);
     assert.ok(Math.min(...answered) > 0);
     const { hosts: attached } = await server.ask({ rt: "hosts" });

@@ -155,6 +155,24 @@ test("the mirror follows the server, and an app's own joins and leaves at once",
     assert.deepEqual((await look(a))[0], []);
 });
 
+test("rooms with numbers for names, and the adapter's own events", async () => {
+    await begin({ apps: { one: handlers(`
+        socket.nsp.adapter.once("create-room", () => { throw new Error("a bad listener") });
+        for (const event of ["create-room", "join-room", "leave-room", "delete-room"])
+            socket.nsp.adapter.on(event, (...args) => socket.nsp.emit("adapter", event, ...args));
+        socket.join(5);
+        socket.emit("has", socket.rooms.has(5), socket.rooms.has("5"), socket.nsp.adapter.rooms.get(5).size);
+        socket.leave(5);`) } });
+    const s = "socket-0000000000001";
+    server.connect(s);
+    assert.deepEqual((await server.next("has")).a, [true, true, 1]);
+    await server.next("leave");
+    assert.deepEqual(server.heard.filter((m) => m.e === "adapter").map((m) => m.a), [
+        ["create-room", "5"], ["join-room", "5", s], ["leave-room", "5", s], ["delete-room", "5"],
+    ]);
+    await host.says("create-room: Error: a bad listener");
+});
+
 test("once the server has done an app's changes its word counts again", async () => {
     await begin({ apps: { one: handlers(`
         socket.on("join", () => socket.join("r"));

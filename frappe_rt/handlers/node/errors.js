@@ -37,7 +37,7 @@ class Errors {
     follow(promise, app, what) {
         const settled = () => this.handlers--;
         this.handlers++;
-        promise.then(settled, (error) => {
+        Promise.resolve(promise).then(settled, (error) => {
             settled();
             this.report(app, what, error);
         });

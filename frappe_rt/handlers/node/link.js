@@ -67,14 +67,13 @@ class Link {
             this.stream.destroy(new Error(`the server sent a line above ${MAX_LINE} bytes`));
     }
 
+    /** Whatever is wrong with one line, the lines behind it are heard. */
     take(line) {
-        let message;
         try {
-            message = JSON.parse(line);
+            this.hear(JSON.parse(line));
         } catch (error) {
-            return this.log(`skipped a line of the server: ${error.message}`);
+            this.log(`skipped a line of the server: ${error.message}`);
         }
-        this.hear(message);
     }
 
     /** A message without which the server and this process would disagree; never dropped. */

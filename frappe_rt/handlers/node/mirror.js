@@ -10,12 +10,18 @@
 const { EventEmitter } = require("node:events");
 const { BroadcastOperator, list } = require("./broadcast");
 
-/** Names of rooms are text to the server; an app may have used a number. */
+/** Names of rooms are text to the server; an app may ask for a number. */
 class Rooms extends Map {
     get(room) {
         return super.get(String(room));
     }
 
+    has(room) {
+        return super.has(String(room));
+    }
+}
+
+class RoomNames extends Set {
     has(room) {
         return super.has(String(room));
     }
@@ -27,7 +33,7 @@ class Adapter extends EventEmitter {
         this.nsp = nsp;
         this.host = host;
         this.rooms = new Rooms(); // name -> Set of ids
-        this.sids = new Map(); // id -> Set of names
+        this.sids = new Map(); // id -> RoomNames
     }
 
     /** The change itself, without telling the server; whether there was one. */
@@ -42,20 +48,26 @@ class Adapter extends EventEmitter {
         let members = this.rooms.get(room);
         if (!members) {
             this.rooms.set(room, (members = new Set()));
-            this.emit("create-room", room);
+            this.say("create-room", room);
         }
         members.add(id);
-        this.emit("join-room", room, id);
+        this.say("join-room", room, id);
     }
 
     exit(id, room) {
         if (!this.sids.get(id)?.delete(room)) return;
         const members = this.rooms.get(room);
         members.delete(id);
-        this.emit("leave-room", room, id);
+        this.say("leave-room", room, id);
         if (members.size) return;
         this.rooms.delete(room);
-        this.emit("delete-room", room);
+        this.say("delete-room", room);
+    }
+
+    /** An event of the adapter's own, to apps that listen. */
+    say(event, ...args) {
+        for (const listener of this.rawListeners(event))
+            this.host.errors.run(null, event, listener, this, args);
     }
 
     addAll(id, rooms) {
@@ -201,7 +213,7 @@ class Mirror {
         const { nsp, id } = socket;
         this.sockets.set(id, socket);
         nsp.sockets.set(id, socket);
-        nsp.adapter.sids.set(id, new Set());
+        nsp.adapter.sids.set(id, new RoomNames());
         for (const room of [id, ...rooms]) nsp.adapter.enter(id, room);
     }
 
