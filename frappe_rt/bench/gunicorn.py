@@ -16,10 +16,11 @@ import os
 import sys
 from typing import Any
 
+from frappe_rt import server as realtime
 from frappe_rt.bench import beside
 from frappe_rt.bench.take_over import take_over
 
-__all__ = ["post_worker_init", "when_ready"]
+__all__ = ["on_reload", "post_worker_init", "when_ready"]
 
 #: gunicorn says to a master started by USR2, in its environment, which one it follows.
 _FOLLOWS = "GUNICORN_PID"
@@ -46,6 +47,14 @@ def when_ready(server: Any) -> None:
     except ValueError as error:
         # The one kind of error that gunicorn ends at with a line and no traceback.
         raise RuntimeError(f"frappe_rt: {error.args[-1]}") from error
+
+
+def on_reload(server: Any) -> None:
+    """In the master, on HUP: read the bench's configuration again."""
+    try:
+        realtime.reload()
+    except ValueError as error:
+        server.log.warning("frappe_rt: the configuration stays as it was: %s", error.args[-1])
 
 
 def post_worker_init(worker: Any) -> None:

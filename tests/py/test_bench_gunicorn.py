@@ -1,11 +1,13 @@
 """The server as a thread of gunicorn's master: real gunicorn, real signals, real sockets."""
 
+import json
 import os
 import signal
 import socket
 import sys
 import threading
 from collections import Counter
+from http.client import HTTPException
 from pathlib import Path
 
 import pytest
@@ -97,7 +99,7 @@ class Flow:
             first, self.asked = self.asked, self.asked + 10
             try:
                 answer = ask(self.port, f"/publish?first={first}&last={first + 9}")
-            except OSError:  # of a worker that was killed
+            except (OSError, HTTPException):  # of a worker that was killed, perhaps half-way
                 continue
             self.done += range(first, first + 10)
             self.masters.add(answer["parent"])
@@ -324,6 +326,22 @@ def test_in_a_configuration_file_of_ones_own(bench, text):
         [tab] = crowd.come(master.realtime)
         assert ask(master.web, "/publish?first=0&last=9")["sent_by_frappe"] == 0
         expect_each_once(tab, range(10))
+
+
+def test_hup_reads_the_configuration_again(bench):
+    path = bench / "sites/common_site_config.json"
+    with Gunicorn(bench, "--preload") as master:
+        master.wait_until_it_serves()
+        values = json.loads(path.read_text())
+        configure(bench, **values, frappe_rt_ping_interval_ms=30000)
+        os.kill(master.pid, signal.SIGHUP)
+        master.wait_for_line(
+            "frappe_rt_ping_interval_ms has changed; it counts from the next start"
+        )
+        path.write_text("{")
+        os.kill(master.pid, signal.SIGHUP)
+        told = master.wait_for_line("the configuration stays as it was")
+        assert "sites/common_site_config.json, line 1" in told
 
 
 def test_gunicorn_takes_nothing_else_of_the_module_for_a_setting():
