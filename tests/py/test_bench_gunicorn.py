@@ -283,6 +283,11 @@ def test_it_ends_while_it_waits_for_the_port(bench):
         with Gunicorn(bench, "--preload", socketio_port=port) as master:
             master.wait_for_line("trying again")
             wait_for(lambda: is_there(master.web))
+            # A worker, forked while its master waits, has nothing to wait for.
+            worker = get_children(master.pid)[0]
+            os.kill(worker, signal.SIGTERM)
+            wait_for(lambda: is_gone(worker))
+            assert not master.find("WORKER TIMEOUT")
             assert master.end() == 0
             assert not master.find("Traceback")
 

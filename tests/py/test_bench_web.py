@@ -103,6 +103,7 @@ def test_browsers_stay_through_reloads(bench):
         assert crowd.count_closed() == 0
         assert count_descriptors(web.pid) <= descriptors + 1  # that server's connection to us
         assert len(web.find("frappe_rt 0")) == 1
+        assert not web.find("trying again")
         assert web.end() == 0
         assert is_gone(server)
         assert is_free(web.realtime)
