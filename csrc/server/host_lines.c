@@ -157,7 +157,7 @@ static void put_participant(rt_buf *b, const rt_sio_socket *s) {
     rt_buf_putc(b, ']');
 }
 
-/* Of a room, or, without one, of the namespace. */
+/* Of a room, which may also be the id of a socket, or, without one, of the namespace. */
 static bool do_participants(rt_host_work *w) {
     rt_slice name, room = RT_EMPTY;
     if (!rt_host_read_q(w))
@@ -165,14 +165,17 @@ static bool do_participants(rt_host_work *w) {
     if (!rt_host_read_text(w, w->m.ns, &name) || (w->m.r.n && !rt_host_read_text(w, w->m.r, &room)))
         return rt_host_wrong(w, "\"ns\" is not a namespace, or \"r\" not a room");
     const rt_sio_ns *ns = rt_sio_ns_find(w->h->io, name);
-    rt_sio_socket *s = NULL;
+    rt_sio_socket *named = room.n == RT_ID_LEN ? rt_host_find_socket(w, room) : NULL, *s = NULL;
     rt_buf *b = start_result(w);
     rt_json_put_key(b, RT_LIT("sockets"));
     rt_buf_putc(b, '[');
+    if (named && ns && rt_sio_socket_ns(named) == ns)
+        put_participant(b, named);
     for (uint32_t i = 0; ns && b->err == RT_OK; i++) {
         if (w->m.r.n ? !rt_sio_room_member(ns, room, i, &s) : !(s = rt_sio_ns_socket(ns, i)))
             break;
-        put_participant(b, s);
+        if (s != named)
+            put_participant(b, s);
     }
     rt_buf_putc(b, ']');
     say_list(w, "sockets");

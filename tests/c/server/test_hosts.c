@@ -317,6 +317,11 @@ static void test_questions(void **state) {
     scene_says(h, "{\"op\":\"participants\",\"q\":4,\"ns\":\"" NS "\"}");
     scene_says(h, "{\"op\":\"participants\",\"q\":5,\"ns\":\"" NS "\",\"r\":\"none\"}");
     scene_says(h, "{\"op\":\"participants\",\"q\":6,\"ns\":\"/gone\",\"r\":\"all\"}");
+    scene_says(h, "{\"op\":\"participants\",\"q\":61,\"ns\":\"" NS "\",\"r\":\"%s\"}", id);
+    scene_says(h, "{\"op\":\"participants\",\"q\":62,\"ns\":\"/gone\",\"r\":\"%s\"}", id);
+    scene_says(h, "{\"op\":\"join\",\"s\":\"%s\",\"r\":\"%s\"}", id, id);
+    scene_says(h, "{\"op\":\"participants\",\"q\":63,\"ns\":\"" NS "\",\"r\":\"%s\"}", id);
+    scene_says(h, "{\"op\":\"leave\",\"s\":\"%s\",\"r\":\"%s\"}", id, id);
     scene_says(h, "{\"op\":\"sync\",\"q\":9007199254740991}");
     expect(h,
            "{\"op\":\"result\",\"q\":1,\"rooms\":[\"user:x@a\",\"website\",\"all\"]}\n"
@@ -325,8 +330,11 @@ static void test_questions(void **state) {
            "{\"op\":\"result\",\"q\":4,\"sockets\":[[\"%s\",\"x@a\"]]}\n"
            "{\"op\":\"result\",\"q\":5,\"sockets\":[]}\n"
            "{\"op\":\"result\",\"q\":6,\"sockets\":[]}\n"
+           "{\"op\":\"result\",\"q\":61,\"sockets\":[[\"%s\",\"x@a\"]]}\n"
+           "{\"op\":\"result\",\"q\":62,\"sockets\":[]}\n"
+           "{\"op\":\"result\",\"q\":63,\"sockets\":[[\"%s\",\"x@a\"]]}\n"
            "{\"op\":\"result\",\"q\":9007199254740991}\n",
-           id, id);
+           id, id, id, id);
     scene_says(h, "{\"op\":\"permission\",\"q\":7,\"s\":\"%s\",\"doctype\":\"T\",\"name\":\"n\"}",
                id);
     scene_says(h, "{\"op\":\"permission\",\"q\":8,\"s\":\"%s\",\"doctype\":\"T\",\"name\":null}",
