@@ -119,7 +119,7 @@ static rt_buf *start_result(rt_host_work *w) {
 /* Says the list, or, when it is longer than a line may be, an empty one that says so. */
 static void say_list(rt_host_work *w, const char *key) {
     rt_buf *b = &w->h->line;
-    if (b->n + 1 > RT_HOST_LINE_MAX || b->err == RT_ELIMIT) {
+    if (b->n + 1 > b->max || b->err == RT_ELIMIT) {
         b = start_result(w);
         rt_json_put_member_raw(b, rt_slice_of(key), RT_LIT("[]"));
         rt_json_put_member_str(b, RT_LIT("error"), RT_LIT("limit"));

@@ -102,8 +102,9 @@ static void activate(rt_host *host) {
     host->state = RT_HOST_ACTIVE;
     h->active |= host->bit;
     rt_buf_fini(&host->waiting);
-    rt_log(RT_LOG_INFO, "handlers", "the %s handlers (process %llu) take %s%u events",
-           host->language, (unsigned long long)host->pid, host->all ? "all and " : "", host->names);
+    rt_log(RT_LOG_INFO, "handlers", "the %s handlers (process %llu) take %u named events%s",
+           host->language, (unsigned long long)host->pid, host->names,
+           host->all ? " and every other" : "");
     if (old && old != host && old->state != RT_HOST_DRAINING) {
         rt_hosts_count(h, RT_HOSTS_REPLACED);
         drain(old);
