@@ -11,10 +11,13 @@ import json
 import os
 from _thread import allocate_lock
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from frappe_rt import _rt, config
 from frappe_rt.loading import load
+
+if TYPE_CHECKING:
+    from frappe_rt.handlers.supervisor import Supervisor
 
 #: Seconds a stop may take: what is owed to clients is flushed, then their transports are dropped.
 STOP_SECONDS = 2.0
@@ -39,6 +42,7 @@ class Server:
 
 _lock = allocate_lock()
 _started: tuple[config.Given, Server] | None = None
+_supervisor: Supervisor | None = None
 
 
 def start(
@@ -46,6 +50,7 @@ def start(
     site: str | None = None,
     *,
     sockets: Sequence[int] = (),
+    handlers: bool = False,
     **overrides: Any,
 ) -> Server:
     """Start the server of this process. The second call with the same arguments changes nothing.
@@ -55,6 +60,7 @@ def start(
     :param site: the site that publishes without one go to, and that ``localhost`` means
     :param sockets: descriptors of sockets that listen already, instead of those of the
         configuration (systemd's socket activation); the server closes them in the end
+    :param handlers: run the realtime handlers of the bench's apps, too, as `supervise` does
     :param overrides: configuration keys, above all files and the environment
         (``socketio_port=0`` takes a free port, ``frappe_rt_redis=False`` needs no Redis)
 
@@ -79,14 +85,48 @@ def start(
         config.give(given)
         server = Server(listening, site)
         _started = given, server
-        return server
+    if handlers:
+        supervise()
+    return server
+
+
+def supervise(log: int = 2) -> bool:
+    """Run the realtime handlers of apps, in processes of their own, until the server stops.
+
+    What they and their supervisor say goes to the descriptor `log`. False when nothing is
+    supervised: no server runs here, there is no bench or no local socket, `frappe_rt_handlers` is
+    off, or it is done already.
+    """
+    global _supervisor
+    with _lock:
+        if _started is None or _supervisor is not None:
+            return False
+        given = _started[0]
+        effective = config.load(given.bench or "", **given.overrides)
+        if effective.bench is None or effective["frappe_rt_handlers"] == "off":
+            return False
+        from frappe_rt.handlers import supervisor  # what serves without a bench needs none
+
+        path = effective.local_socket
+        if path is None:
+            supervisor.tell_no_socket(effective.bench, effective.no_local_socket, log)
+            return False
+        requests = supervisor.Requests(_rt.open_requests(), _rt.take_request)
+        _supervisor = supervisor.start(effective.bench, path, given.overrides, log, requests)
+        return True
 
 
 def stop(deadline: float = STOP_SECONDS) -> bool:
     """Stop the server of this process within `deadline` seconds. False when none ran."""
-    global _started
+    global _started, _supervisor
     with _lock:
+        supervisor, _supervisor = _supervisor, None
+        if supervisor is not None:
+            _rt.close_requests()
+            supervisor.begin_to_stop(deadline / 2)
         stopped = _rt.stop(int(deadline * 1000))
+        if supervisor is not None:
+            supervisor.join(deadline)
         if _started is not None:
             _started = None
             config.give(config.Given())
@@ -104,6 +144,8 @@ def reload() -> bool:
         if _started is None:
             return False
         given = _started[0]
+        if _supervisor is not None:
+            _supervisor.read_again()
         return _rt.reload(given.bench or None, config.encode_overrides(given.overrides))
 
 
@@ -125,9 +167,9 @@ def stats(timeout: float = 1.0) -> dict[str, Any]:
 
 def _forget_in_child() -> None:
     """A forked child has no server, but publishes by the configuration its parent was given."""
-    global _lock, _started
+    global _lock, _started, _supervisor
     _lock = allocate_lock()
-    _started = None
+    _started = _supervisor = None
 
 
 os.register_at_fork(after_in_child=_forget_in_child)

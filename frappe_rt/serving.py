@@ -73,6 +73,7 @@ def serve(order: Order) -> None:
     _rt.set_log(LOG_LEVELS.index(log_level), log.descriptor if log else 2)
     rereading = Rereading(bench, log)  # before the files are read
     running = start_or_exit(bench, sockets=take_sockets(), **overrides)
+    server.supervise(log.descriptor if log else 2)
     say(f"frappe_rt {__version__} listens on {', '.join(running.addresses)}")
     tell_surroundings(config.get_effective())
     notify("READY=1")
@@ -146,6 +147,8 @@ class Rereading:
 
     def __init__(self, bench: str | None, log: LogFile | None) -> None:
         self.log = log
+        #: Asked now: a terminal that has been closed says that it is none.
+        self.on_terminal = sys.stdout.isatty()
         self.files = config.get_files(config.find_bench() if bench is None else bench)
         self.seen = self._look()
 

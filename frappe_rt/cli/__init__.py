@@ -12,6 +12,7 @@ from frappe_rt import __version__
 COMMANDS = {
     "config": "Show the effective configuration and where each value is from.",
     "demo": "Show it working: a page, logins, buttons; needs no bench.",
+    "reload": "Run the realtime handlers of apps anew, without a restart.",
     "serve": "Run the realtime server of a bench.",
     "setup": "Make a bench start this server instead of Node's, or go back.",
     "stats": "Show what the running server of a bench is doing.",

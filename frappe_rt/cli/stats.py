@@ -39,10 +39,10 @@ def stats(bench: str | None, as_json: bool, watch: bool, interval: float) -> Non
 
     Columns on a terminal; in a pipe one figure a line, `name value`, or JSON.
     """
-    path = _get_path(bench)
+    path = get_path(bench)
     in_columns = sys.stdout.isatty() and not as_json
     try:
-        with _connect(path) as stream:
+        with connect(path) as stream:
             while True:
                 figures = ask(stream, path)
                 if as_json:
@@ -59,10 +59,10 @@ def stats(bench: str | None, as_json: bool, watch: bool, interval: float) -> Non
         return
 
 
-def ask(stream: Any, path: str) -> dict[str, Any]:
-    """The server's figures, over an open connection to `path`."""
+def ask(stream: Any, path: str, command: str = "stats") -> dict[str, Any]:
+    """The server's answer, over an open connection to `path`."""
     try:
-        stream.write(b'{"rt":"stats"}\n')
+        stream.write(b'{"rt":"%b"}\n' % command.encode())
         stream.flush()
         line = stream.readline()
     except TimeoutError:
@@ -71,8 +71,8 @@ def ask(stream: Any, path: str) -> dict[str, Any]:
         fail(f"the server at {path} is gone: {error.strerror}")
     if not line.endswith(b"\n"):
         fail(f"the server at {path} has closed the connection")
-    figures: dict[str, Any] = json.loads(line)
-    return figures
+    answer: dict[str, Any] = json.loads(line)
+    return answer
 
 
 def flatten(figures: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
@@ -84,7 +84,7 @@ def flatten(figures: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, An
             yield f"{prefix}{name}", json.dumps(value)
 
 
-def _get_path(bench: str | None) -> str:
+def get_path(bench: str | None) -> str:
     try:
         effective = config.load(bench)
     except ValueError as error:
@@ -94,7 +94,7 @@ def _get_path(bench: str | None) -> str:
     return effective.local_socket
 
 
-def _connect(path: str) -> Any:
+def connect(path: str) -> Any:
     peer = socket.socket(socket.AF_UNIX)
     peer.settimeout(PATIENCE)
     try:

@@ -83,10 +83,7 @@ def _run(options: argparse.Namespace) -> int:
     peer = socket.socket(socket.AF_UNIX)
     peer.connect(path)
     host = Host(peer, options.id, effective["socketio_worker_threads"], apps.get_apps(bench))
-    log.info(
-        "handlers of %s: %s", ", ".join(loaded) or "no app", ", ".join(realtime.events()) or "none"
-    )
-    return asyncio.run(host.run(options.replaces))
+    return asyncio.run(host.run(loaded, options.replaces))
 
 
 class Host:
@@ -97,13 +94,17 @@ class Host:
         self._id = id
         self._threads = threads
         self._all_apps = all_apps
-        self._status = FAILED
 
-    async def run(self, replaces: str | None = None) -> int:
-        """Until the server goes, or another host has taken over. Returns the exit status."""
+    async def run(self, loaded: list[str], replaces: str | None = None) -> int:
+        """Until the server goes, or another host has taken over. Returns the exit status.
+
+        :param loaded: apps whose handlers are on
+        """
         loop = asyncio.get_running_loop()
         ended = asyncio.Event()
         early = self._greet(replaces)
+        names, events = ", ".join(loaded), ", ".join(realtime.events())
+        log.info("handlers of %s: %s", names or "no app", events or "none")
         dispatcher = Dispatcher(
             realtime, loop, self._threads, ["frappe", *self._all_apps], ended.set
         )

@@ -13,9 +13,11 @@ Imported by what serves, so neither asyncio nor subprocess nor logging is.
 
 from __future__ import annotations
 
+import _socket
 import os
 import select
 import signal
+import struct
 import sys
 import time
 from _thread import allocate_lock, start_new_thread
@@ -275,6 +277,10 @@ class Supervisor:
         """Read what is needed anew and replace every host that runs."""
         self._wake(b"r")
 
+    def read_again(self) -> None:
+        """Read what is needed anew, and leave alone what runs and still is."""
+        self._wake(b"c")
+
     def begin_to_stop(self, seconds: float = STOP_SECONDS) -> None:
         """Have the hosts end; those that do not within `seconds` are killed."""
         self._stop_by = time.monotonic() + seconds
@@ -306,19 +312,44 @@ class Supervisor:
 
     def _run(self) -> None:
         try:
+            if not self._is_own():
+                return
             self._look_for_handlers(time.monotonic())
             while not self._stopping:
                 now = time.monotonic()
                 self._look_at_files(now)
                 for host in self._hosts.values():
                     host.tick(now)
-                if b"r" in self._wait(self._get_wait(now)):
+                asked = self._wait(self._get_wait(now))
+                if b"r" in asked:
                     self._replace_all(time.monotonic())
+                elif b"c" in asked:
+                    self._look_for_handlers(time.monotonic())
             self._stop_all()
         except Exception as error:  # the server must go on, and somebody must know
             self._say("ERROR", f"handlers are no longer watched: {type(error).__name__}: {error}")
         finally:
             self._ended.release()
+
+    def _is_own(self) -> bool:
+        """Whether the socket is this process's. Of two servers of a bench one has it."""
+        path, found = self._told.socket, 0
+        peer = _socket.socket(_socket.AF_UNIX, _socket.SOCK_STREAM)
+        try:
+            peer.connect(path)
+            found = struct.unpack(
+                "3i", peer.getsockopt(_socket.SOL_SOCKET, _socket.SO_PEERCRED, 12)
+            )[0]
+        except OSError as error:
+            self._say("WARNING", f"handlers do not run: {path}: {error.strerror}")
+        finally:
+            peer.close()
+        if found and found != self._told.parent:
+            self._say(
+                "WARNING",
+                f"handlers do not run here: {path} belongs to the server of process {found}",
+            )
+        return found == self._told.parent
 
     def _wait(self, seconds: float | None) -> bytes:
         """Until a host ends, somebody wakes us, or the time is over. Returns what is asked."""
@@ -441,14 +472,24 @@ class Supervisor:
         return alive
 
     def _say(self, level: str, text: str) -> None:
-        """A line as the server's own."""
-        now = time.time()
-        stamp = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(now))
-        line = f"{stamp},{int(now % 1 * 1000):03} {level} frappe_rt.handlers {text}\n"
-        try:
-            os.write(self._log, line.encode())
-        except OSError:  # nobody to tell
-            return
+        _say(self._log, level, text)
+
+
+def _say(log: int, level: str, text: str) -> None:
+    """A line as the server's own."""
+    now = time.time()
+    stamp = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(now))
+    line = f"{stamp},{int(now % 1 * 1000):03} {level} frappe_rt.handlers {text}\n"
+    try:
+        os.write(log, line.encode())
+    except OSError:  # nobody to tell
+        return
+
+
+def tell_no_socket(bench: str, why: str, log: int) -> None:
+    """Say that handlers do not run, where some app has any."""
+    if apps.find_handlers(bench):
+        _say(log, "WARNING", f"handlers do not run: they need the local socket, and {why}")
 
 
 def _find_python(bench: str) -> str:

@@ -437,50 +437,18 @@ def test_python_of_the_bench(bench):
     assert supervisor._find_python(str(bench)) == str(own)
 
 
-def test_hosts_end_with_a_parent_that_is_killed(bench, server):
+def test_socket_of_another_process(bench, server):
+    """Of two servers of one bench, the one that has the local socket runs the handlers."""
     write_app(bench, "chat", ECHO)
     code = (
-        "import sys, time; from frappe_rt.handlers import supervisor;"
-        "supervisor.start(*sys.argv[1:], {}); time.sleep(60)"
+        "import sys; from frappe_rt.handlers import supervisor;"
+        "assert supervisor.start(*sys.argv[1:], {}).join(20)"
     )
-    parent = subprocess.Popen([sys.executable, "-c", code, str(bench), server.path])
-    try:
-        peer = server.wait_for_host()
-    finally:
-        parent.kill()
-        parent.wait()
-    assert peer.read() is None
-
-
-def test_forked_child_has_no_hosts(bench, server):
-    """It neither holds what is the parent's nor stops it."""
-    write_app(bench, "chat", ECHO)
-    code = """
-        import os, sys
-        from frappe_rt.handlers import supervisor
-        watching = supervisor.start(*sys.argv[1:], {})
-        sys.stdin.readline()
-        held = [child.descriptor for host in watching._hosts.values() for child in host.children()]
-        assert held
-        if os.fork() == 0:
-            for descriptor in [*held, watching._wake_read, watching._wake_write]:
-                try:
-                    os.fstat(descriptor)
-                except OSError:
-                    continue
-                os._exit(1)
-            os._exit(0 if supervisor._current is None else 1)
-        assert os.wait()[1] == 0
-        watching.begin_to_stop()
-        assert watching.join(20)
-        """
-    parent = subprocess.Popen(
-        [sys.executable, "-c", textwrap.dedent(code), str(bench), server.path],
-        stdin=subprocess.PIPE,
-    )
-    server.wait_for_host()
-    parent.communicate(b"\n", timeout=PATIENCE)
-    assert parent.returncode == 0
+    command = [sys.executable, "-c", code, str(bench), server.path]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE)
+    assert done.returncode == 0
+    assert f"belongs to the server of process {os.getpid()}" in done.stderr
+    assert server.hosts.empty()
 
 
 def test_serving_stays_small():

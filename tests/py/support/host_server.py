@@ -31,7 +31,12 @@ class HostServer:
                 connection, _ = self.listener.accept()
             except OSError:
                 return
-            peer = Peer(connection, self.refuse)
+            stream = connection.makefile("rb")
+            hello = stream.readline()
+            if not hello:  # it only wanted to see who listens
+                connection.close()
+                continue
+            peer = Peer(connection, stream, json.loads(hello), self.refuse)
             self.peers.append(peer)
             if self.refuse is None:
                 self.hosts.put(peer)
@@ -51,10 +56,10 @@ class HostServer:
 class Peer:
     """One host that has said hello. What it says is read in the background."""
 
-    def __init__(self, connection, refuse=None):
+    def __init__(self, connection, stream, hello, refuse):
         self.connection = connection
-        self.stream = connection.makefile("rb")
-        self.hello = json.loads(self.stream.readline() or b"{}")
+        self.stream = stream
+        self.hello = hello
         self.rooms = {}  # room -> socket ids
         self.users = {}
         self.permissions = {}  # doctype -> answer

@@ -1,0 +1,413 @@
+"""Apps with Python handlers, the real server, its supervisor and real clients."""
+
+import gc
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import textwrap
+import threading
+import time
+from pathlib import Path
+
+import pytest
+import socketio
+from support.bench import PATIENCE, SITE, ask, make_bench, start, wait_for
+from support.host_server import write_app
+from support.stub_web import StubWeb
+
+import frappe_rt
+from frappe_rt import config
+
+NS = f"/{SITE}"
+APPS = Path(__file__).parents[1] / "apps"
+
+pytestmark = pytest.mark.filterwarnings(
+    "ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning"
+)
+
+
+@pytest.fixture
+def bench(tmp_path):
+    return make_bench(tmp_path)
+
+
+def add_app(bench, name):
+    """One of tests/apps, as the stub web process has it installed."""
+    shutil.copytree(APPS / name, bench / "apps" / name)
+    with (bench / "sites/apps.txt").open("a") as text:
+        text.write(f"{name}\n")
+
+
+class Realtime:
+    """The server in this process, with the hosts of its bench."""
+
+    def __init__(self, bench, web):
+        self.path = str(bench / "config/frappe_rt.sock")
+        self.server = start(bench, webserver_port=web.port, handlers=True)
+
+    def hosts(self):
+        return ask(self.path, b'{"rt":"hosts"}')[0]["hosts"]
+
+    def wait_for_host(self, *not_pids):
+        wait_for(lambda: [host for host in self.hosts() if host["pid"] not in not_pids])
+        return next(host for host in self.hosts() if host["pid"] not in not_pids)
+
+
+@pytest.fixture
+def web():
+    with StubWeb(SITE, "v15") as web:  # which does not tell what is installed: every app is
+        yield web
+
+
+@pytest.fixture
+def realtime(bench, web):
+    started = []
+
+    def run():
+        started.append(Realtime(bench, web))
+        started[-1].wait_for_host()
+        return started[-1]
+
+    yield run
+    frappe_rt.stop()
+    config.give(config.Given())
+
+
+@pytest.fixture
+def client(realtime):
+    clients = []
+
+    def enter(server, sid):
+        client = socketio.Client(reconnection=False)
+        client.heard = []
+        client.on("*", lambda event, *args: client.heard.append((event, *args)), namespace=NS)
+        clients.append(client)
+        client.connect(
+            f"http://127.0.0.1:{server.port}",
+            headers={"Cookie": f"sid={sid}"},
+            namespaces=[NS],
+            transports=["websocket"],
+            wait_timeout=PATIENCE,
+        )
+        return client
+
+    yield enter
+    for client in clients:
+        client.disconnect()
+    clients.clear()
+    gc.collect()
+
+
+def call(client, event, *arguments, timeout=PATIENCE):
+    return client.call(event, arguments, namespace=NS, timeout=timeout)
+
+
+def test_chat(bench, realtime, client):
+    add_app(bench, "chat")
+    server = realtime().server
+    ada, grace = client(server, "ada"), client(server, "grace")
+    assert call(ada, "chat_enter", "lobby") == ["ada@example.com"]
+    assert sorted(call(grace, "chat_enter", "lobby")) == ["ada@example.com", "grace@example.com"]
+    wait_for(lambda: ada.heard)
+    assert ada.heard == [("chat_entered", {"room": "lobby", "user": "grace@example.com"})]
+    assert call(grace, "chat_say", "lobby", "hello") == {"ok": True, "number": 1}
+    assert call(ada, "chat_say", "lobby", b"\x00\xff") == {"ok": True, "number": 2}
+    wait_for(lambda: len(ada.heard) == 2 and grace.heard)
+    assert ada.heard[1] == ("chat_said", {"user": "grace@example.com", "text": "hello"})
+    assert grace.heard == [("chat_said", {"user": "ada@example.com", "text": b"\x00\xff"})]
+    assert call(ada, "chat_say", "elsewhere", "x") == {"ok": False, "why": "not in elsewhere"}
+    assert call(ada, "chat_open", "Secret", "x") is False
+    grace.disconnect()
+    wait_for(lambda: len(ada.heard) == 3)
+    assert ada.heard[2] == ("chat_left", {"room": "lobby", "user": "grace@example.com"})
+    assert call(ada, "chat_enter", "lobby") == ["ada@example.com"]
+
+
+def test_telephony(bench, realtime, client):
+    add_app(bench, "telephony")
+    server = realtime().server
+    desk, agent = client(server, "ada"), client(server, "grace")
+
+    @agent.on("ring", namespace=NS)
+    def ring(call):
+        return {"taken": call["number"].endswith("1")}
+
+    assert call(agent, "agent_ready", "sales") is True
+    assert call(desk, "dial", "sales", "+49 1") == {"by": "grace@example.com"}
+    assert call(desk, "dial", "sales", "+49 2") is None
+    wait_for(lambda: agent.heard)
+    assert agent.heard[0] == ("on_call", "+49 1")
+    assert call(desk, "dial", "nobody", "+49 1") is None
+
+
+SLOW = """
+from frappe_rt.handlers import realtime
+import asyncio, time
+
+@realtime.on("slow")
+async def slow(socket):
+    await asyncio.sleep(60)
+
+@realtime.on("quick")
+async def quick(socket):
+    return socket.user
+"""
+SLOW_PLAIN = SLOW.replace("async def slow", "def slow").replace("await asyncio", "time")
+
+
+@pytest.mark.parametrize("plain", [False, True])
+def test_host_killed_mid_event(bench, realtime, client, plain):
+    """That acknowledgement times out; all else goes on, and the host is soon back."""
+    write_app(bench, "slow", SLOW_PLAIN if plain else SLOW)
+    run = realtime()
+    ada = client(run.server, "ada")
+    answers = []
+    ada.emit("slow", namespace=NS, callback=lambda *args: answers.append(args))
+    assert call(ada, "quick") == "ada@example.com"
+    pid = run.hosts()[0]["pid"]
+    os.kill(pid, signal.SIGKILL)
+    wait_for(lambda: run.hosts() == [])
+    ada.emit("ping", namespace=NS)
+    wait_for(lambda: ("pong",) in ada.heard)
+    run.wait_for_host(pid)
+    assert call(ada, "quick") == "ada@example.com"
+    assert answers == []
+    assert ada.connected
+
+
+def test_blocked_loop_hurts_nobody_else(bench, realtime, client):
+    write_app(
+        bench,
+        "block",
+        "from frappe_rt.handlers import realtime\nimport time\n"
+        "@realtime.on('block')\nasync def block(socket):\n    time.sleep(60)\n",
+    )
+    run = realtime()
+    ada = client(run.server, "ada")
+    for _ in range(50):
+        ada.emit("block", namespace=NS)
+    ada.emit("ping", namespace=NS)
+    wait_for(lambda: ("pong",) in ada.heard)
+    begun = time.monotonic()
+    assert frappe_rt.stop()
+    assert time.monotonic() - begun < PATIENCE
+
+
+def test_flood_of_emits(bench, realtime, client):
+    write_app(
+        bench,
+        "flood",
+        "from frappe_rt.handlers import realtime\n"
+        "@realtime.on('flood')\nasync def flood(socket, many):\n"
+        "    for number in range(many):\n"
+        "        await socket.emit('drop', number, room='nobody is here')\n"
+        "    return many\n",
+    )
+    run = realtime()
+    ada, grace = client(run.server, "ada"), client(run.server, "grace")
+    done = threading.Event()
+    ada.emit("flood", 100_000, namespace=NS, callback=lambda many: done.set())
+    for number in range(20):
+        grace.emit("ping", namespace=NS)
+        wait_for(lambda number=number: len(grace.heard) > number)
+    assert done.wait(PATIENCE)
+    assert run.hosts()[0]["lines"] >= 100_000
+
+
+#: Seconds between two events of a user, who may send a hundred in a second.
+PACE = 0.015
+
+COUNTING = """
+from frappe_rt.handlers import realtime
+
+@realtime.on("count")
+async def count(socket, number):
+    return [VERSION, number]
+"""
+
+
+def test_reload_under_load(bench, realtime, client):
+    """Every event is answered by the old or the new host, none by neither, no connection drops."""
+    file = write_app(bench, "counting", COUNTING.replace("VERSION", "0"))
+    run = realtime()
+    clients = [client(run.server, sid) for sid in ("ada", "grace", "customer")]
+    answers = {each: [] for each in clients}
+    stopping = threading.Event()
+
+    def load(each):
+        number = 0
+        while not stopping.is_set():
+            answers[each].append((number, call(each, "count", number)))
+            number += 1
+            time.sleep(PACE)
+
+    threads = [threading.Thread(target=load, args=(each,)) for each in clients]
+    for thread in threads:
+        thread.start()
+    try:
+        for version in range(1, 6):
+            file.write_text(COUNTING.replace("VERSION", str(version)))
+            before = [host["pid"] for host in run.hosts()]
+            assert ask(run.path, b'{"rt":"reload"}') == [{"ok": True}]
+            run.wait_for_host(*before)
+            wait_for(lambda: len(run.hosts()) == 1)
+    finally:
+        stopping.set()
+        for thread in threads:
+            thread.join()
+    for each in clients:
+        assert each.connected
+        assert all(answer[1] == number for number, answer in answers[each])
+        versions = [answer[0] for _, answer in answers[each]]
+        assert versions == sorted(versions)
+        assert call(each, "count", 1) == [5, 1]
+
+
+def test_command_reload(bench, realtime):
+    write_app(bench, "counting", COUNTING)
+    run = realtime()
+    before = run.hosts()[0]["pid"]
+    command = [sys.executable, "-m", "frappe_rt", "reload"]
+    done = subprocess.run(command, cwd=bench, capture_output=True, text=True, timeout=PATIENCE)
+    assert done.returncode == 0, done.stderr
+    assert "started anew" in done.stdout
+    run.wait_for_host(before)
+
+
+def test_command_reload_where_handlers_are_off(bench):
+    write_app(bench, "counting", COUNTING)
+    start(bench, handlers=True, frappe_rt_handlers="off")
+    try:
+        command = [sys.executable, "-m", "frappe_rt", "reload"]
+        done = subprocess.run(command, cwd=bench, capture_output=True, text=True, timeout=PATIENCE)
+        assert done.returncode == 1
+        assert "supervised" in done.stderr
+    finally:
+        frappe_rt.stop()
+        config.give(config.Given())
+
+
+def test_no_local_socket(bench, capfd):
+    write_app(bench, "counting", COUNTING)
+    start(bench, handlers=True, frappe_rt_local_socket="off")
+    frappe_rt.stop()
+    config.give(config.Given())
+    assert "handlers do not run: they need the local socket, and" in capfd.readouterr().err
+
+
+def test_supervised_once(bench, realtime):
+    write_app(bench, "counting", COUNTING)
+    assert frappe_rt.server.supervise() is False
+    realtime()
+    assert frappe_rt.server.supervise() is False
+
+
+def test_serve_runs_handlers(bench, web):
+    write_app(bench, "counting", COUNTING)
+    with subprocess.Popen(
+        [sys.executable, "-m", "frappe_rt", "serve", "--port", "0", "--no-redis"],
+        cwd=bench,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    ) as process:
+        try:
+            for line in process.stdout:
+                if "handlers of counting: count" in line:
+                    break
+            found = ask(str(bench / "config/frappe_rt.sock"), b'{"rt":"hosts"}')[0]["hosts"]
+            process.terminate()
+            assert process.wait(PATIENCE) == 0
+            assert not is_running(found[0]["pid"])
+        finally:
+            process.kill()
+
+
+PARENT = """
+    import json, os, signal, sys, time
+    import frappe_rt
+    bench = sys.argv[1]
+    settings = {"socketio_port": 0, "frappe_rt_host": "127.0.0.1", "frappe_rt_redis": False}
+    frappe_rt.start(bench, "one.localhost", handlers=True, **settings)
+    hosts = frappe_rt.server._supervisor._hosts
+    while not hosts or not hosts["python"].current:
+        time.sleep(0.01)
+    child = hosts["python"].current
+"""
+
+
+def run_parent(bench, code):
+    code = textwrap.dedent(PARENT) + textwrap.dedent(code)
+    command = [sys.executable, "-c", code, str(bench)]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+
+
+def test_hosts_end_with_a_parent_that_is_killed(bench):
+    write_app(bench, "counting", COUNTING)
+    with run_parent(bench, "print(child.pid, flush=True); time.sleep(60)") as parent:
+        pid = int(parent.stdout.readline())
+        parent.kill()
+    wait_for(lambda: not is_running(pid))
+
+
+def is_running(pid):
+    """As a process that is more than what its parent has not asked for yet."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+
+
+def test_forked_child_has_no_hosts(bench):
+    """It neither holds what is the parent's nor stops it."""
+    write_app(bench, "counting", COUNTING)
+    code = """
+        watching = frappe_rt.server._supervisor
+        if os.fork() == 0:
+            for descriptor in (child.descriptor, watching._wake_read, watching._wake_write):
+                try:
+                    os.fstat(descriptor)
+                except OSError:
+                    continue
+                os._exit(1)
+            frappe_rt.stop()
+            os._exit(0 if frappe_rt.server._supervisor is None else 1)
+        assert os.wait()[1] == 0
+        assert not child.has_ended()
+        frappe_rt.stop()
+        assert child.reaped
+    """
+    with run_parent(bench, code) as parent:
+        assert parent.wait(PATIENCE) == 0
+
+
+def test_reaped_by_a_master(bench):
+    """As gunicorn's does it, at any SIGCHLD; whose disposition stays as it was."""
+    write_app(bench, "counting", COUNTING)
+    code = """
+        reaped = []
+        def reap(*_):
+            while True:
+                try:
+                    pid, status = os.waitpid(-1, os.WNOHANG)
+                except ChildProcessError:
+                    return
+                if not pid:
+                    return
+                reaped.append(status)
+        signal.signal(signal.SIGCHLD, reap)
+        for _ in range(3):
+            child = hosts["python"].current
+            os.kill(child.pid, signal.SIGKILL)
+            while hosts["python"].current in (None, child):
+                time.sleep(0.01)
+        assert signal.getsignal(signal.SIGCHLD) is reap
+        frappe_rt.stop()
+        print(json.dumps(reaped))
+    """
+    with run_parent(bench, code) as parent:
+        assert parent.wait(PATIENCE) == 0
+        assert set(json.loads(parent.stdout.read())) <= {signal.SIGKILL, signal.SIGTERM}
