@@ -10,7 +10,8 @@ const path = require("node:path");
 const { parseArgs } = require("node:util");
 const { Host } = require("./node/host");
 
-const USAGE = "usage: node host.js --bench DIR --socket PATH --id ID [--parent PID] [--replaces ID]";
+const USAGE =
+    "usage: node host.js --bench DIR --socket PATH --id ID [--parent PID] [--replaces ID]";
 const WATCH_MS = 1000; // between two looks whether the parent is there
 const DRAIN_MS = 9000; // the server gives a replaced host 10 s
 const STOP_MS = 800; // the supervisor gives a stopped one a second
@@ -56,7 +57,12 @@ function main() {
     }
     // What the supervisor no longer reads must not end us through an error nobody hears.
     for (const stream of [process.stdout, process.stderr]) stream.on("error", () => {});
-    const host = new Host({ ...options, drainMs: DRAIN_MS, log, exit: (code) => process.exit(code) });
+    const host = new Host({
+        ...options,
+        drainMs: DRAIN_MS,
+        log,
+        exit: (code) => process.exit(code),
+    });
     host.errors.watch(process);
     watchExit(host);
     host.load();

@@ -26,58 +26,85 @@ const handlers = (body) => `module.exports = function (socket) { ${body} };`;
 const says = (name) => handlers(`socket.emit("${name}")`);
 
 test("the apps of apps.txt in the site's order, without the framework and Python's", async () => {
-    await begin({ apps: {
-        one: says("one"), two: says("two"), three: says("three"),
-        python: { "realtime/handlers.js": says("python"), "python/realtime/handlers.py": "" },
-        package: { "realtime/handlers.js": says("package"), "package/realtime/handlers/__init__.py": "" },
-        "# off": says("a comment"),
-    } });
+    await begin({
+        apps: {
+            one: says("one"),
+            two: says("two"),
+            three: says("three"),
+            python: { "realtime/handlers.js": says("python"), "python/realtime/handlers.py": "" },
+            package: {
+                "realtime/handlers.js": says("package"),
+                "package/realtime/handlers/__init__.py": "",
+            },
+            "# off": says("a comment"),
+        },
+    });
     server.connect(S, { apps: ["frappe", "three", "python", "one"] });
     server.connect("socket-0000000000002");
     await server.next((m) => m.s !== S && m.e === "three");
-    assert.deepEqual(server.heard.map((m) => m.e), ["three", "one", "one", "two"]);
+    assert.deepEqual(
+        server.heard.map((m) => m.e),
+        ["three", "one", "one", "two"],
+    );
 });
 
 test("require finds Frappe's modules, an app's own and its node_modules", async () => {
     await begin({
-        apps: { one: {
-            "realtime/handlers.js": `
+        apps: {
+            one: {
+                "realtime/handlers.js": `
                 const { get_conf } = require("../../frappe/node_utils");
                 const { get_url } = require("../../frappe/realtime/utils");
                 const helper = require("./helper"), library = require("library"), path = require("node:path");
                 module.exports = (socket) => socket.emit("found", get_conf().socketio_port,
                     get_url(socket, "/x"), helper, library, path.resolve(__dirname, "../../..", "sites") === process.cwd());`,
-            "realtime/helper.js": `module.exports = "helper"`,
-            "node_modules/library/index.js": `module.exports = "library"`,
-        } },
+                "realtime/helper.js": `module.exports = "helper"`,
+                "node_modules/library/index.js": `module.exports = "library"`,
+            },
+        },
         config: { socketio_port: 9012 },
     });
     server.connect(S);
-    assert.deepEqual((await server.next("found")).a, [9012, "http://127.0.0.1/x", "helper", "library", true]);
+    assert.deepEqual((await server.next("found")).a, [
+        9012,
+        "http://127.0.0.1/x",
+        "helper",
+        "library",
+        true,
+    ]);
 });
 
 test("an app that cannot be loaded or set up is named, and the others run", async () => {
-    await begin({ apps: {
-        broken: "module.exports = ;",
-        missing: `require("not there")`,
-        object: "module.exports = { on() {} }",
-        raising: handlers(`socket.on("x", () => socket.emit("still here")); throw new Error("no set-up")`),
-        fine: says("fine"),
-    } });
+    await begin({
+        apps: {
+            broken: "module.exports = ;",
+            missing: `require("not there")`,
+            object: "module.exports = { on() {} }",
+            raising: handlers(
+                `socket.on("x", () => socket.emit("still here")); throw new Error("no set-up")`,
+            ),
+            fine: says("fine"),
+        },
+    });
     server.connect(S);
     await server.next("fine");
     server.event(S, "x");
     await server.next("still here");
     for (const text of [
-        "app broken, loading", "SyntaxError", "app missing, loading", "Cannot find module 'not there'",
-        "exports object, not function (socket); skipped", "app raising, handlers.js: Error: no set-up",
+        "app broken, loading",
+        "SyntaxError",
+        "app missing, loading",
+        "Cannot find module 'not there'",
+        "exports object, not function (socket); skipped",
+        "app raising, handlers.js: Error: no set-up",
     ])
         await host.says(text);
 });
 
 test("errors of handlers are logged with their app and stop nobody", async () => {
-    await begin({ apps: {
-        bad: handlers(`
+    await begin({
+        apps: {
+            bad: handlers(`
             socket.on("throw", () => { throw new Error("thrown") });
             socket.on("text", () => { throw "a text" });
             socket.on("reject", async () => { throw new Error("rejected") });
@@ -86,8 +113,11 @@ test("errors of handlers are logged with their app and stop nobody", async () =>
             socket.on("answer", () => socket.emit("q", () => { throw new Error("in an answer") }));
             socket.on("circle", () => { const a = {}; a.a = a; socket.emit("circle", a) });
             socket.on("disconnect", () => { throw new Error("at the end") });`),
-        good: handlers(`socket.onAny((event) => socket.emit("good " + event)); socket.on("disconnect", () => socket.nsp.emit("good end"))`),
-    } });
+            good: handlers(
+                `socket.onAny((event) => socket.emit("good " + event)); socket.on("disconnect", () => socket.nsp.emit("good end"))`,
+            ),
+        },
+    });
     server.connect(S);
     for (const event of ["throw", "text", "reject", "timer", "forgotten", "answer", "circle"]) {
         server.event(S, event);
@@ -95,9 +125,13 @@ test("errors of handlers are logged with their app and stop nobody", async () =>
     }
     server.tell({ op: "ack", q: (await server.next("q")).q, a: [] });
     for (const text of [
-        "app bad, event throw: Error: thrown", "app bad, event text: 'a text'", "app bad, event reject: Error: rejected",
-        "app bad, uncaught exception: Error: from a timer", "app bad, unhandled rejection: Error: forgotten",
-        "app bad, acknowledgement of q: Error: in an answer", "app bad, event circle: RangeError",
+        "app bad, event throw: Error: thrown",
+        "app bad, event text: 'a text'",
+        "app bad, event reject: Error: rejected",
+        "app bad, uncaught exception: Error: from a timer",
+        "app bad, unhandled rejection: Error: forgotten",
+        "app bad, acknowledgement of q: Error: in an answer",
+        "app bad, event circle: RangeError",
     ])
         await host.says(text);
     server.tell({ op: "disconnect", s: S, reason: "transport close" });
@@ -106,7 +140,9 @@ test("errors of handlers are logged with their app and stop nobody", async () =>
 });
 
 test("an app that fails without end does not fill the log", async () => {
-    await begin({ apps: { bad: handlers(`socket.on("x", () => { throw new Error("again and again") })`) } });
+    await begin({
+        apps: { bad: handlers(`socket.on("x", () => { throw new Error("again and again") })`) },
+    });
     server.connect(S);
     for (let n = 0; n < 300; n++) server.event(S, "x");
     await host.says("280 more errors of apps within the last second");
@@ -114,28 +150,40 @@ test("an app that fails without end does not fill the log", async () => {
 });
 
 test("what does not fit into a line is the app's error", async () => {
-    await begin({ apps: { big: handlers(`
+    await begin({
+        apps: {
+            big: handlers(`
         socket.on("long", () => socket.emit("long", "x".repeat(17 << 20)));
-        socket.on("many", () => socket.emit("many", Array.from({ length: 11 }, () => Buffer.alloc(1))));`) } });
+        socket.on("many", () => socket.emit("many", Array.from({ length: 11 }, () => Buffer.alloc(1))));`),
+        },
+    });
     server.connect(S);
     server.event(S, "long");
     server.event(S, "many");
     await host.says(`app big, event long: RangeError: cannot emit "long"`);
-    await host.says("cannot emit 11 binary values at once, 10 are the most; join them into one Buffer");
+    await host.says(
+        "cannot emit 11 binary values at once, 10 are the most; join them into one Buffer",
+    );
     assert.deepEqual(server.heard, []);
 });
 
 test("a server that does not read loses emits, not commands", async () => {
-    await begin({ apps: { flood: handlers(`
+    await begin({
+        apps: {
+            flood: handlers(`
         socket.on("flood", () => {
             for (let n = 0; n < 80; n++) socket.emit("n", n, "x".repeat(1 << 20));
             socket.join("after");
-        });`) } });
+        });`),
+        },
+    });
     server.connect(S);
     server.event(S, "flood");
     server.peer.pause();
     await host.says("dropped");
-    const [, dropped] = /dropped (\d+) emits: the server has not read 67108864 bytes/.exec(host.output);
+    const [, dropped] = /dropped (\d+) emits: the server has not read 67108864 bytes/.exec(
+        host.output,
+    );
     server.peer.resume();
     await server.next("join");
     const numbers = server.heard.filter((m) => m.e === "n").map((m) => m.a[0]);
@@ -144,10 +192,16 @@ test("a server that does not read loses emits, not commands", async () => {
 });
 
 test("lines that come in pieces, and lines that are none", async () => {
-    await begin({ apps: { one: handlers(`socket.on("x", (text) => socket.emit("y", text.length, text.at(-1)))`) } });
+    await begin({
+        apps: {
+            one: handlers(`socket.on("x", (text) => socket.emit("y", text.length, text.at(-1)))`),
+        },
+    });
     server.connect(S);
     server.peer.write("nonsense\n\n");
-    const line = Buffer.from(`${JSON.stringify({ op: "event", s: S, e: "x", a: [`${"ä".repeat(300000)}ö`] })}\n`);
+    const line = Buffer.from(
+        `${JSON.stringify({ op: "event", s: S, e: "x", a: [`${"ä".repeat(300000)}ö`] })}\n`,
+    );
     for (let at = 0; at < line.length; at += 70001) {
         server.peer.write(line.subarray(at, at + 70001));
         await sleep(2);
@@ -156,7 +210,9 @@ test("lines that come in pieces, and lines that are none", async () => {
     await host.says("skipped a line of the server");
     const depth = 100000; // nobody can walk through that without being stopped
     const deep = `${"[".repeat(depth)}${"]".repeat(depth)}`;
-    server.peer.write(`{"op":"event","s":"${S}","e":"x","a":${deep},"b":["AA=="]}\n{"op":"from the future"}\n{"new":1}\n{"op":"event","s":"${S}","e":"x","a":["z"]}\n`);
+    server.peer.write(
+        `{"op":"event","s":"${S}","e":"x","a":${deep},"b":["AA=="]}\n{"op":"from the future"}\n{"new":1}\n{"op":"event","s":"${S}","e":"x","a":["z"]}\n`,
+    );
     assert.deepEqual((await server.next("y")).a, [1, "z"]);
 });
 
@@ -181,11 +237,15 @@ for (const [how, end] of [
     ["SIGTERM", () => host.kill("SIGTERM")],
 ]) {
     test(`${how}: what was begun is finished, then the host ends`, async () => {
-        await begin({ apps: { slow: handlers(`
+        await begin({
+            apps: {
+                slow: handlers(`
             socket.on("slow", (reply) => setTimeout(() => reply("done"), 300));
             socket.on("async", async () => { await new Promise((r) => setTimeout(r, 500)); socket.emit("async done") });
             socket.on("disconnect", () => socket.nsp.emit("not a disconnect"));
-            socket.emit("ready");`) } });
+            socket.emit("ready");`),
+            },
+        });
         server.connect(S);
         await server.next("ready");
         server.event(S, "slow", [], { i: 3 });
@@ -201,7 +261,13 @@ for (const [how, end] of [
 }
 
 test("drain: what never ends is not waited for beyond the server's patience", async () => {
-    await begin({ apps: { slow: handlers(`socket.on("never", () => new Promise(() => 0)); socket.on("x", (reply) => 0)`) } });
+    await begin({
+        apps: {
+            slow: handlers(
+                `socket.on("never", () => new Promise(() => 0)); socket.on("x", (reply) => 0)`,
+            ),
+        },
+    });
     server.connect(S);
     server.event(S, "never");
     server.event(S, "x", [], { i: 1 });

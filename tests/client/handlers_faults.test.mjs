@@ -69,7 +69,8 @@ test("a handler that throws or rejects", async () => {
         assert.equal(await echo(ada, event), event);
     }
     await isUndisturbed(grace);
-    for (const text of ["event throw: Error: thrown", "event reject: Error: rejected"]) await hosts[0].says(`app faulty, ${text}`);
+    for (const text of ["event throw: Error: thrown", "event reject: Error: rejected"])
+        await hosts[0].says(`app faulty, ${text}`);
 });
 
 test("a handler that blocks holds up its own events alone", async () => {
@@ -132,28 +133,39 @@ async function load(client, running) {
     return answered;
 }
 
-test("hosts replaced under load: no client is dropped and no event lost", { timeout: 600000 }, async (t) => {
-    await begin();
-    const clients = [];
-    const drops = [];
-    for (let n = 0; n < CLIENTS; n++) {
-        const client = await server.join(n % 2 ? "ada" : "grace", { transports: [n % 4 ? "websocket" : "polling"] });
-        client.on("disconnect", (reason) => drops.push(reason));
-        clients.push(client);
-    }
-    const running = { yes: true };
-    const loads = Promise.all(clients.map((client) => load(client, running)));
-    loads.catch(() => {}); // awaited below, after the replacing
-    for (let n = 0; n < RELOADS; n++) {
-        const old = hosts.at(-1);
-        await attach({ replaces: old.id });
-        assert.equal(await old.ended(), 0, old.output);
-    }
-    running.yes = false;
-    const answered = await loads;
-    t.diagnostic(`${RELOADS} replacements, ${CLIENTS} clients, ${answered.reduce((a, b) => a + b)} events`);
-    assert.deepEqual(drops, []);
-    assert.ok(Math.min(...answered) > 0);
-    const { hosts: attached } = await server.ask({ rt: "hosts" });
-    assert.deepEqual(attached.map(({ id, state, events_lost }) => [id, state, events_lost]), [[hosts.at(-1).id, "active", 0]]);
-});
+test(
+    "hosts replaced under load: no client is dropped and no event lost",
+    { timeout: 600000 },
+    async (t) => {
+        await begin();
+        const clients = [];
+        const drops = [];
+        for (let n = 0; n < CLIENTS; n++) {
+            const client = await server.join(n % 2 ? "ada" : "grace", {
+                transports: [n % 4 ? "websocket" : "polling"],
+            });
+            client.on("disconnect", (reason) => drops.push(reason));
+            clients.push(client);
+        }
+        const running = { yes: true };
+        const loads = Promise.all(clients.map((client) => load(client, running)));
+        loads.catch(() => {}); // awaited below, after the replacing
+        for (let n = 0; n < RELOADS; n++) {
+            const old = hosts.at(-1);
+            await attach({ replaces: old.id });
+            assert.equal(await old.ended(), 0, old.output);
+        }
+        running.yes = false;
+        const answered = await loads;
+        t.diagnostic(
+            `${RELOADS} replacements, ${CLIENTS} clients, ${answered.reduce((a, b) => a + b)} events`,
+        );
+        assert.deepEqual(drops, []);
+        assert.ok(Math.min(...answered) > 0);
+        const { hosts: attached } = await server.ask({ rt: "hosts" });
+        assert.deepEqual(
+            attached.map(({ id, state, events_lost }) => [id, state, events_lost]),
+            [[hosts.at(-1).id, "active", 0]],
+        );
+    },
+);

@@ -34,35 +34,60 @@ test("a host introduces itself, and takes everything only when an app has handle
     const { pid, ...rest } = server.first;
     assert.equal(pid, host.pid);
     assert.deepEqual(rest, {
-        rt: "host", version: 1, id: "host-number-00000001", language: "javascript",
-        events: ["*"], connects: true, mirror: true, replaces: "host-number-00000000",
+        rt: "host",
+        version: 1,
+        id: "host-number-00000001",
+        language: "javascript",
+        events: ["*"],
+        connects: true,
+        mirror: true,
+        replaces: "host-number-00000000",
     });
     await host.says("serves one");
 });
 
 test("without handlers it stays and takes nothing", async () => {
     await begin({ apps: { one: { "setup.py": "" } } });
-    assert.deepEqual([server.first.events, server.first.connects, server.first.mirror], [[], false, false]);
+    assert.deepEqual(
+        [server.first.events, server.first.connects, server.first.mirror],
+        [[], false, false],
+    );
     await host.says("serves no app");
 });
 
 test("arguments, binary ones too, go both ways, and acknowledgements", async () => {
-    await begin({ apps: { one: handlers(`
+    await begin({
+        apps: {
+            one: handlers(`
         socket.on("echo", (...args) => {
             const reply = args.pop();
             socket.emit("kinds", args.map((arg) => Buffer.isBuffer(arg) ? "buffer" : typeof arg));
             reply(...args, { view: new Uint16Array([1, 2]), when: new Date(0) });
             reply("a second answer is not sent");
-        });`) } });
+        });`),
+        },
+    });
     server.connect("socket-0000000000001");
-    server.event("socket-0000000000001", "echo", ["ä\u2028", { _placeholder: true, num: 0 }, null], { b: ["AAH/"], i: 7 });
+    server.event(
+        "socket-0000000000001",
+        "echo",
+        ["ä\u2028", { _placeholder: true, num: 0 }, null],
+        { b: ["AAH/"], i: 7 },
+    );
     assert.deepEqual(await server.next("kinds"), {
-        op: "emit", s: "socket-0000000000001", e: "kinds", a: [["string", "buffer", "object"]],
+        op: "emit",
+        s: "socket-0000000000001",
+        e: "kinds",
+        a: [["string", "buffer", "object"]],
     });
     assert.deepEqual(await server.next("ack"), {
-        op: "ack", s: "socket-0000000000001", i: 7,
+        op: "ack",
+        s: "socket-0000000000001",
+        i: 7,
         a: [
-            "ä\u2028", { _placeholder: true, num: 0 }, null,
+            "ä\u2028",
+            { _placeholder: true, num: 0 },
+            null,
             { view: { _placeholder: true, num: 1 }, when: "1970-01-01T00:00:00.000Z" },
         ],
         b: ["AAH/", "AQACAA=="],
@@ -71,14 +96,26 @@ test("arguments, binary ones too, go both ways, and acknowledgements", async () 
 });
 
 test("a client's placeholder without bytes stays what it is", async () => {
-    await begin({ apps: { one: handlers(`socket.on("x", (...a) => socket.emit("y", a.map(String)))`) } });
+    await begin({
+        apps: { one: handlers(`socket.on("x", (...a) => socket.emit("y", a.map(String)))`) },
+    });
     server.connect("socket-0000000000001");
-    server.event("socket-0000000000001", "x", [{ _placeholder: true, num: "length" }, { _placeholder: true, num: 0 }], { b: ["AA=="] });
+    server.event(
+        "socket-0000000000001",
+        "x",
+        [
+            { _placeholder: true, num: "length" },
+            { _placeholder: true, num: 0 },
+        ],
+        { b: ["AA=="] },
+    );
     assert.deepEqual((await server.next("y")).a, [["[object Object]", "\0"]]);
 });
 
 test("each way of emitting becomes the right command", async () => {
-    await begin({ apps: { one: handlers(`
+    await begin({
+        apps: {
+            one: handlers(`
         socket.join(["room", 5]);
         socket.on("go", () => {
             socket.volatile.emit("volatile", 1);
@@ -91,7 +128,9 @@ test("each way of emitting becomes the right command", async () => {
             socket.send("text");
             for (const name of ["connect", "disconnect"])
                 try { socket.emit(name) } catch (error) { socket.emit("refused", error.message) }
-        });`) } });
+        });`),
+        },
+    });
     server.connect("socket-0000000000001");
     server.connect("socket-0000000000002", { apps: [] });
     server.event("socket-0000000000001", "go");
@@ -113,7 +152,9 @@ test("each way of emitting becomes the right command", async () => {
 });
 
 test("the mirror follows the server, and an app's own joins and leaves at once", async () => {
-    await begin({ apps: { one: handlers(`
+    await begin({
+        apps: {
+            one: handlers(`
         socket.tag = socket.id.slice(-1);
         socket.on("look", (room) => socket.emit("seen",
             [...(socket.nsp.adapter.rooms.get(room) || [])].map((id) => socket.nsp.sockets.get(id).tag),
@@ -122,7 +163,9 @@ test("the mirror follows the server, and an app's own joins and leaves at once",
         socket.on("leave", (room) => socket.leave(room));
         socket.on("disconnecting", () => socket.nsp.emit("going", [...socket.rooms]));
         socket.on("disconnect", (reason) => socket.nsp.emit("gone", reason, socket.rooms.size,
-            socket.nsp.sockets.size, socket.connected, socket.nsp.adapter.rooms.has("r")));`) } });
+            socket.nsp.sockets.size, socket.connected, socket.nsp.adapter.rooms.has("r")));`),
+        },
+    });
     const [a, b] = ["socket-000000000000a", "socket-000000000000b"];
     const look = async (s, room = "r") => {
         server.event(s, "look", [room]);
@@ -156,27 +199,41 @@ test("the mirror follows the server, and an app's own joins and leaves at once",
 });
 
 test("rooms with numbers for names, and the adapter's own events", async () => {
-    await begin({ apps: { one: handlers(`
+    await begin({
+        apps: {
+            one: handlers(`
         socket.nsp.adapter.once("create-room", () => { throw new Error("a bad listener") });
         for (const event of ["create-room", "join-room", "leave-room", "delete-room"])
             socket.nsp.adapter.on(event, (...args) => socket.nsp.emit("adapter", event, ...args));
         socket.join(5);
         socket.emit("has", socket.rooms.has(5), socket.rooms.has("5"), socket.nsp.adapter.rooms.get(5).size);
-        socket.leave(5);`) } });
+        socket.leave(5);`),
+        },
+    });
     const s = "socket-0000000000001";
     server.connect(s);
     assert.deepEqual((await server.next("has")).a, [true, true, 1]);
     await server.next("leave");
-    assert.deepEqual(server.heard.filter((m) => m.e === "adapter").map((m) => m.a), [
-        ["create-room", "5"], ["join-room", "5", s], ["leave-room", "5", s], ["delete-room", "5"],
-    ]);
+    assert.deepEqual(
+        server.heard.filter((m) => m.e === "adapter").map((m) => m.a),
+        [
+            ["create-room", "5"],
+            ["join-room", "5", s],
+            ["leave-room", "5", s],
+            ["delete-room", "5"],
+        ],
+    );
     await host.says("create-room: Error: a bad listener");
 });
 
 test("once the server has done an app's changes its word counts again", async () => {
-    await begin({ apps: { one: handlers(`
+    await begin({
+        apps: {
+            one: handlers(`
         socket.on("join", () => socket.join("r"));
-        socket.on("look", () => socket.emit("seen", socket.rooms.has("r")));`) } });
+        socket.on("look", () => socket.emit("seen", socket.rooms.has("r")));`),
+        },
+    });
     const s = "socket-0000000000001";
     server.connect(s);
     server.silent = true;
@@ -191,12 +248,16 @@ test("once the server has done an app's changes its word counts again", async ()
 });
 
 test("acknowledged emits: an answer, none in time, a client that has gone", async () => {
-    await begin({ apps: { one: handlers(`
+    await begin({
+        apps: {
+            one: handlers(`
         const tell = (name) => (...args) => socket.emit(name, args.map((arg) => arg?.message ?? arg));
         socket.on("ask", () => socket.emit("plain", 1, tell("plain answer")));
         socket.on("timed", () => socket.timeout(60).emit("timed", tell("timed answer")));
         socket.on("await", async () => tell("awaited")(await socket.timeout(9000).emitWithAck("await me")));
-        socket.on("all", () => socket.nsp.timeout(9000).emit("each", tell("all answers")));`) } });
+        socket.on("all", () => socket.nsp.timeout(9000).emit("each", tell("all answers")));`),
+        },
+    });
     const s = "socket-0000000000001";
     server.connect(s);
     server.event(s, "ask");
@@ -214,24 +275,44 @@ test("acknowledged emits: an answer, none in time, a client that has gone", asyn
     server.tell({ op: "ack", q: (await server.next("timed")).q, a: ["yes"] });
     assert.deepEqual((await server.next("timed answer")).a, [[null, "yes"]]);
 
+    server.event(s, "ask");
+    server.tell({ op: "ack", q: (await server.next("plain")).q, error: "limit" });
+    await host.says(
+        "app one, acknowledgement of plain: 'none comes: too many are awaited from one client",
+    );
+
     server.event(s, "await");
     server.tell({ op: "ack", q: (await server.next("await me")).q, a: ["here"] });
     assert.deepEqual((await server.next("awaited")).a, [["here"]]);
 
     server.connect("socket-0000000000002");
     server.event(s, "all");
-    for (const answer of [1, 2]) server.tell({ op: "ack", q: (await server.next("each")).q, a: [answer] });
+    for (const answer of [1, 2])
+        server.tell({ op: "ack", q: (await server.next("each")).q, a: [answer] });
     assert.deepEqual((await server.next("all answers")).a, [[null, [1, 2]]]);
 });
 
 test("has_permission resolves only when the server says so", async () => {
-    await begin({ apps: { one: handlers(`
-        socket.on("may", (name) => socket.has_permission("Note", name).then(() => socket.emit("yes", name)));`) } });
+    await begin({
+        apps: {
+            one: handlers(`
+        socket.on("may", (name) => socket.has_permission("Note", name).then(() => socket.emit("yes", name)));`),
+        },
+    });
     server.connect("socket-0000000000001");
-    for (const [name, ok] of [["a", false], ["b", null], [3, true]]) {
+    for (const [name, ok] of [
+        ["a", false],
+        ["b", null],
+        [3, true],
+    ]) {
         server.event("socket-0000000000001", "may", [name]);
         const { q, ...question } = await server.next("permission");
-        assert.deepEqual(question, { op: "permission", s: "socket-0000000000001", doctype: "Note", name: String(name) });
+        assert.deepEqual(question, {
+            op: "permission",
+            s: "socket-0000000000001",
+            doctype: "Note",
+            name: String(name),
+        });
         server.tell({ op: "result", q, ok });
     }
     assert.deepEqual((await server.next("yes")).a, [3]);
@@ -239,9 +320,13 @@ test("has_permission resolves only when the server says so", async () => {
 });
 
 test("an app that disconnects a socket sees its end at once, and only once", async () => {
-    await begin({ apps: { one: handlers(`
+    await begin({
+        apps: {
+            one: handlers(`
         socket.on("end", (close) => { socket.disconnect(close); socket.join("late"); socket.emit("late"); });
-        socket.on("disconnect", (reason) => socket.nsp.emit("ended", reason));`) } });
+        socket.on("disconnect", (reason) => socket.nsp.emit("ended", reason));`),
+        },
+    });
     const s = "socket-0000000000001";
     server.connect(s);
     server.event(s, "end", [true]);
@@ -256,16 +341,27 @@ test("an app that disconnects a socket sees its end at once, and only once", asy
 });
 
 test("events of the server's own are asked for when an app listens to them", async () => {
-    await begin({ apps: { one: handlers(`socket.on("ping", () => 0); socket.once("doc_open", () => 0); socket.on("x", () => 0)`) } });
+    const listens = `socket.on("ping", () => 0); socket.once("doc_" + "open", () => 0); socket.on("x", () => 0)`;
+    await begin({
+        apps: {
+            one: {
+                "realtime/handlers.js": `require("./more"); ${handlers(listens)}`,
+                "realtime/more.js": "'doc_close'",
+            },
+        },
+    });
+    assert.deepEqual(server.first.events, ["*", "ping", "doc_close"]); // these the files show
     server.connect("socket-0000000000001");
     server.connect("socket-0000000000002");
     server.event("socket-0000000000001", "x", [], { i: 1 });
     await sleep(100);
-    assert.deepEqual(server.heard, [{ op: "events", e: ["ping"] }, { op: "events", e: ["doc_open"] }]);
+    assert.deepEqual(server.heard, [{ op: "events", e: ["doc_open"] }]);
 });
 
 test("middleware, onAny, once and off are socket.io's", async () => {
-    await begin({ apps: { one: handlers(`
+    await begin({
+        apps: {
+            one: handlers(`
         const seen = [];
         socket.use(([event], next) => next(event === "no" ? new Error("not that") : undefined));
         socket.onAny((event) => seen.push("any " + event));
@@ -273,26 +369,61 @@ test("middleware, onAny, once and off are socket.io's", async () => {
         const off = () => seen.push("never");
         socket.on("x", off).off("x", off);
         socket.on("error", (error) => seen.push(error.message));
-        socket.on("report", () => socket.emit("seen", seen));`) } });
+        socket.on("report", () => socket.emit("seen", seen));`),
+        },
+    });
     server.connect("socket-0000000000001");
     for (const event of ["x", "no", "x", "report"]) server.event("socket-0000000000001", event);
-    assert.deepEqual((await server.next("seen")).a[0], ["any x", "once", "any no", "not that", "any x", "any report"]);
+    assert.deepEqual((await server.next("seen")).a[0], [
+        "any x",
+        "once",
+        "any no",
+        "not that",
+        "any x",
+        "any report",
+    ]);
 });
 
 test("what an app is told of its client", async () => {
-    await begin({ apps: { one: handlers(`
+    await begin({
+        apps: {
+            one: handlers(`
         const { user, user_type, installed_apps, sid, authorization_header, site_name, connected, recovered } = socket;
         socket.emit("told", { user, user_type, installed_apps, sid, authorization_header, site_name, connected,
             recovered, nsp: socket.nsp.name, query: socket.handshake.query, origin: socket.handshake.headers.origin,
-            request: socket.request.headers.origin, auth: socket.handshake.auth, buffered: socket.conn.writeBuffer.length });`) } });
-    server.connect("socket-0000000000001", { query: { link: "l" }, auth: { token: 1 }, apps: ["frappe", "one"], authorization: "token a:b" });
+            request: socket.request.headers.origin, auth: socket.handshake.auth, buffered: socket.conn.writeBuffer.length });`),
+        },
+    });
+    server.connect("socket-0000000000001", {
+        query: { link: "l" },
+        auth: { token: 1 },
+        apps: ["frappe", "one"],
+        authorization: "token a:b",
+    });
     const told = (await server.next("told")).a[0];
     assert.deepEqual(told, {
-        user: "ada", user_type: "System User", installed_apps: ["frappe", "one"], sid: "socket-0000000000001-sid",
-        authorization_header: "token a:b", site_name: SITE, connected: true, recovered: false, nsp: NS,
-        query: { link: "l" }, origin: "http://127.0.0.1", request: "http://127.0.0.1", auth: { token: 1 }, buffered: 0,
+        user: "ada",
+        user_type: "System User",
+        installed_apps: ["frappe", "one"],
+        sid: "socket-0000000000001-sid",
+        authorization_header: "token a:b",
+        site_name: SITE,
+        connected: true,
+        recovered: false,
+        nsp: NS,
+        query: { link: "l" },
+        origin: "http://127.0.0.1",
+        request: "http://127.0.0.1",
+        auth: { token: 1 },
+        buffered: 0,
     });
-    server.connect("socket-0000000000002", { headers: undefined, query: undefined, auth: undefined, again: true, apps: null });
+    server.connect("socket-0000000000002", {
+        headers: undefined,
+        query: undefined,
+        auth: undefined,
+        again: true,
+        apps: null,
+    });
     const again = (await server.next("told")).a[0];
     assert.deepEqual(
         [again.recovered, again.origin, again.query, again.installed_apps],

@@ -41,7 +41,10 @@ class Scene {
                 client.emit("ping");
                 await next(client, "chat_alive");
             }
-        const heard = Object.entries(this.clients).map(([sid, client]) => [sid, shown(client.heard.splice(0))]);
+        const heard = Object.entries(this.clients).map(([sid, client]) => [
+            sid,
+            shown(client.heard.splice(0)),
+        ]);
         this.transcript.push([step, Object.fromEntries(heard)]);
     }
 }
@@ -52,7 +55,9 @@ async function chat(scene, { ada, grace, customer }) {
     await scene.ask(grace, "chat_join", "random");
     await scene.note("joined");
     await scene.ask(ada, "chat_say", "general", "héllo \u2028 😀");
-    await scene.ask(ada, "chat_say", "general", { nested: [1.5, null, true, { deep: "x".repeat(70000) }] });
+    await scene.ask(ada, "chat_say", "general", {
+        nested: [1.5, null, true, { deep: "x".repeat(70000) }],
+    });
     await scene.ask(customer, "chat_say", "general", "not in it");
     await scene.note("said");
     ada.emit("chat_invite", "general");
@@ -68,13 +73,17 @@ async function chat(scene, { ada, grace, customer }) {
 async function write(scene, { ada, grace, customer }) {
     await scene.ask(ada, "document_update", Buffer.from([1]), null);
     await scene.ask(ada, "document_open", "D-1", "red");
-    await scene.ask(ada, "document_update", Buffer.from([0, 255, 10, 13]), { marks: [Buffer.from("m")] });
+    await scene.ask(ada, "document_update", Buffer.from([0, 255, 10, 13]), {
+        marks: [Buffer.from("m")],
+    });
     await scene.ask(grace, "document_open", "D-1", "blue");
     await scene.ask(grace, "document_update", Buffer.alloc(0), { none: null });
     await scene.ask(grace, "document_update", Buffer.alloc(100000, 7), 3);
     await scene.ask(ada, "document_update", "text", {});
     await scene.ask(ada, "document_sizes");
-    customer.emit("document_open", "secret", "black", () => scene.transcript.push("opened the secret"));
+    customer.emit("document_open", "secret", "black", () =>
+        scene.transcript.push("opened the secret"),
+    );
     await scene.note("written");
     grace.emit("document_close");
     await scene.note("closed");
@@ -82,7 +91,10 @@ async function write(scene, { ada, grace, customer }) {
 
 async function phone(scene, { ada, grace, customer }) {
     grace.once("phone_ring", (call, answer) => answer(`hello ${call.from}`));
-    customer.on("phone_ring", (call, answer) => call === "all" && answer("customer here", "and more"));
+    customer.on(
+        "phone_ring",
+        (call, answer) => call === "all" && answer("customer here", "and more"),
+    );
     await scene.ask(ada, "phone_call", "grace", 3000);
     for (const client of [grace, customer]) await scene.ask(client, "phone_ready");
     await scene.ask(ada, "phone_call", "grace", 3000);

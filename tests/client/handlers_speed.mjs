@@ -31,7 +31,7 @@ async function open(port) {
     );
     await once(peer, "data");
     peer.write(frame(`40/${SITE},`));
-    for (let text = ""; !text.includes("sid\":", text.indexOf("40/")) || !text.includes("40/"); )
+    for (let text = ""; !text.includes('sid":', text.indexOf("40/")) || !text.includes("40/");)
         text += (await once(peer, "data"))[0].toString("latin1");
     return peer;
 }
@@ -43,7 +43,10 @@ const microseconds = (from) => Number(process.hrtime.bigint() - from) / 1000;
 const at = (sorted, part) => sorted[Math.floor(sorted.length * part)].toFixed(1);
 
 async function measureLatency(port) {
-    const kinds = { "ping -> pong": frame(`42/${SITE},["ping"]`), "event -> handler -> ack": packet(100) };
+    const kinds = {
+        "ping -> pong": frame(`42/${SITE},["ping"]`),
+        "event -> handler -> ack": packet(100),
+    };
     const times = Object.fromEntries(Object.keys(kinds).map((kind) => [kind, []]));
     for (let client = 0; client < LATENCY_CLIENTS; client++) {
         const peer = await open(port);
@@ -91,7 +94,9 @@ async function measureRate(port) {
 }
 
 const site = await Site.start(["one"]);
-const bench = await Bench.make({ apps: { one: `module.exports = (s) => s.on("echo", (x, reply) => reply(x))` } });
+const bench = await Bench.make({
+    apps: { one: `module.exports = (s) => s.on("echo", (x, reply) => reply(x))` },
+});
 const server = await BenchServer.start(bench, { webserver_port: site.port });
 const host = await server.attach();
 host.stderr.pipe(process.stderr);

@@ -10,6 +10,7 @@ import { fileURLToPath } from "node:url";
 import { PYTHON, SITE, Target, end, eventually, getFreePort, start, within } from "./support.mjs";
 
 const HOST = fileURLToPath(new URL("../../frappe_rt/handlers/host.js", import.meta.url));
+const NODE = process.env.FRAPPE_RT_NODE ?? process.execPath; // hosts may run in another than tests
 export const SAMPLES = fileURLToPath(new URL("../apps/", import.meta.url));
 
 /** What Frappe's server has for apps to require: facts of its interface, in a stand-in. */
@@ -33,15 +34,22 @@ export class Bench {
         self.socket = path.join(self.folder, "rt.sock");
         const files = { frappe: FRAPPE };
         for (const [app, content] of Object.entries(apps))
-            files[app] = typeof content === "string" ? { "realtime/handlers.js": content } : content;
+            files[app] =
+                typeof content === "string" ? { "realtime/handlers.js": content } : content;
         await mkdir(path.join(self.folder, "sites"));
         for (const [app, content] of Object.entries(files))
-            for (const [name, text] of Object.entries(content)) await self.write(`apps/${app}/${name}`, text);
+            for (const [name, text] of Object.entries(content))
+                await self.write(`apps/${app}/${name}`, text);
         for (const app of samples) {
             const realtime = `${app}/realtime`; // copied: a link would resolve to another bench
-            await cp(path.join(SAMPLES, realtime), path.join(self.folder, "apps", realtime), { recursive: true });
+            await cp(path.join(SAMPLES, realtime), path.join(self.folder, "apps", realtime), {
+                recursive: true,
+            });
         }
-        await self.write("sites/apps.txt", `${["frappe", ...Object.keys(apps), ...samples].join("\n")}\n`);
+        await self.write(
+            "sites/apps.txt",
+            `${["frappe", ...Object.keys(apps), ...samples].join("\n")}\n`,
+        );
         await self.write("sites/common_site_config.json", JSON.stringify(config));
         return self;
     }
@@ -53,10 +61,27 @@ export class Bench {
     }
 
     /** A handler host of this bench, started as the supervisor starts it. */
-    host({ id = "host-number-00000001", replaces, parent = process.pid, socket = this.socket, env = {} } = {}) {
+    host({
+        id = "host-number-00000001",
+        replaces,
+        parent = process.pid,
+        socket = this.socket,
+        env = {},
+    } = {}) {
         const more = replaces ? ["--replaces", replaces] : [];
-        const args = [HOST, "--bench", this.folder, "--socket", socket, "--id", id, "--parent", parent, ...more];
-        const child = start(process.execPath, args, { env: { ...process.env, ...env } });
+        const args = [
+            HOST,
+            "--bench",
+            this.folder,
+            "--socket",
+            socket,
+            "--id",
+            id,
+            "--parent",
+            parent,
+            ...more,
+        ];
+        const child = start(NODE, args, { env: { ...process.env, ...env } });
         child.exited = once(child, "exit").then(([code, signal]) => code ?? signal);
         child.says = (what) =>
             eventually(`"${what}"`, () => child.output.includes(what)).catch((error) => {
@@ -88,7 +113,8 @@ export class FakeServer {
         lines.on("line", (line) => {
             const message = JSON.parse(line);
             if (message.rt) this.first = message;
-            else if (message.op === "sync" && !this.silent) this.tell({ op: "result", q: message.q });
+            else if (message.op === "sync" && !this.silent)
+                this.tell({ op: "result", q: message.q });
             else this.heard.push(message);
         });
     }
@@ -100,9 +126,20 @@ export class FakeServer {
     /** A socket is let in. */
     connect(s, more = {}) {
         this.tell({
-            op: "connect", s, ns: `/${SITE}`, site: SITE, user: "ada", type: "System User",
-            apps: null, sid: `${s}-sid`, authorization: null, headers: { origin: "http://127.0.0.1" },
-            query: {}, auth: {}, rooms: ["all", "user:ada"], ...more,
+            op: "connect",
+            s,
+            ns: `/${SITE}`,
+            site: SITE,
+            user: "ada",
+            type: "System User",
+            apps: null,
+            sid: `${s}-sid`,
+            authorization: null,
+            headers: { origin: "http://127.0.0.1" },
+            query: {},
+            auth: {},
+            rooms: ["all", "user:ada"],
+            ...more,
         });
     }
 
@@ -112,7 +149,8 @@ export class FakeServer {
 
     /** The next line of the host for which `wanted` holds, taken out of what was heard. */
     next(wanted, what = String(wanted)) {
-        const match = typeof wanted === "string" ? (m) => m.op === wanted || m.e === wanted : wanted;
+        const match =
+            typeof wanted === "string" ? (m) => m.op === wanted || m.e === wanted : wanted;
         return eventually(`${what} among ${JSON.stringify(this.heard)}`, () => {
             const at = this.heard.findIndex(match);
             return at >= 0 && this.heard.splice(at, 1)[0];
@@ -132,8 +170,12 @@ export class BenchServer extends Target {
         self.bench = bench;
         self.port = await getFreePort();
         const common = {
-            socketio_port: self.port, default_site: SITE, frappe_rt_redis: false, frappe_rt_handlers: false,
-            frappe_rt_local_socket: bench.socket, ...config,
+            socketio_port: self.port,
+            default_site: SITE,
+            frappe_rt_redis: false,
+            frappe_rt_handlers: "off",
+            frappe_rt_local_socket: bench.socket,
+            ...config,
         };
         await bench.write("sites/common_site_config.json", JSON.stringify(common));
         self.child = start(PYTHON, ["-m", "frappe_rt", "serve"], { cwd: bench.folder });

@@ -31,8 +31,14 @@ async function listen() {
         seen.push({ at: listening, method, url, headers, body });
         const where = new URL(url, "http://x").searchParams.get("where") ?? url;
         if (url.startsWith("/none")) response.writeHead(204).end();
-        else if (url.startsWith("/to")) response.writeHead(url.startsWith("/to307") ? 307 : 302, { location: where }).end();
-        else response.writeHead(url.startsWith("/no") ? 417 : 200, { "content-type": "application/json" }).end(`{"message":"ä"}`);
+        else if (url.startsWith("/to"))
+            response.writeHead(url.startsWith("/to307") ? 307 : 302, { location: where }).end();
+        else
+            response
+                .writeHead(url.startsWith("/no") ? 417 : 200, {
+                    "content-type": "application/json",
+                })
+                .end(`{"message":"ä"}`);
     });
     await once(listening.listen(0, "127.0.0.1"), "listening");
     return listening;
@@ -57,7 +63,10 @@ afterEach(async () => {
 });
 
 async function begin(config = {}, more = {}) {
-    bench = await Bench.make({ apps: { one: ASKS }, config: { webserver_port: port, redis_queue: redis.url, ...config } });
+    bench = await Bench.make({
+        apps: { one: ASKS },
+        config: { webserver_port: port, redis_queue: redis.url, ...config },
+    });
     server = await FakeServer.start(bench.socket);
     host = bench.host();
     await eventually("a first line", () => server.first);
@@ -72,7 +81,10 @@ async function ask(path, args = {}, opts = {}) {
 test("a request carries the session, the site and the secret, and gives a Response", async () => {
     await begin();
     assert.deepEqual(await ask("/api/method/x", { a: "1 &", b: 2 }), {
-        ok: true, status: 200, type: "application/json", text: `{"message":"ä"}`,
+        ok: true,
+        status: 200,
+        type: "application/json",
+        text: `{"message":"ä"}`,
     });
     const [{ method, url, headers }] = seen;
     assert.deepEqual([method, url], ["GET", "/api/method/x?a=1+%26&b=2"]);
@@ -87,7 +99,15 @@ test("a request carries the session, the site and the secret, and gives a Respon
 
 test("Authorization wins over the cookie; method, body and headers are the app's", async () => {
     await begin({}, { authorization: "token a:b" });
-    await ask("/x", {}, { method: "POST", body: "{}", headers: { "content-type": "application/json", cookie: "sid=other" } });
+    await ask(
+        "/x",
+        {},
+        {
+            method: "POST",
+            body: "{}",
+            headers: { "content-type": "application/json", cookie: "sid=other" },
+        },
+    );
     const [{ method, headers, body }] = seen;
     assert.deepEqual([method, body, headers["content-type"]], ["POST", "{}", "application/json"]);
     assert.equal(headers.authorization, "token a:b");
@@ -96,7 +116,10 @@ test("Authorization wins over the cookie; method, body and headers are the app's
 test("a redirect is followed on the web process, and never takes credentials elsewhere", async () => {
     await begin();
     assert.equal((await ask("/to", { where: "/there" })).ok, true);
-    assert.deepEqual(seen.map(({ url }) => url), ["/to?where=%2Fthere", "/there"]);
+    assert.deepEqual(
+        seen.map(({ url }) => url),
+        ["/to?where=%2Fthere", "/there"],
+    );
     await ask("/to", { where: `https://${SITE}/there` });
     assert.deepEqual([seen.at(-1).url, seen.at(-1).headers.cookie], ["/there", "sid=the-sid"]);
     await ask("/to", { where: "/there" }, { method: "POST", body: "b" });
@@ -105,10 +128,15 @@ test("a redirect is followed on the web process, and never takes credentials els
     assert.deepEqual([seen.at(-1).method, seen.at(-1).body], ["POST", "b"]);
     assert.equal((await ask("/to", { where: "/x" }, { redirect: "manual" })).status, 302);
     const count = seen.length;
-    const stolen = await ask("/to", { where: `http://localhost:${elsewhere.address().port}/steal` });
+    const stolen = await ask("/to", {
+        where: `http://localhost:${elsewhere.address().port}/steal`,
+    });
     assert.match(stolen.error, /redirects to another host, localhost/);
     await ask("/to", { where: `http://127.0.0.1:${elsewhere.address().port}/steal` });
-    assert.deepEqual(seen.slice(count).map(({ url }) => url.slice(0, 6)), ["/to?wh", "/to?wh", "/steal"]);
+    assert.deepEqual(
+        seen.slice(count).map(({ url }) => url.slice(0, 6)),
+        ["/to?wh", "/to?wh", "/steal"],
+    );
     assert.ok(seen.every(({ at }) => at === web));
     assert.match((await ask("/to")).error, /after 5 other redirects/);
 });
@@ -130,14 +158,23 @@ test("a web process that is away is the app's error", async () => {
 test("the secret of a Redis with a password and a database", async () => {
     const locked = await Redis.start();
     try {
-        await locked.call("EVAL", `redis.call("SELECT", 3) redis.call("SET", "socketio_auth_secret", "of three")`, 0);
+        await locked.call(
+            "EVAL",
+            `redis.call("SELECT", 3) redis.call("SET", "socketio_auth_secret", "of three")`,
+            0,
+        );
         await locked.call("CONFIG", "SET", "requirepass", "p w");
-        bench = await Bench.make({ config: { redis_queue: `redis://default:p%20w@127.0.0.1:${locked.port}/3` } });
+        bench = await Bench.make({
+            config: { redis_queue: `redis://default:p%20w@127.0.0.1:${locked.port}/3` },
+        });
         const lines = [];
         const asking = new Web(bench.folder, (line) => lines.push(line));
         assert.equal(await asking.getSecret(), "of three");
         assert.deepEqual(lines, []);
-        await bench.write("sites/common_site_config.json", JSON.stringify({ redis_queue: locked.url }));
+        await bench.write(
+            "sites/common_site_config.json",
+            JSON.stringify({ redis_queue: locked.url }),
+        );
         assert.equal(await new Web(bench.folder, (line) => lines.push(line)).getSecret(), null);
         assert.match(lines[0], /NOAUTH/);
     } finally {

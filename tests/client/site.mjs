@@ -17,9 +17,14 @@ export class Site {
         const self = new Site();
         self.notes = [];
         self.answers = {
-            "frappe.realtime.get_user_info": ({ user }) => ({ user, user_type: USERS[user], installed_apps: ["frappe", ...apps] }),
+            "frappe.realtime.get_user_info": ({ user }) => ({
+                user,
+                user_type: USERS[user],
+                installed_apps: ["frappe", ...apps],
+            }),
             "frappe.realtime.has_permission": ({ query }) => query.get("name") !== "secret",
-            "telephony.note": ({ user, query }) => self.notes.push([user, query.get("call"), query.get("text")]),
+            "telephony.note": ({ user, query }) =>
+                self.notes.push([user, query.get("call"), query.get("text")]),
         };
         self.server = http.createServer((request, response) => self.answer(request, response));
         await once(self.server.listen(0, "127.0.0.1"), "listening");
@@ -30,7 +35,10 @@ export class Site {
     answer(request, response) {
         const url = new URL(request.url, "http://site");
         const user = /sid=(\w+)/.exec(request.headers.cookie)?.[1] ?? "Guest";
-        const message = this.answers[url.pathname.slice(API.length)]({ user, query: url.searchParams });
+        const message = this.answers[url.pathname.slice(API.length)]({
+            user,
+            query: url.searchParams,
+        });
         response.writeHead(message === false ? 403 : 200, { "content-type": "application/json" });
         response.end(JSON.stringify(message === false ? {} : { message }));
     }
@@ -68,10 +76,15 @@ export class Reference extends Target {
                 headers: { cookie: `sid=${socket.sid}` },
             });
         socket.has_permission = async (doctype, name = "") => {
-            const response = await socket.frappe_request(`${API}frappe.realtime.has_permission`, { doctype, name });
+            const response = await socket.frappe_request(`${API}frappe.realtime.has_permission`, {
+                doctype,
+                name,
+            });
             if (!response.ok) await new Promise(() => {});
         };
-        const { message } = await (await socket.frappe_request(`${API}frappe.realtime.get_user_info`)).json();
+        const { message } = await (
+            await socket.frappe_request(`${API}frappe.realtime.get_user_info`)
+        ).json();
         Object.assign(socket, message);
     }
 

@@ -25,11 +25,28 @@ class Apps {
     loadOne(app, file) {
         const handler = require(file);
         if (typeof handler === "function") this.handlers.set(app, handler);
-        else this.log(`app ${app}: ${file} exports ${typeof handler}, not function (socket); skipped`);
+        else
+            this.log(
+                `app ${app}: ${file} exports ${typeof handler}, not function (socket); skipped`,
+            );
     }
 
     names() {
         return [...this.listed];
+    }
+
+    /**
+     * Which of these texts stand in quotes in the apps' own files. A host that takes over must say
+     * what it takes before the first call of a handler can show it.
+     */
+    mentioned(texts) {
+        const ours = (file) => !file.startsWith(__dirname) && !file.includes("/node_modules/");
+        const sources = Object.keys(require.cache)
+            .filter(ours)
+            .map((file) => fs.readFileSync(file, "utf8"));
+        const stands = (text) =>
+            sources.some((source) => new RegExp(`["'\`]${text}["'\`]`).test(source));
+        return this.handlers.size ? texts.filter(stands) : [];
     }
 
     /** Hands a new connection to every app of its site; one that throws does not stop the next. */

@@ -1,5 +1,5 @@
-// `to(room)`, `except(room)`, `volatile`, `timeout(ms)`, chained and then emitted: each step is a new
-// object, so that an app may keep a part of the chain.
+// `to(room)`, `except(room)`, `volatile`, `timeout(ms)`, chained and then emitted: each step is a
+// new object, so that an app may keep a part of the chain.
 
 "use strict";
 

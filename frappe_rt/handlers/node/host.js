@@ -9,7 +9,7 @@ const { pack } = require("./binary");
 const { Errors } = require("./errors");
 const { Link } = require("./link");
 const { Mirror } = require("./mirror");
-const { Socket, deliver, end, owes } = require("./socket");
+const { SERVER_EVENTS, Socket, deliver, end, owes } = require("./socket");
 const { Web } = require("./web");
 
 const VERSION = 1;
@@ -25,7 +25,7 @@ class Host {
         this.questions = new Map(); // number -> what to call with the answer
         this.lastQuestion = 0;
         this.requests = 0; // to the web process, under way
-        this.taken = new Set(); // events of the server's own that apps want as well
+        this.taken = null; // events of the server's own that apps want as well
         this.leaving = false;
         this.link = new Link({
             hear: (message) => this.hear(message),
@@ -41,13 +41,14 @@ class Host {
 
     start(socketPath) {
         const wanted = this.apps.handlers.size > 0;
+        this.taken = new Set(this.apps.mentioned([...SERVER_EVENTS]));
         const first = {
             rt: "host",
             version: VERSION,
             id: this.id,
             language: "javascript",
             pid: process.pid,
-            events: wanted ? ["*"] : [],
+            events: wanted ? ["*", ...this.taken] : [],
             connects: wanted,
             mirror: wanted,
         };
@@ -129,8 +130,8 @@ class Host {
     }
 
     /** An app listens to an event that the server would otherwise keep to itself. */
-    registered(event, serverEvents) {
-        if (!serverEvents.has(event) || this.taken.has(event)) return;
+    registered(event) {
+        if (!SERVER_EVENTS.has(event) || this.taken.has(event)) return;
         this.taken.add(event);
         this.link.send({ op: "events", e: [event] });
     }

@@ -52,7 +52,7 @@ class Link {
             text = chunk.toString("utf8", 0, last);
         }
         if (last + 1 < chunk.length) this.keep(chunk.subarray(last + 1));
-        for (let at = 0; at <= text.length; ) {
+        for (let at = 0; at <= text.length;) {
             let end = text.indexOf("\n", at);
             if (end < 0) end = text.length;
             if (end > at) this.take(text.slice(at, end));
@@ -98,7 +98,8 @@ class Link {
 
     reportLost() {
         this.log(
-            `dropped ${this.lost} emits: the server has not read ${MAX_OWED} bytes; emit less at a time`,
+            `dropped ${this.lost} emits: the server has not read ${MAX_OWED} bytes; ` +
+                "emit less at a time",
         );
         this.lost = 0;
     }
@@ -133,7 +134,9 @@ function toLine(message) {
     const size = Buffer.byteLength(line);
     if (size < MAX_LINE) return line;
     const what = message.e === undefined ? message.op : `emit ${JSON.stringify(message.e)}`;
-    throw new RangeError(`cannot ${what}: ${size} bytes of JSON, a line to the server holds ${MAX_LINE}`);
+    throw new RangeError(
+        `cannot ${what}: ${size} bytes of JSON, a line to the server holds ${MAX_LINE}`,
+    );
 }
 
 module.exports = { Link, MAX_LINE };

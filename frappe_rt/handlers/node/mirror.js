@@ -97,7 +97,7 @@ class Adapter extends EventEmitter {
         return [...ids].flatMap((id) => this.nsp.sockets.get(id) ?? []);
     }
 
-    /** The server excepts sockets, socket.io's API rooms; a socket that has gone is its own room. */
+    /** The server excepts sockets, socket.io's API rooms; who has gone is a room of its own. */
     excepted(except) {
         const members = (room) => [...(this.rooms.get(room) ?? [String(room)])];
         return [...new Set([...except].flatMap(members))];

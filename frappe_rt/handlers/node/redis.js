@@ -55,7 +55,9 @@ function redisGet(url, key) {
         const commands = commandsFor(address, key);
         const stream = connect(address);
         let text = "";
-        stream.setTimeout(PATIENCE_MS, () => stream.destroy(new Error(`no answer in ${PATIENCE_MS} ms`)));
+        stream.setTimeout(PATIENCE_MS, () =>
+            stream.destroy(new Error(`no answer in ${PATIENCE_MS} ms`)),
+        );
         stream.setEncoding("latin1");
         stream.on("error", reject);
         stream.on("close", () => reject(new Error("the connection was closed")));

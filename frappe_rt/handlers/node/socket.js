@@ -11,6 +11,9 @@ const { ASK, BroadcastOperator, checkName, list, RESERVED } = require("./broadca
 
 const MAX_ACK_MS = 30000; // the protocol's: how long the server remembers that an ack is wanted
 
+const ASKED_TOO_MUCH =
+    "none comes: too many are awaited from one client, or the answer was too long (docs/limits.md)";
+
 // Events that the server answers itself; it sends them here when an app wants them too.
 const SERVER_EVENTS = new Set([
     "ping",
@@ -65,7 +68,8 @@ class Socket extends EventEmitter {
             if (name) question.name = String(name);
             this[HOST].question(question, ({ ok }) => {
                 if (ok) resolve();
-                else if (ok === null) this[HOST].log(`nobody answered who may read ${doctype} ${name ?? ""}`);
+                else if (ok === null)
+                    this[HOST].log(`nobody answered who may read ${doctype} ${name ?? ""}`);
             });
         });
     }
@@ -78,7 +82,7 @@ class Socket extends EventEmitter {
     // ---- events from the client ----
 
     on(event, listener) {
-        this[HOST].registered(event, SERVER_EVENTS);
+        this[HOST].registered(event);
         own(listener, this[HOST].errors.running);
         return super.on(event, listener);
     }
@@ -88,7 +92,7 @@ class Socket extends EventEmitter {
     }
 
     prependListener(event, listener) {
-        this[HOST].registered(event, SERVER_EVENTS);
+        this[HOST].registered(event);
         own(listener, this[HOST].errors.running);
         return super.prependListener(event, listener);
     }
@@ -137,7 +141,10 @@ class Socket extends EventEmitter {
         for (const listener of this[OUTGOING] ?? []) listener(event, ...args);
         if (callback) this[ASK](event, args, flags.timeout, callback, false);
         else if (flags.volatile)
-            this[HOST].emit({ op: "emit", ns: this.nsp.name, r: [this.id], v: true }, [event, ...args]);
+            this[HOST].emit({ op: "emit", ns: this.nsp.name, r: [this.id], v: true }, [
+                event,
+                ...args,
+            ]);
         else if (this.connected) this[HOST].emit({ op: "emit", s: this.id }, [event, ...args]);
         return true;
     }
@@ -161,9 +168,10 @@ class Socket extends EventEmitter {
         const host = this[HOST];
         const timed = timeout !== undefined || always;
         const app = host.errors.running;
+        const what = `acknowledgement of ${event}`;
         const finish = (answer) => {
             clearTimeout(timer);
-            host.errors.run(app, `acknowledgement of ${event}`, callback, this, answer);
+            host.errors.run(app, what, callback, this, answer);
         };
         const late = () => {
             host.forget(q);
@@ -171,8 +179,8 @@ class Socket extends EventEmitter {
         };
         const q = host.expect((told) => {
             if (!told.error) finish(timed ? [null, ...unpack(told)] : unpack(told));
-            else if (!timed) clearTimeout(timer); // nobody is waiting: as under socket.io
-            else if (told.error === "timeout") late();
+            else if (told.error === "limit") host.errors.report(app, what, ASKED_TOO_MUCH);
+            else if (timed && told.error === "timeout") late();
         });
         const timer = timed ? setTimeout(late, timeout ?? MAX_ACK_MS) : null;
         if (!this.connected) return timed || host.forget(q);
@@ -270,7 +278,12 @@ function without(listeners, listener) {
 
 /** Remembers whose listener it is; `once` registers a function of its own, which gets the mark. */
 function own(listener, app) {
-    if (app && typeof listener === "function" && !(APP in listener) && Object.isExtensible(listener))
+    if (
+        app &&
+        typeof listener === "function" &&
+        !(APP in listener) &&
+        Object.isExtensible(listener)
+    )
         Object.defineProperty(listener, APP, { value: app });
 }
 
@@ -288,7 +301,8 @@ function handshakeOf(told, web) {
         time: String(now),
         issued: now.getTime(),
         url: "/socket.io/",
-        address: headers["x-real-ip"] ?? headers["x-forwarded-for"]?.split(",")[0].trim() ?? "127.0.0.1",
+        address:
+            headers["x-real-ip"] ?? headers["x-forwarded-for"]?.split(",")[0].trim() ?? "127.0.0.1",
         xdomain: Boolean(headers.origin),
         secure: (headers.origin ?? "").startsWith("https:"),
     };
@@ -306,7 +320,8 @@ function deliver(socket, message) {
     const { e: event } = message;
     if (RESERVED.has(event)) return;
     const args = unpack(message);
-    if (message.i !== undefined && message.i !== null) args.push(acknowledge(socket, message.i, event));
+    if (message.i !== undefined && message.i !== null)
+        args.push(acknowledge(socket, message.i, event));
     const { errors } = socket[HOST];
     for (const listener of [...socket.listenersAny()])
         errors.run(listener[APP], "onAny", listener, socket, [event, ...args]);
@@ -348,4 +363,4 @@ function end(socket, reason) {
 
 const owes = (socket) => socket[OWED];
 
-module.exports = { Socket, deliver, end, owes };
+module.exports = { SERVER_EVENTS, Socket, deliver, end, owes };

@@ -18,7 +18,7 @@ const SECRET_AGE_MS = 10000; // how long the secret is used without asking Redis
 const FROM_ENVIRONMENT = { redis_queue: "FRAPPE_REDIS_QUEUE" };
 const WITHOUT_BODY = new Set([204, 205, 304]);
 
-/** The bench's common configuration, read as Frappe's node_utils reads it: falsy values do not count. */
+/** The bench's common configuration, as Frappe's node_utils reads it: falsy is not set. */
 function readConfig(bench) {
     const config = { webserver_port: 8000, redis_queue: "redis://127.0.0.1:11311" };
     for (const file of ["config.json", "sites/common_site_config.json"]) {
@@ -85,7 +85,9 @@ class Web {
         answer.resume();
         const next = new URL(location, url);
         if (call.redirect === "error" || times === MAX_REDIRECTS)
-            throw new TypeError(`${url.pathname} redirects to ${next}, after ${times} other redirects`);
+            throw new TypeError(
+                `${url.pathname} redirects to ${next}, after ${times} other redirects`,
+            );
         const there = new URL(next.pathname + next.search, this.base);
         if (next.hostname !== there.hostname && next.hostname !== call.headers.host)
             throw new TypeError(`${url.pathname} redirects to another host, ${next.hostname}`);
@@ -122,7 +124,11 @@ function send(url, { method, headers, body, signal }) {
     return new Promise((resolve, reject) => {
         const { request } = url.protocol === "https:" ? https : http;
         const length = body && { "content-length": body.length };
-        const outgoing = request(url, { method, headers: { ...headers, ...length }, signal }, resolve);
+        const outgoing = request(
+            url,
+            { method, headers: { ...headers, ...length }, signal },
+            resolve,
+        );
         outgoing.on("error", reject);
         outgoing.end(body ?? undefined);
     });

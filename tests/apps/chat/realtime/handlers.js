@@ -44,7 +44,9 @@ module.exports = function (socket) {
     socket.on("disconnecting", (reason) => {
         for (const room of socket.rooms) {
             if (!room.startsWith("chat:")) continue;
-            socket.to(room).emit("chat_left", { channel: room.slice(5), user: socket.user, reason });
+            socket
+                .to(room)
+                .emit("chat_left", { channel: room.slice(5), user: socket.user, reason });
         }
     });
 };

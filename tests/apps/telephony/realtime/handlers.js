@@ -19,10 +19,12 @@ module.exports = function (socket) {
         const [phone] = phones_of(socket, user);
         if (!phone) return reply({ state: "away" });
         calls += 1;
-        phone.timeout(patience).emit("phone_ring", { from: socket.user, calls }, (error, answer) => {
-            if (error) reply({ state: "missed", why: error.message });
-            else reply({ state: "answered", answer });
-        });
+        phone
+            .timeout(patience)
+            .emit("phone_ring", { from: socket.user, calls }, (error, answer) => {
+                if (error) reply({ state: "missed", why: error.message });
+                else reply({ state: "answered", answer });
+            });
     });
 
     socket.on("phone_conference", async (users, reply) => {
