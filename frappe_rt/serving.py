@@ -147,7 +147,6 @@ class Rereading:
 
     def __init__(self, bench: str | None, log: LogFile | None) -> None:
         self.log = log
-        #: Asked now: a terminal that has been closed says that it is none.
         self.files = config.get_files(config.find_bench() if bench is None else bench)
         self.seen = self._look()
 
