@@ -64,8 +64,11 @@ def count_descriptors(pid):
 
 def list_thread_names(pid):
     """Names of the threads of a process; "frappe_rt" is the server's."""
-    tasks = Path(f"/proc/{pid}/task").iterdir()
-    return [(task / "comm").read_text().strip() for task in tasks]
+    names = []
+    for task in Path(f"/proc/{pid}/task").iterdir():
+        with suppress(FileNotFoundError, ProcessLookupError):  # it has ended meanwhile
+            names.append((task / "comm").read_text().strip())
+    return names
 
 
 class Program:
