@@ -6,6 +6,7 @@ A hundred and fifty here, a thousand with FRAPPE_RT_THOROUGH=1. To lead one that
 
 import os
 import re
+import signal
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -31,11 +32,12 @@ def lead(seed, folder):
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        start_new_session=True,
     )
     try:
         told, said = process.communicate(timeout=PATIENCE)
     except subprocess.TimeoutExpired:
-        process.kill()
+        os.killpg(process.pid, signal.SIGKILL)  # it and its children
         _, said = process.communicate()
         return f"seed {seed} hangs:\n{said}"
     if process.returncode != int(told or -1000) or CRASH.search(said):
