@@ -240,8 +240,8 @@ for (const [how, end] of [
         await begin({
             apps: {
                 slow: handlers(`
-            socket.on("slow", (reply) => setTimeout(() => reply("done"), 300));
-            socket.on("async", async () => { await new Promise((r) => setTimeout(r, 500)); socket.emit("async done") });
+            socket.on("slow", (reply) => setTimeout(() => reply("done"), 500));
+            socket.on("async", async () => { await new Promise((r) => setTimeout(r, 200)); socket.emit("async done") });
             socket.on("disconnect", () => socket.nsp.emit("not a disconnect"));
             socket.emit("ready");`),
             },
@@ -254,8 +254,8 @@ for (const [how, end] of [
         end();
         assert.equal(await host.ended(), 0);
         assert.deepEqual(server.heard, [
-            { op: "ack", s: S, i: 3, a: ["done"] },
             { op: "emit", s: S, e: "async done", a: [] },
+            { op: "ack", s: S, i: 3, a: ["done"] },
         ]);
     });
 }

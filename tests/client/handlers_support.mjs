@@ -163,6 +163,25 @@ export class FakeServer {
     }
 }
 
+/** A bench, a host of it, and a server that says what the test wants. */
+export class Alone {
+    static async begin(benchOptions, hostOptions) {
+        const self = new Alone();
+        self.bench = await Bench.make(benchOptions);
+        self.server = await FakeServer.start(self.bench.socket);
+        self.host = self.bench.host(hostOptions);
+        await eventually("the host's first line", () => self.server.first);
+        self.server.tell({ op: "welcome", version: 1, server: "server-000000000001" });
+        return self;
+    }
+
+    async end() {
+        this.host.kill("SIGKILL");
+        await this.server.close();
+        await this.bench.remove();
+    }
+}
+
 /** `python -m frappe_rt serve` in a bench; the test starts the hosts itself. */
 export class BenchServer extends Target {
     static async start(bench, config) {
