@@ -37,7 +37,7 @@ def lead(seed, folder):
     try:
         told, said = process.communicate(timeout=PATIENCE)
     except subprocess.TimeoutExpired:
-        os.killpg(process.pid, signal.SIGKILL)  # it and its children
+        os.killpg(process.pid, signal.SIGABRT)  # it and its children: each says where it is
         _, said = process.communicate()
         return f"seed {seed} hangs:\n{said}"
     if process.returncode != int(told or -1000) or CRASH.search(said):
