@@ -46,7 +46,8 @@ enum rt_config_from {
       "connect to Redis at all")                                                                   \
     X(default_site, "default_site", STR, LIVE, "", "FRAPPE_SITE", 0, 0,                            \
       "site used when Host is localhost or 127.0.0.1")                                             \
-    X(developer_mode, "developer_mode", BOOL, LIVE, "0", NULL, 0, 1, "allow open_in_editor")       \
+    X(developer_mode, "developer_mode", BOOL, LIVE, "0", NULL, 0, 1,                               \
+      "allow open_in_editor; run handlers of apps anew when their files change")                   \
     X(webserver_port, "webserver_port", INT, LIVE, "8000", NULL, 1, 65535,                         \
       "port of the web process")                                                                   \
     X(webserver_host, "webserver_host", STR, LIVE, "", NULL, 0, 0,                                 \

@@ -645,7 +645,7 @@ def test_refused(bench):
 
 def test_no_server(bench, server):
     write_app(bench, "chat", HEAD)
-    server.listener.close()
+    server.stop_listening()
     with HostProcess(bench, server) as process:
         assert process.wait() == 1
     assert "cannot attach" in process.log

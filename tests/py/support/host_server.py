@@ -47,8 +47,14 @@ class HostServer:
     def __enter__(self):
         return self
 
-    def __exit__(self, *_):
+    def stop_listening(self):
+        # A thread waits in accept, which alone keeps a closed socket open.
+        with suppress(OSError):
+            self.listener.shutdown(socket.SHUT_RDWR)
         self.listener.close()
+
+    def __exit__(self, *_):
+        self.stop_listening()
         for peer in self.peers:
             peer.close()
 
