@@ -235,7 +235,7 @@ def test_usr2_the_next_master_takes_the_port_when_the_first_has_gone(bench, prel
         [waits] = master.find("trying again")
         assert f"cannot listen on port {master.realtime} (127.0.0.1: Address already in" in waits
         assert f", until the master before this one ({master.pid}) has ended; trying" in waits
-        assert list_thread_names(following).count("frappe_rt") == 1
+        wait_for(lambda: list_thread_names(following).count("frappe_rt") == 1)  # it names itself
         [tab] = crowd.come(master.realtime)
         ask(master.web, "/publish?first=0&last=9")
         expect_each_once(tab, range(10))
