@@ -34,6 +34,7 @@ class HostServer:
             stream = connection.makefile("rb")
             hello = stream.readline()
             if not hello:  # it only wanted to see who listens
+                stream.close()
                 connection.close()
                 continue
             peer = Peer(connection, stream, json.loads(hello), self.refuse)
@@ -74,6 +75,7 @@ class Peer:
         if refuse:
             connection.sendall(json.dumps({"error": refuse}).encode() + b"\n")
             self.close()
+            stream.close()
             return
         self.say(op="welcome", version=1, server="fake")
         threading.Thread(target=self._read, daemon=True).start()
@@ -84,6 +86,7 @@ class Peer:
                 line = json.loads(text)
                 if not self._answer(line):
                     self.lines.put(line)
+        self.stream.close()
         self.lines.put(None)
 
     def _answer(self, line):
