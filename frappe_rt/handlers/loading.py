@@ -24,7 +24,7 @@ def enter(bench: str) -> None:
     """Work in ``sites/``, with every app importable, where its package is not installed, too."""
     sites = Path(bench, "sites")
     os.chdir(sites)
-    sys.path[0] = str(sites)
+    sys.path.insert(0, str(sites))
     for app in ["frappe", *apps.get_apps(bench)]:
         folder = Path(bench, "apps", app)
         if folder.is_dir() and str(folder) not in sys.path:

@@ -72,13 +72,15 @@ class Peer:
         self.permissions = {}  # doctype -> answer
         self.lines = queue.Queue()
         self.writing = threading.Lock()
+        self.reader = None
         if refuse:
             connection.sendall(json.dumps({"error": refuse}).encode() + b"\n")
             self.close()
             stream.close()
             return
         self.say(op="welcome", version=1, server="fake")
-        threading.Thread(target=self._read, daemon=True).start()
+        self.reader = threading.Thread(target=self._read, daemon=True)
+        self.reader.start()
 
     def _read(self):
         with suppress(OSError, ValueError):
@@ -139,6 +141,9 @@ class Peer:
     def close(self):
         with suppress(OSError):
             self.connection.shutdown(socket.SHUT_RDWR)
+        if self.reader:
+            self.reader.join(PATIENCE)
+        self.stream.close()
         self.connection.close()
 
 
