@@ -107,19 +107,20 @@ async function phone(scene, { ada, grace, customer }) {
 }
 
 async function leave(scene, { ada, grace, customer }) {
-    let gone = next(ada, "phone_gone");
+    const released = [next(ada, "phone_gone"), next(grace, "disconnect")];
     ada.emit("phone_release", "grace");
-    await gone;
+    await Promise.all(released);
     await scene.note("released");
-    gone = next(ada, "phone_gone");
+    const lost = next(ada, "phone_gone");
     customer.io.engine.close();
-    await gone;
+    await lost;
     await scene.note("lost");
     const again = await scene.enter("customer");
     await scene.ask(again, "document_open", "D-1", "green");
-    gone = next(again, "document_people");
+    await scene.note("back");
+    const alone = next(again, "document_people");
     ada.disconnect();
-    await gone;
+    await alone;
     await scene.note("gone");
 }
 
