@@ -414,7 +414,7 @@ def test_somebody_else_reaps(bench, server, watch, monkeypatch):
 
 
 def test_no_node(bench, server, watch, monkeypatch):
-    monkeypatch.setenv("PATH", str(bench))
+    monkeypatch.setattr(supervisor, "_find_program", lambda name: None)
     write_app(bench, "chat", ECHO)
     script = bench / "apps/board/realtime/handlers.js"
     script.parent.mkdir(parents=True)
@@ -427,6 +427,17 @@ def test_no_node(bench, server, watch, monkeypatch):
     take_over(server, old)
     watching.wait_for("have taken over")
     assert watching.said("JavaScript handlers of board do not run: there is no node in PATH") == 1
+
+
+def test_program_in_path(tmp_path, monkeypatch):
+    first, second, third = (tmp_path / name for name in "123")
+    monkeypatch.setenv("PATH", f"{first}:{second}:{third}:")
+    (first / "node").mkdir(parents=True)
+    for folder, mode in ((second, 0o644), (third, 0o755)):
+        folder.mkdir()
+        (folder / "node").touch(mode)
+    assert supervisor._find_program("node") == str(third / "node")
+    assert supervisor._find_program("no such program") is None
 
 
 def test_python_of_the_bench(bench):
