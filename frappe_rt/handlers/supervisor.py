@@ -1,11 +1,5 @@
 """Starts, watches and stops the handler hosts of a server: a thread of the process that owns it.
 
-         due                       {"rt":"reload"}, a changed file
- WAITING ────► one runs ◄───────────────────────────────────────► it and a successor run
-    ▲             │ it ends     one of the two ends; the old one
-    └─────────────┘             does when the new one is ready
-   longer each time, until one lived for a while
-
 This process may be gunicorn's master, so nothing here touches a signal's disposition or SIGCHLD:
 hosts are started by posix_spawn and waited for by pidfd, and who else reaps them is welcome to.
 Imported by what serves, so neither asyncio nor subprocess nor logging is.
@@ -21,94 +15,20 @@ import struct
 import sys
 import time
 from _thread import allocate_lock, start_new_thread
-from binascii import hexlify
 from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
 from frappe_rt import config
 from frappe_rt.handlers import apps
+from frappe_rt.handlers.processes import NAMES, Child, Host
 
-#: Seconds until a host that has ended is started again, at first and at most.
-FIRST_PAUSE, LONGEST_PAUSE = 0.2, 30.0
-#: A host that has lived for so long begins with the first pause again.
-HEALTHY_SECONDS = 60.0
-#: Seconds that a successor has to be ready.
-SUCCEED_SECONDS = 60.0
 #: Seconds between two looks at the files, in developer mode.
 LOOK_SECONDS = 1.0
 #: Seconds from SIGTERM to SIGKILL.
 STOP_SECONDS = 1.0
 #: The host that Node runs.
 HOST_JS = Path(__file__).with_name("host.js")
-NAMES = {"python": "Python", "node": "JavaScript"}
-
-Now = Callable[[], float]
-
-
-class Child:
-    """A host's process."""
-
-    def __init__(self, command: list[str], id: str, descriptor: int) -> None:
-        self.id = id
-        self.since = time.monotonic()
-        actions: list[tuple[int, ...]] = [
-            (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),  # type: ignore[list-item]
-            (os.POSIX_SPAWN_DUP2, descriptor, 1),
-            (os.POSIX_SPAWN_DUP2, descriptor, 2),
-        ]
-        self.pid = os.posix_spawn(
-            command[0],
-            command,
-            os.environ,
-            file_actions=actions,
-            setpgroup=0,  # a terminal's Ctrl-C is for the server, which stops it
-            setsigmask=(),
-            setsigdef=(signal.SIGINT, signal.SIGTERM, signal.SIGHUP),
-        )
-        self.reaped = False
-        try:
-            self.descriptor = os.pidfd_open(self.pid)
-        except ProcessLookupError:  # it has ended, and somebody else has reaped it
-            self.descriptor = -1
-            self.reaped = True
-        except OSError as error:
-            self.kill(signal.SIGKILL)
-            raise OSError(error.errno, f"pidfd_open: {error.strerror}") from None
-
-    def has_ended(self) -> bool:
-        if self.reaped:
-            return True
-        poll = select.poll()
-        poll.register(self.descriptor, select.POLLIN)
-        return bool(poll.poll(0))
-
-    def reap(self) -> str:
-        """After its end. What it ended by, for people."""
-        try:
-            pid, status = os.waitpid(self.pid, os.WNOHANG)
-        except ChildProcessError:  # somebody else was faster
-            pid = 0
-        self.reaped = True
-        if self.descriptor >= 0:
-            os.close(self.descriptor)
-            self.descriptor = -1
-        if not pid:
-            return "has ended"
-        code = os.waitstatus_to_exitcode(status)
-        return f"ended by signal {-code}" if code < 0 else f"ended with status {code}"
-
-    def kill(self, number: int) -> None:
-        """The number cannot be another's: as long as there is the pidfd, it is asked by that."""
-        if self.reaped:
-            return
-        try:
-            if self.descriptor >= 0:
-                signal.pidfd_send_signal(self.descriptor, number)
-            else:
-                os.kill(self.pid, number)
-        except ProcessLookupError:
-            return
 
 
 class Told(NamedTuple):
@@ -124,122 +44,6 @@ class Requests(NamedTuple):
 
     descriptor: int
     take: Callable[[], str | None]
-
-
-class Host:
-    """The host of one language, through all its processes."""
-
-    def __init__(
-        self,
-        language: str,
-        start: Callable[[str, str | None], Child],
-        say: Callable[[str, str], None],
-    ) -> None:
-        self.language = language
-        self.name = NAMES[language]
-        self._start = start
-        self._say = say
-        self.current: Child | None = None
-        self.successor: Child | None = None
-        self.leaving: list[Child] = []
-        self.due = 0.0  # when the next one starts, if there is none
-        self.pause = FIRST_PAUSE
-        self.wanted = True
-        self.reload_again = False
-
-    def children(self) -> list[Child]:
-        found = [self.current, self.successor, *self.leaving]
-        return [child for child in found if child]
-
-    def tick(self, now: float) -> None:
-        """Look at what has ended, and start what is due."""
-        for child in [child for child in self.leaving if child.has_ended()]:
-            child.reap()
-            self.leaving.remove(child)
-        self._look_at_successor(now)
-        if self.current and self.current.has_ended():
-            self._on_end(self.current, now)
-        if self.wanted and not self.current and now >= self.due:
-            self.current = self._try_to_start(None, now)
-
-    def _look_at_successor(self, now: float) -> None:
-        successor = self.successor
-        if not successor:
-            return
-        if successor.has_ended():
-            how = successor.reap()
-            self.successor = None
-            self._say("ERROR", f"the new {self.name} handlers {how}; the old ones go on")
-        elif self.current and self.current.has_ended():
-            # It was told to go, after the other had taken over.
-            self.current.reap()
-            self.current, self.successor = successor, None
-            self._say("INFO", f"the new {self.name} handlers have taken over")
-        elif now - successor.since > SUCCEED_SECONDS:
-            successor.kill(signal.SIGKILL)
-            self.leaving.append(successor)
-            self.successor = None
-            self._say(
-                "ERROR",
-                f"the new {self.name} handlers were not ready in {SUCCEED_SECONDS:g} seconds; "
-                "the old ones go on",
-            )
-        if not self.successor and self.reload_again:
-            self.reload_again = False
-            self.reload(now)
-
-    def _on_end(self, child: Child, now: float) -> None:
-        how = child.reap()
-        self.current = None
-        lived = now - child.since
-        if not self.wanted:
-            return
-        if lived >= HEALTHY_SECONDS:
-            self.pause = FIRST_PAUSE
-        self.due = now + self.pause
-        self._say(
-            "ERROR",
-            f"the {self.name} handlers (process {child.pid}) {how} after {lived:.1f} seconds; "
-            f"starting them again in {self.pause:g}",
-        )
-        self.pause = min(self.pause * 2, LONGEST_PAUSE)
-
-    def _try_to_start(self, replaces: str | None, now: float) -> Child | None:
-        id = hexlify(os.urandom(10)).decode()
-        try:
-            return self._start(id, replaces)
-        except OSError as error:
-            why = error.strerror or error
-            self.due = now + self.pause
-            self._say(
-                "ERROR",
-                f"the {self.name} handlers cannot be started ({why}); "
-                f"trying again in {self.pause:g} seconds",
-            )
-            self.pause = min(self.pause * 2, LONGEST_PAUSE)
-            return None
-
-    def reload(self, now: float) -> None:
-        """Start anew: beside the one that runs, which goes on until the other is ready."""
-        self.pause = FIRST_PAUSE
-        if not self.current:
-            self.due = now
-        elif self.successor:
-            self.reload_again = True
-        else:
-            self.successor = self._try_to_start(self.current.id, now)
-
-    def get_due(self) -> float | None:
-        """When `tick` is to be called next, if nothing ends before."""
-        if self.successor:
-            return self.successor.since + SUCCEED_SECONDS
-        return self.due if self.wanted and not self.current else None
-
-    def end(self) -> None:
-        """No app needs it any more."""
-        self.wanted = False
-        for child in self.children():
-            child.kill(signal.SIGTERM)
 
 
 class Supervisor:

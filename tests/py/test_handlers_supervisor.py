@@ -12,7 +12,7 @@ import pytest
 from support.bench import make_bench, wait_for
 from support.host_server import PATIENCE, HostServer, write_app
 
-from frappe_rt.handlers import supervisor
+from frappe_rt.handlers import processes, supervisor
 
 EMPTY = "from frappe_rt.handlers import realtime\n"
 ECHO = EMPTY + '@realtime.on("e")\nasync def e(socket, value):\n    return value\n'
@@ -143,7 +143,7 @@ def test_killed_host_comes_back(bench, server, watch):
     assert second["pid"] != first["pid"]
     assert "replaces" not in second
     assert watching.said("ended by signal 9") == 1
-    assert watching.said(f"starting them again in {supervisor.FIRST_PAUSE:g}") == 1
+    assert watching.said(f"starting them again in {processes.FIRST_PAUSE:g}") == 1
 
 
 def test_crash_loop_slows_down(bench, watch, monkeypatch):
@@ -184,7 +184,7 @@ class Hosts:
         self.started = []
         self.said = []
         self.error = None
-        self.host = supervisor.Host(
+        self.host = processes.Host(
             "python", self._start, lambda level, text: self.said.append(text)
         )
 
@@ -214,10 +214,10 @@ def test_pauses_grow_and_end(hosts):
         pauses.append(hosts.host.get_due() - hosts.now)
         hosts.tick(pauses[-1])
     assert pauses == pytest.approx([0.2, 0.4, 0.8, 1.6, 3.2, 6.4, 12.8, 25.6, 30, 30])
-    hosts.tick(supervisor.HEALTHY_SECONDS)
+    hosts.tick(processes.HEALTHY_SECONDS)
     hosts.started[-1].ended = True
     hosts.tick()
-    assert hosts.host.get_due() - hosts.now == pytest.approx(supervisor.FIRST_PAUSE)
+    assert hosts.host.get_due() - hosts.now == pytest.approx(processes.FIRST_PAUSE)
 
 
 def test_program_that_cannot_be_started(hosts):
@@ -256,7 +256,7 @@ def test_successor_that_fails_changes_nothing(hosts):
 def test_successor_that_hangs_is_killed(hosts):
     hosts.host.reload(hosts.now)
     old, new = hosts.started
-    hosts.tick(supervisor.SUCCEED_SECONDS)
+    hosts.tick(processes.SUCCEED_SECONDS)
     assert hosts.host.successor is new
     hosts.tick(1)
     assert new.signals == [signal.SIGKILL]
@@ -452,7 +452,7 @@ def test_socket_of_another_process(bench, server):
     """Of two servers of one bench, the one that has the local socket runs the handlers."""
     write_app(bench, "chat", ECHO)
     code = (
-        "import sys; from frappe_rt.handlers import supervisor;"
+        "import sys; from frappe_rt.handlers import processes, supervisor;"
         "assert supervisor.start(*sys.argv[1:], {}).join(20)"
     )
     command = [sys.executable, "-c", code, str(bench), server.path]
