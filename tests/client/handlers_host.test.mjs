@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { afterEach, test } from "node:test";
 import { Alone } from "./handlers_support.mjs";
-import { SITE, sleep } from "./support.mjs";
+import { SITE } from "./support.mjs";
 
 const NS = `/${SITE}`;
 let alone, bench, server, host;
@@ -253,7 +253,7 @@ test("acknowledged emits: an answer, none in time, a client that has gone", asyn
 });
 
 test("events of the server's own are asked for when an app listens to them", async () => {
-    const listens = `socket.on("ping", () => 0); socket.once("doc_" + "open", () => 0); socket.on("x", () => 0)`;
+    const listens = `socket.on("ping", () => 0); socket.once("doc_" + "open", () => 0); socket.on("x", () => socket.emit("y"))`;
     await begin({
         apps: {
             one: {
@@ -266,7 +266,7 @@ test("events of the server's own are asked for when an app listens to them", asy
     server.connect("socket-0000000000001");
     server.connect("socket-0000000000002");
     server.event("socket-0000000000001", "x", [], { i: 1 });
-    await sleep(100);
+    await server.next("y");
     assert.deepEqual(server.heard, [{ op: "events", e: ["doc_open"] }]);
 });
 
