@@ -46,7 +46,7 @@ def start(
     if server.running():
         return
     try:
-        started = server.start(bench, site)
+        started = server.start(bench, site, handlers=True)
     except OSError as error:
         warn(f"{_describe(error, until)}; trying again")
         _waiting = _Waiting(bench, site, tell, warn)
@@ -93,7 +93,7 @@ class _Waiting:
     def _try(self) -> bool:
         """Whether there is nothing more to wait for."""
         try:
-            started = server.start(*self._arguments)
+            started = server.start(*self._arguments, handlers=True)
         except OSError:
             return False
         except (ValueError, RuntimeError) as error:  # changed meanwhile, or started by another

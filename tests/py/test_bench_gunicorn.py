@@ -13,7 +13,9 @@ from pathlib import Path
 import pytest
 from gunicorn.config import Config
 from support.bench import PATIENCE, SITE, make_bench, wait_for
+from support.bench import ask as ask_socket
 from support.crowd import Crowd, expect_each_once
+from support.host_server import write_app
 from support.processes import (
     PATHS,
     Program,
@@ -331,6 +333,38 @@ def test_in_a_configuration_file_of_ones_own(bench, text):
         [tab] = crowd.come(master.realtime)
         assert ask(master.web, "/publish?first=0&last=9")["sent_by_frappe"] == 0
         expect_each_once(tab, range(10))
+
+
+HANDLERS = """
+from frappe_rt.handlers import Socket, realtime
+
+@realtime.on("hello")
+async def hello(socket: Socket) -> str:
+    return "hello"
+"""
+
+
+def list_hosts(bench):
+    [answer] = ask_socket(str(bench / "config/frappe_rt.sock"), b'{"rt":"hosts"}')
+    return [host["pid"] for host in answer["hosts"]]
+
+
+@pytest.mark.parametrize("preload", [True, False], ids=["preload", "no preload"])
+def test_handlers_of_apps_run_beside_the_master(bench, preload):
+    write_app(bench, "greeter", HANDLERS)
+    with Gunicorn(bench, *(["--preload"] if preload else [])) as master:
+        master.wait_for_line("listens on")
+        wait_for(lambda: is_there(master.web) and list_hosts(bench))
+        [host] = list_hosts(bench)
+        workers = set(get_children(master.pid)) - {host}
+        os.kill(master.pid, signal.SIGHUP)
+        wait_for(lambda: not workers & set(get_children(master.pid)))
+        assert list_hosts(bench) == [host]  # it has nothing to do with workers
+        os.kill(host, signal.SIGKILL)
+        wait_for(lambda: host not in list_hosts(bench) and list_hosts(bench))
+        [following] = list_hosts(bench)
+        assert master.end(signal.SIGTERM) == 0
+        wait_for(lambda: is_gone(following))
 
 
 def test_hup_reads_the_configuration_again(bench):
