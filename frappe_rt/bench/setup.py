@@ -7,6 +7,7 @@ written by hand is left alone and named.
 
 from __future__ import annotations
 
+import json
 import re
 import shlex
 import sys
@@ -15,6 +16,7 @@ from dataclasses import dataclass, field
 from difflib import unified_diff
 from pathlib import Path
 
+from frappe_rt import config
 from frappe_rt.bench import nginx
 
 #: Begins the comment that keeps a line; the rest of it is the line as it was.
@@ -24,6 +26,10 @@ NOTHING = "(nothing)"
 OURS = "-m frappe_rt serve"
 #: How Frappe's own servers are started, by bench, by hand or by the newer ones in Python.
 KNOWN = re.compile(r"\bsocketio\.js\b|\bbench\s+socketio\b|-m\s+frappe\.realtime\.server\b")
+
+
+#: Where bench's nginx.conf says that the realtime server is.
+_SOCKETIO_UPSTREAM = re.compile(r"upstream\s+\S*socketio\S*\s*\{\s*server\s+([^\s;]+)")
 
 
 class Refused(Exception):
@@ -97,10 +103,17 @@ def get_python(bench: Path) -> Path:
 def plan(bench: Path, *, undo: bool = False) -> Plan:
     """What `setup` would change in this bench. Nothing is written.
 
-    Raises Refused when a line starts a server in a way that is not known.
+    Raises Refused when a line starts a server in a way that is not known, ValueError when the
+    configuration is wrong.
     """
     result = Plan()
-    for path, kind in _find_files(bench):
+    files = _find_files(bench)
+    if not files and not undo:
+        result.remarks.append(
+            f"{bench} has no Procfile, config/supervisor.conf or config/systemd/*socketio*.service."
+            f" A unit for systemd:\n\n{get_unit(bench)}"
+        )
+    for path, kind in files:
         text = path.read_text(encoding="utf-8")
         after = _undo(text, kind) if undo else _replace(path, text, kind, bench)
         if after != text:
@@ -108,7 +121,7 @@ def plan(bench: Path, *, undo: bool = False) -> Plan:
             result.then += _get_commands(path)
     result.then = list(dict.fromkeys(result.then))
     if not undo:
-        _look_at_nginx(bench, result)
+        _look_at_config(bench, result)
     return result
 
 
@@ -116,13 +129,20 @@ def _find_files(bench: Path) -> list[tuple[Path, _Kind]]:
     found = [(bench / "Procfile", _PROCFILE), (bench / "config/supervisor.conf", _SUPERVISOR)]
     units = sorted((bench / "config/systemd").glob("*socketio*.service"))
     found += [(unit, _SYSTEMD) for unit in units]
-    found = [(path, kind) for path, kind in found if path.is_file()]
-    if not found:
-        raise Refused(
-            f"{bench} has no Procfile, config/supervisor.conf or config/systemd/*socketio*.service;"
-            f" start it yourself: {_absolute(bench, get_python(bench))}"
-        )
-    return found
+    return [(path, kind) for path, kind in found if path.is_file()]
+
+
+def get_unit(bench: Path) -> str:
+    """A systemd unit that runs the server of this bench, for the bench's owner."""
+    text = (Path(__file__).parent / "templates/frappe_rt.service").read_text(encoding="utf-8")
+    values = {
+        "@BENCH@": str(bench),
+        "@USER@": bench.owner(),
+        "@COMMAND@": _absolute(bench, get_python(bench)),
+    }
+    for place, value in values.items():
+        text = text.replace(place, value)
+    return text
 
 
 def _replace(path: Path, text: str, kind: _Kind, bench: Path) -> str:
@@ -181,13 +201,29 @@ def _get_commands(path: Path) -> list[str]:
     return ["bench start  # again, if it runs"]
 
 
-def _look_at_nginx(bench: Path, result: Plan) -> None:
-    """bench's own configuration leads to the same port; only a missing location needs a word."""
+def _look_at_config(bench: Path, result: Plan) -> None:
+    """Whether browsers find the server: the keys it goes by, and where nginx leads them.
+
+    No key has to be added: the defaults are those of Frappe's own server.
+    """
+    effective = config.load(str(bench))
+    port, uds = effective["socketio_port"], effective["socketio_uds"]
+    where = f"unix:{uds}" if uds else f"127.0.0.1:{port}"
+    for key in ("socketio_uds" if uds else "socketio_port", "redis_queue", "webserver_port"):
+        source = effective.sources[key]
+        result.remarks.append(f"{key}: {json.dumps(source['value'])} ({source['from']})")
     path = bench / "config/nginx.conf"
     if not path.is_file():
         return
-    if "location /socket.io" in path.read_text(encoding="utf-8"):
-        result.remarks.append(f"{path} leads to the realtime server already; it stays as it is")
-    else:
-        block = nginx.get_location("127.0.0.1:9000")
+    text = path.read_text(encoding="utf-8")
+    upstream = _SOCKETIO_UPSTREAM.search(text)
+    if "location /socket.io" not in text:
+        block = nginx.get_location(where)
         result.remarks.append(f"{path} has no location /socket.io; put this into it:\n\n{block}")
+    elif upstream and upstream[1] != where:
+        result.remarks.append(
+            f"{path} leads to {upstream[1]}, and the server listens on {where}: set socketio_port "
+            "in sites/common_site_config.json to that port, or have bench write nginx.conf anew"
+        )
+    else:
+        result.remarks.append(f"{path} leads there already; it stays as it is")

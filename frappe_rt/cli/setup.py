@@ -39,7 +39,7 @@ def setup(bench: str | None, write: bool, undo: bool, as_json: bool) -> None:
         if write:
             for change in plan.changes:
                 change.write()
-    except (bench_setup.Refused, OSError, UnicodeDecodeError) as error:
+    except (bench_setup.Refused, OSError, ValueError) as error:
         fail(str(error))
     if as_json:
         click.echo(json.dumps(_get_summary(plan, write), indent=2))
@@ -63,6 +63,7 @@ def _show(plan: bench_setup.Plan, written: bool) -> None:
         click.echo()
     for remark in plan.remarks:
         click.echo(remark)
+    click.echo()
     if not plan.changes:
         click.echo("nothing to change")
     elif written:

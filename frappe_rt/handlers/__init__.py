@@ -6,7 +6,8 @@
 ...     await socket.join(f"call:{call}")
 
 docs/handlers-python.md is for those who write handlers, docs/handlers.md says how a host and the
-server talk. The process that serves imports nothing of this but `supervisor`, `processes` and `apps`.
+server talk. The process that serves imports nothing of this but `supervisor`, `processes` and
+`apps`.
 """
 
 from __future__ import annotations

@@ -136,8 +136,13 @@ def test_a_line_written_by_hand_is_left_alone(whole):
 
 
 def test_no_known_file(bench):
-    with pytest.raises(setup.Refused, match=r"has no Procfile.*start it yourself: .*-m frappe_rt"):
-        setup.plan(bench)
+    plan = setup.plan(bench)
+    assert plan.changes == []
+    unit = plan.remarks[0]
+    assert f"\nExecStart={bench}/env/bin/python -m frappe_rt serve --bench {bench}\n" in unit
+    assert f"\nUser={bench.owner()}\n" in unit
+    assert "@" not in unit
+    assert setup.plan(bench, undo=True).remarks == []
 
 
 def test_a_file_that_has_changed_meanwhile(whole):
@@ -167,14 +172,35 @@ def test_a_bench_whose_path_has_a_space(tmp_path):
     assert f"--bench '{bench}'\n" in (bench / "config/supervisor.conf").read_text()
 
 
+NGINX = """\
+upstream my-bench-socketio-server {
+\tserver 127.0.0.1:9000 fail_timeout=0;
+}
+server { location /socket.io { proxy_pass http://my-bench-socketio-server; } }
+"""
+
+
+def test_the_keys_it_goes_by(whole):
+    (whole / "sites/common_site_config.json").write_text('{"socketio_port": 9005}')
+    assert setup.plan(whole).remarks == [
+        "socketio_port: 9005 (common_site_config.json)",
+        'redis_queue: "redis://127.0.0.1:11311" (default)',
+        "webserver_port: 8000 (default)",
+    ]
+
+
 def test_nginx(whole):
-    assert setup.plan(whole).remarks == []
-    (whole / "config/nginx.conf").write_text("server { listen 80; }")
-    [remark] = setup.plan(whole).remarks
-    assert "proxy_pass http://127.0.0.1:9000;" in remark
-    (whole / "config/nginx.conf").write_text("location /socket.io { }")
-    [remark] = setup.plan(whole).remarks
-    assert "stays as it is" in remark
+    nginx = whole / "config/nginx.conf"
+    nginx.write_text("server { listen 80; }")
+    assert "proxy_pass http://127.0.0.1:9000;" in setup.plan(whole).remarks[-1]
+    nginx.write_text(NGINX)
+    assert "leads there already" in setup.plan(whole).remarks[-1]
+    (whole / "sites/common_site_config.json").write_text('{"socketio_port": 9005}')
+    told = setup.plan(whole).remarks[-1]
+    assert "leads to 127.0.0.1:9000, and the server listens on 127.0.0.1:9005" in told
+    (whole / "sites/common_site_config.json").write_text('{"socketio_uds": "/run/rt.sock"}')
+    nginx.write_text("server { listen 80; }")
+    assert "proxy_pass http://unix:/run/rt.sock;" in setup.plan(whole).remarks[-1]
 
 
 class TestCommand:
@@ -211,4 +237,8 @@ class TestCommand:
         assert json.loads(self.run(whole, "--json", "--write"))["written"] is True
 
     def test_no_bench(self, tmp_path):
-        assert "has no Procfile" in self.run(tmp_path, status=1)
+        assert "ExecStart=" in self.run(tmp_path)
+
+    def test_a_wrong_configuration(self, whole):
+        (whole / "sites/common_site_config.json").write_text("{")
+        assert "not valid JSON" in self.run(whole, status=1)

@@ -5,6 +5,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from zipfile import ZipFile
 
 import pytest
 
@@ -61,6 +62,16 @@ def wheel(tmp_path_factory):
     run(sys.executable, "-m", "pip", "wheel", "--no-deps", "--wheel-dir", into, source)
     [built] = into.glob("*.whl")
     assert "-cp310-abi3-" in built.name
+    inside = {name.removeprefix("frappe_rt/") for name in ZipFile(built).namelist()}
+    assert {
+        "client/realtime.js",
+        "demo/page/index.html",
+        "handlers/host.js",
+        "handlers/node/host.js",
+        "handlers/package.json",
+        "py.typed",
+    } <= inside
+    assert {"bench/templates/nginx.conf", "bench/templates/frappe_rt.service"} <= inside
     return built
 
 
