@@ -15,6 +15,7 @@ typedef struct web_socket {
     uv_poll_t poll;
     rt_web_multi *m;
     curl_socket_t fd;
+    int events; /* what curl waits for, as flags of libuv */
 } web_socket;
 
 static void handle_closed(rt_web_multi *m) {
@@ -51,9 +52,17 @@ static void act(rt_web_multi *m, curl_socket_t fd, int events) {
     collect(m);
 }
 
+/* Of a socket with an error, as one that its peer has reset, libuv says only that, and stops
+ * watching it. The error is for curl to read, as after select(): when a kept connection was reset
+ * before a word of the answer, curl asks again on a new one; CURL_CSELECT_ERR fails the request. */
 static void on_poll(uv_poll_t *poll, int status, int events) {
     web_socket *s = poll->data;
-    int flags = status < 0 ? CURL_CSELECT_ERR : 0;
+    int flags = 0;
+    if (status < 0) {
+        events = s->events;
+        if (uv_poll_start(poll, events, on_poll) != 0)
+            flags = CURL_CSELECT_ERR;
+    }
     if (events & UV_READABLE)
         flags |= CURL_CSELECT_IN;
     if (events & UV_WRITABLE)
@@ -91,7 +100,6 @@ static web_socket *new_socket(rt_web_multi *m, curl_socket_t fd) {
 /* CURLMOPT_SOCKETFUNCTION. A socket that cannot be watched fails its request by timeout. */
 static int on_socket(CURL *easy, curl_socket_t fd, int what, void *user, void *mine) {
     web_socket *s = mine;
-    int events = 0;
     (void)easy;
     if (what == CURL_POLL_REMOVE) {
         if (s)
@@ -100,11 +108,12 @@ static int on_socket(CURL *easy, curl_socket_t fd, int what, void *user, void *m
     }
     if (!s && !(s = new_socket(user, fd)))
         return 0;
+    s->events = 0;
     if (what & CURL_POLL_IN)
-        events |= UV_READABLE;
+        s->events |= UV_READABLE;
     if (what & CURL_POLL_OUT)
-        events |= UV_WRITABLE;
-    return uv_poll_start(&s->poll, events, on_poll) == 0 ? 0 : -1;
+        s->events |= UV_WRITABLE;
+    return uv_poll_start(&s->poll, s->events, on_poll) == 0 ? 0 : -1;
 }
 
 /* CURLMOPT_TIMERFUNCTION */

@@ -481,6 +481,21 @@ static void test_server_restarts(void **state) {
     expect("/ok", 200, "hello");
 }
 
+/* A worker of the web process that ends resets its connections, kept ones among them. */
+static void test_reset(void **state) {
+    (void)state;
+    new_web();
+    expect("/reset-kept", 200, "hello");
+    expect("/reset-kept", 200, "hello"); /* reset, then asked on a new connection */
+    assert_int_equal(rt_web_stub_count(&stub, &stub.accepted), 2);
+    assert_int_equal(rt_web_stub_count(&stub, &stub.requests), 3);
+    assert_int_equal(counted(RT_WEB_FAILED), 0);
+    rt_web_close(web);
+    new_web();
+    expect("/reset", 0, "reset by peer"); /* a new connection: nothing to be asked twice */
+    assert_int_equal(counted(RT_WEB_FAILED), 1);
+}
+
 static void check_redirect(const char *location, const char *host, int status, int requests) {
     const char *const headers[] = {"Cookie: sid=abc", host};
     char url[600];
@@ -657,6 +672,7 @@ int main(void) {
         with_stub(test_close_from_done),
         with_stub(test_close_while_flying),
         with_stub(test_server_restarts),
+        with_stub(test_reset),
         with_stub(test_redirects),
         with_stub(test_tls),
         with_stub(test_descriptors_are_recorded),

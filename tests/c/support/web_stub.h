@@ -6,6 +6,7 @@
  *     /slow/MS           200 after a while         /never           no answer
  *     /hangup            closes without a word     /garbage         no HTTP
  *     /half              a body that ends early    /last            200, Connection: close
+ *     /reset             a TCP reset               /reset-kept      as /ok, then /reset
  *
  * Include <cmocka.h> before this. */
 #ifndef RT_TESTS_WEB_STUB_H
@@ -39,6 +40,7 @@ typedef struct rt_web_stub_client {
     rt_web_stub *stub;
     int fd;
     SSL *ssl;
+    int requests;
 } rt_web_stub_client;
 
 static inline bool rt_web_stub_write(rt_web_stub_client *c, const char *text, size_t n) {
@@ -82,6 +84,15 @@ static inline void rt_web_stub_wait(rt_web_stub *s, unsigned ms) {
         rt_test_sleep(5);
 }
 
+/* The connection ends by RST, while the client waits for an answer; the descriptor stays. */
+static inline bool rt_web_stub_reset(rt_web_stub_client *c) {
+    struct sockaddr none = {.sa_family = AF_UNSPEC};
+    rt_web_stub_wait(c->stub, 50);
+    if (connect(c->fd, &none, sizeof none) != 0)
+        abort();
+    return false;
+}
+
 static inline const char *rt_web_stub_after(const char *path, const char *word) {
     size_t n = strlen(word);
     return strncmp(path, word, n) == 0 ? path + n : NULL;
@@ -105,6 +116,8 @@ static inline bool rt_web_stub_answer(rt_web_stub_client *c, const char *request
         snprintf(location, sizeof location, "Location: %s\r\n", arg);
         return rt_web_stub_head(c, 302, location, 0);
     }
+    if (strcmp(path, "/reset") == 0 || (strcmp(path, "/reset-kept") == 0 && c->requests > 1))
+        return rt_web_stub_reset(c);
     if ((arg = rt_web_stub_after(path, "/slow/")))
         rt_web_stub_wait(c->stub, (unsigned)atoi(arg));
     if (strcmp(path, "/never") == 0)
@@ -160,6 +173,7 @@ static inline void *rt_web_stub_serve(void *arg) {
     free(arg);
     bool goes_on = request && path && (!c.ssl || SSL_accept(c.ssl) == 1);
     while (goes_on && rt_web_stub_read(&c, request)) {
+        c.requests++;
         rt_web_stub_add(c.stub, &c.stub->requests, 1);
         rt_web_stub_add(c.stub, &c.stub->at_once, 1);
         goes_on =
