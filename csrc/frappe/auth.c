@@ -71,13 +71,17 @@ static enum rt_meaning judge(rt_question *q, int status, rt_slice message) {
 
 /* --- the ways out --- */
 
-static void refuse(rt_frappe *f, rt_sio_socket *s, int counter, rt_slice message) {
+static void turn_away(rt_frappe *f, rt_sio_socket *s, int counter, rt_slice message) {
     rt_frappe_count(f, counter);
-    if (rt_frappe_may_log(f, RT_GATE_REFUSED))
-        rt_log(RT_LOG_INFO, "frappe", "refused: %.*s", (int)message.n, message.p);
     rt_member_free(rt_member_of(s));
     rt_sio_socket_set_user(s, NULL);
     rt_sio_refuse(s, message);
+}
+
+static void refuse(rt_frappe *f, rt_sio_socket *s, int counter, rt_slice message) {
+    if (rt_frappe_may_log(f, RT_GATE_REFUSED))
+        rt_log(RT_LOG_INFO, "frappe", "refused: %.*s", (int)message.n, message.p);
+    turn_away(f, s, counter, message);
 }
 
 /* With an explanation, or, when there is no memory for it, with the first words alone. */
@@ -128,12 +132,25 @@ static void let_in(rt_frappe *f, rt_sio_socket *s, rt_identity *id, rt_slice aut
     rt_sio_socket_drop_handshake(s);
 }
 
+/* To a browser, a site that the web process does not have (HTTP 404) looks like a wrong password;
+ * who looks after the bench must be able to tell them apart. */
+static void refuse_user(rt_frappe *f, rt_sio_socket *s) {
+    if (rt_frappe_may_log(f, RT_GATE_REFUSED)) {
+        rt_slice name = rt_slice_from(rt_sio_socket_ns_name(s), 1);
+        const rt_site *site = rt_map_get(&f->asker.sites.by_name, name);
+        rt_log(RT_LOG_INFO, "frappe",
+               "refused: Unauthorized: site %.*s says HTTP %d to get_user_info", (int)name.n,
+               name.p, site ? site->login_refused : 0);
+    }
+    turn_away(f, s, RT_FRAPPE_REFUSED_UNAUTHORIZED, RT_LIT("Unauthorized"));
+}
+
 static void decide(rt_frappe *f, rt_sio_socket *s, enum rt_verdict verdict, rt_identity *id,
                    rt_slice auth) {
     if (verdict == RT_VERDICT_YES)
         let_in(f, s, id, auth);
     else if (verdict == RT_VERDICT_NO)
-        refuse(f, s, RT_FRAPPE_REFUSED_UNAUTHORIZED, RT_LIT("Unauthorized"));
+        refuse_user(f, s);
     else
         drop_client(f, s);
 }

@@ -36,8 +36,9 @@ typedef struct rt_site {
     char away_why[80];    /* ... and what came instead of an answer the last time */
     uint32_t open;        /* questions that are not answered yet */
     uint32_t refs;
-    uint8_t endpoint; /* enum rt_endpoint */
-    uint8_t name_len; /* rt_site_is_name allows 255 */
+    uint16_t login_refused; /* HTTP status of the last answer to get_user_info that refused; or 0 */
+    uint8_t endpoint;       /* enum rt_endpoint */
+    uint8_t name_len;       /* rt_site_is_name allows 255 */
     char name[];
 } rt_site;
 

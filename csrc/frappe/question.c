@@ -180,6 +180,7 @@ static void settle(rt_question *q, bool yes) {
     rt_asker *a = q->asker;
     const rt_ask_kind *kind = q->kind;
     rt_identity *who = q->who ? rt_identity_hold(q->who) : NULL;
+    rt_site *site = rt_site_hold(q->site); /* what it says about its refusal is for the waiters */
     rt_list told;
     rt_list_move(&told, &q->waiters);
     for (rt_list *node = told.next; node != &told; node = node->next)
@@ -192,6 +193,7 @@ static void settle(rt_question *q, bool yes) {
         kind->answered(a, RT_OF(node, rt_waiter, node), yes ? RT_VERDICT_YES : RT_VERDICT_NO, who);
     }
     rt_identity_rele(who);
+    rt_site_rele(site);
 }
 
 static bool is_object(rt_slice body) {
@@ -247,6 +249,8 @@ static void answer_came(void *arg, const rt_frappe_answer *answer) {
     } else if (meaning != RT_MEANS_WRONG_SECRET) {
         note_back(q);
     }
+    if (!q->who) /* only get_user_info is asked for nobody yet, and this was no user */
+        q->site->login_refused = (uint16_t)answer->status;
     act_on(q, meaning);
 }
 

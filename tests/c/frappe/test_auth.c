@@ -367,6 +367,27 @@ static void test_outage_is_logged(void **state) {
     world_fini(&w);
 }
 
+/* Whoever reads the log is told whose answer it was, also when none is kept. */
+static void test_refusal_is_logged(void **state) {
+    (void)state;
+    rt_frappe_opts opts;
+    rt_frappe_opts_default(&opts);
+    for (int kept = 0; kept < 2; kept++) {
+        world w;
+        opts.cache_refused_ms = kept ? RT_FRAPPE_CACHE_REFUSED_MS : 0;
+        world_init(&w, &opts);
+        said[0] = '\0';
+        rt_log_set_sink(remember, RT_LOG_DEBUG);
+        world_client *c = world_connect(&w, NS, SID);
+        world_answer(&w, 404, "");
+        assert_refused(c, "Unauthorized");
+        rt_log_set_sink(NULL, RT_LOG_DEBUG);
+        assert_string_equal(said, "frappe: refused: Unauthorized: site a.example says HTTP 404 to "
+                                  "get_user_info\n");
+        world_fini(&w);
+    }
+}
+
 /* --- the same client again --- */
 
 static void test_connect_again(void **state) {
@@ -485,6 +506,7 @@ int main(void) {
         cmocka_unit_test(test_patience),
         cmocka_unit_test(test_web_client_refuses),
         cmocka_unit_test(test_outage_is_logged),
+        cmocka_unit_test(test_refusal_is_logged),
         cmocka_unit_test(test_connect_again),
         cmocka_unit_test(test_case_of_site),
         cmocka_unit_test(test_allowed_origin),
