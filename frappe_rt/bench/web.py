@@ -20,6 +20,8 @@ from frappe_rt.bench.take_over import take_over
 
 #: Frappe's own command line, as `bench` starts it.
 _FRAPPE = "frappe.utils.bench_helper"
+#: Where Frappe takes a bench's path from, if it is set.
+_ROOT = "FRAPPE_BENCH_ROOT"
 #: Set by Werkzeug's reloader in the process that serves.
 _RELOADED = "WERKZEUG_RUN_MAIN"
 
@@ -34,18 +36,21 @@ def become(bench: str, site: str | None, words: list[str]) -> NoReturn:
         os.chdir(Path(bench, "sites"))
     except OSError as error:
         serving.fail(f"{bench} is no bench: its folder sites: {error.strerror}")
-    os.environ["FRAPPE_BENCH_ROOT"] = bench
-    command = [sys.executable, "-m", __name__, site or "", *words]
+    # Frappe names the queues of its jobs by the bench's path: it must be the path that the bench's
+    # workers find, which a link on the way makes another one, or nobody takes what the web queues.
+    if os.environ.get(_ROOT):
+        os.environ[_ROOT] = bench
+    command = [sys.executable, "-m", __name__, bench, site or "", *words]
     os.execv(sys.executable, command)
 
 
-def main(site: str, *words: str) -> None:
+def main(bench: str, site: str, *words: str) -> None:
     """Serve until a signal comes or Frappe ends. The working directory is the bench's ``sites``."""
     _take_over()
     if os.environ.get(_RELOADED) == "true":
-        config.give(config.Given(None, site or None))
+        config.give(config.Given(bench, site or None))
     else:
-        _start(site or None)
+        _start(bench, site or None)
     pinned = ["--site", site] if site else []
     sys.argv = [_FRAPPE, "frappe", *pinned, "serve", *words]
     runpy.run_module(_FRAPPE, run_name="__main__")
@@ -60,9 +65,9 @@ def _take_over() -> None:
         _warn(f"{error}; Frappe publishes through Redis as before")
 
 
-def _start(site: str | None) -> None:
+def _start(bench: str, site: str | None) -> None:
     try:
-        beside.start(site=site, tell=serving.say, warn=_warn)
+        beside.start(bench, site, tell=serving.say, warn=_warn)
     except ValueError as error:
         serving.fail(str(error.args[-1]))
 

@@ -35,7 +35,7 @@ def bench(tmp_path):
 class Web(Program):
     """`python -m frappe_rt web`, with the folder `apps` on the path."""
 
-    def __init__(self, bench, *options, **config):
+    def __init__(self, bench, *options, environment=None, **config):
         self.web = get_free_port()
         self.realtime = get_free_port()
         values = {
@@ -47,7 +47,8 @@ class Web(Program):
         }
         configure(bench, **values | config)
         paths = os.pathsep.join([*PATHS, str(bench / "apps")])
-        super().__init__(bench, *WORDS, "--port", str(self.web), *options, PYTHONPATH=paths)
+        words = [*WORDS, "--port", str(self.web), *options]
+        super().__init__(bench, *words, PYTHONPATH=paths, **(environment or {}))
 
     def wait_until_it_serves(self):
         self.wait_for_line("frappe_rt ")
@@ -161,6 +162,16 @@ def test_one_site_only(bench):
         web.wait_until_it_serves()
         assert ask(web.web, "/state")["pinned"] == SITE
         assert web.end(signal.SIGINT) == 0
+
+
+@pytest.mark.parametrize("root", ["", "somewhere/else"])
+def test_frappe_finds_its_bench_as_workers_do(bench, root):
+    """It names the queues of jobs by that path, so it is set only where it was."""
+    with Web(bench, "--bench", str(bench), environment={"FRAPPE_BENCH_ROOT": root}) as web:
+        web.wait_until_it_serves()
+        assert ask(web.web, "/state")["root"] == (str(bench) if root else "")
+        assert ask(web.web, "/publish?first=0&last=9")["counters"] == {"to_local": 10}
+        assert web.end() == 0
 
 
 def test_a_wrong_value_is_said_in_one_line(bench):

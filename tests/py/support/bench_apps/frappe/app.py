@@ -58,6 +58,7 @@ def get_state(_):
         "counters": {name: count for name, count in deliver.get_counters().items() if count},
         "sent_by_frappe": len(frappe.sent),
         "pinned": getattr(application, "site", None),
+        "root": os.environ.get("FRAPPE_BENCH_ROOT"),
     }
 
 
