@@ -13,7 +13,7 @@ from time import monotonic
 from typing import Any, NamedTuple
 
 from frappe_rt import _rt, config, inside, message
-from frappe_rt.loading import load
+from frappe_rt.loading import hold_forks, load
 
 #: Between two log lines about the same trouble.
 QUIET_SECONDS = 30.0
@@ -103,8 +103,11 @@ def lose(counter: str, text: str, *values: Any) -> bool:
             return False
         _told[counter] = now + QUIET_SECONDS
         lost = _counters[counter]
-    logging = load("logging")  # not before it is needed: it is half of our import time
-    logging.getLogger("frappe_rt").warning(f"not published, {text} (%d lost so far)", *values, lost)
+    # Loaded when it is needed: it is half of our import time. A fork that began before that knows
+    # nothing of logging's own locks, and its child must not inherit that of the stream.
+    with hold_forks:
+        logger = load("logging").getLogger("frappe_rt")
+        logger.warning(f"not published, {text} (%d lost so far)", *values, lost)
     return False
 
 

@@ -11,16 +11,19 @@ from _thread import RLock
 from importlib import import_module
 from types import ModuleType
 
-_lock = RLock()
+#: Held while something is brought in or used for the first time. A fork waits for it.
+hold_forks = RLock()
 
 
 def load(name: str) -> ModuleType:
     """``importlib.import_module``, for what may happen in any thread at any time."""
-    with _lock:
+    with hold_forks:
         return import_module(name)
 
 
 # The thread that forks is the one that goes on in the child, so it may release there.
 os.register_at_fork(
-    before=_lock.acquire, after_in_parent=_lock.release, after_in_child=_lock.release
+    before=hold_forks.acquire,
+    after_in_parent=hold_forks.release,
+    after_in_child=hold_forks.release,
 )

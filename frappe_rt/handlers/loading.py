@@ -48,8 +48,13 @@ def offer_as_frappes() -> None:
 
 
 def load(bench: str) -> list[str]:
-    """Import the handlers of each app that has some. Returns the apps whose handlers are on."""
+    """Import the handlers of each app that has some. Returns the apps whose handlers are on.
+
+    No byte code is kept of them: Python goes by the second and the size of a file, and a reload
+    within one second of the last would import what was there before.
+    """
     loaded = []
+    keeps_none, sys.dont_write_bytecode = sys.dont_write_bytecode, True
     for app in apps.get_apps(bench):
         module = f"{app}.realtime.handlers"
         try:
@@ -61,6 +66,7 @@ def load(bench: str) -> list[str]:
             log.exception("the handlers of %s are off: %s cannot be imported", app, module)
         else:
             loaded.append(app)
+    sys.dont_write_bytecode = keeps_none
     return loaded
 
 

@@ -1,4 +1,5 @@
 import logging
+import signal
 import sys
 
 import pytest
@@ -6,6 +7,9 @@ from support.fakes import GENERATIONS, FakeRt, make_frappe
 from support.redis_server import RedisServer
 
 from frappe_rt import config, deliver, server
+
+# A shell that runs this in the background may have it ignored, which programs inherit.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture
