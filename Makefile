@@ -170,6 +170,8 @@ $(eval $(call ARCHIVE,$(B)/test,third_party,$(call objects,$(B)/ext,$(LIB_SOURCE
 
 # A test that counts calls has functions that stand in front of these.
 WRAPPED_test_leaving := rt_map_get rt_map_put rt_map_del rt_map_next rt_sio_room_member
+# So has one that takes a library away.
+WRAPPED_test_no_libcurl := dlopen dlerror
 
 define TEST_PROGRAM # program, source, layer
 $(1): $(call objects,$(B)/test,$(2)) $(SUPPORT_OBJECTS) $(patsubst %,$(B)/test/lib%.a,$(or $(LINK_$(3)),$(LAYERS)) third_party)

@@ -282,6 +282,10 @@ static void jsonp_session(void **state) {
     snprintf(target, sizeof target, FAKE_POLLING "&j=4)alert(1&sid=%s", sid);
     fake_get(c, target);
     assert_string_equal(fake_body(c, "200"), "___eio[41](\"4a\\u001e4\\\"b\");");
+    fake_say(f.session, "6");
+    snprintf(target, sizeof target, FAKE_POLLING "&j=123456789012&sid=%s", sid);
+    fake_get(c, target);
+    assert_string_equal(fake_body(c, "200"), "___eio[1234567890](\"6\");"); /* cut */
     /* Its POST is a form. */
     char head[256];
     const char *body = "d=4x%5C%5Cn%1E4y";

@@ -243,6 +243,23 @@ static void close_with_waiting_poll(void **state) {
     fake_fini(&f);
 }
 
+/* The events have left the queue with an answer that did not go out: nobody will hear of them. */
+static void lost_answer_ends_session(void **state) {
+    (void)state;
+    fake f;
+    char sid[RT_ID_LEN + 1];
+    fake_init(&f, NULL);
+    rt_eio_session *s = fake_handshake(&f, sid);
+    fake_conn *c = fake_open(&f);
+    fake_poll(c, sid);
+    fake_say(s, "4lost");
+    c->refuses = true;
+    fake_turn(&f);
+    assert_string_equal(fake_log(&f), "close out of memory");
+    assert_int_equal(fake_figures(&f).sessions, 0);
+    fake_fini(&f);
+}
+
 static void shutdown_breaks_polls_off(void **state) {
     (void)state;
     fake f;
@@ -328,6 +345,21 @@ static void slow_client_is_closed(void **state) {
     fake_fini(&f);
 }
 
+static void new_limit_counts_for_open_sessions(void **state) {
+    (void)state;
+    fake f;
+    char sid[RT_ID_LEN + 1];
+    fake_init(&f, NULL);
+    rt_eio_session *s = fake_handshake(&f, sid);
+    fake_say(s, "4123");
+    fake_turn(&f);
+    rt_eio_set_max_owed(f.eio, 10);
+    fake_say(s, "4123");
+    fake_turn(&f);
+    assert_string_equal(fake_log(&f), "close slow client");
+    fake_fini(&f);
+}
+
 static void close_inside_message(void **state) {
     (void)state;
     fake f;
@@ -362,11 +394,13 @@ int main(void) {
         cmocka_unit_test_teardown(too_big, leaks),
         cmocka_unit_test_teardown(octet_stream_is_refused, leaks),
         cmocka_unit_test_teardown(close_with_waiting_poll, leaks),
+        cmocka_unit_test_teardown(lost_answer_ends_session, leaks),
         cmocka_unit_test_teardown(shutdown_breaks_polls_off, leaks),
         cmocka_unit_test_teardown(close_drains, leaks),
         cmocka_unit_test_teardown(drain_has_a_deadline, leaks),
         cmocka_unit_test_teardown(gone_poll_ends_session, leaks),
         cmocka_unit_test_teardown(slow_client_is_closed, leaks),
+        cmocka_unit_test_teardown(new_limit_counts_for_open_sessions, leaks),
         cmocka_unit_test_teardown(close_inside_message, leaks),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -351,8 +351,9 @@ static void owed_bytes(void **state) {
     live_client c, other;
     static char payload[30000];
     live_opts_default(&opts);
-    opts.front.max_owed = opts.eio.max_owed = 300000;
+    opts.eio.max_owed = 300000;
     serve(&l, &opts);
+    rt_front_set_max_owed(l.front, 300000); /* as a new configuration does */
     assert_true(live_websocket(&l, &other, NULL));
     live_next(&l, &other);
     l.receive = SMALL;

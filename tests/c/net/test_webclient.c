@@ -291,6 +291,27 @@ static void test_line(void **state) {
     assert_int_equal(figures().in_flight, 0);
 }
 
+/* More may fly from now on: who is in line starts without waiting for an answer. */
+static void test_new_limits(void **state) {
+    ask asks[4];
+    (void)state;
+    memset(asks, 0, sizeof asks);
+    opts.in_flight = 1;
+    new_web();
+    for (int i = 0; i < 4; i++)
+        get(&asks[i], "/slow/200");
+    assert_int_equal(figures().in_flight, 1);
+    rt_web_set_limits(web, 3, opts.timeout_ms);
+    rt_loop_for(&loop, 20);
+    assert_int_equal(figures().in_flight, 3);
+    assert_int_equal(figures().in_line, 1);
+    for (int i = 0; i < 4; i++) {
+        finish(&asks[i]);
+        assert_int_equal(asks[i].status, 200);
+        free(asks[i].body);
+    }
+}
+
 static int order[8];
 static int ordered;
 
@@ -664,6 +685,7 @@ int main(void) {
         with_stub(test_size_cap),
         with_stub(test_timeouts),
         with_stub(test_line),
+        with_stub(test_new_limits),
         with_stub(test_line_is_full),
         with_stub(test_line_is_fifo),
         with_stub(test_cancel_in_flight_makes_room),
