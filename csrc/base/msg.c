@@ -25,6 +25,17 @@ rt_msg *rt_msg_copy(rt_slice bytes) {
     return m;
 }
 
+rt_msg *rt_msg_resize(rt_msg *m, size_t cap) {
+    if (cap < m->len)
+        cap = m->len;
+    if (cap > UINT32_MAX - sizeof(rt_msg))
+        return NULL;
+    rt_msg *moved = rt_realloc(m, sizeof(*m) + cap);
+    if (moved)
+        moved->cap = (uint32_t)cap;
+    return moved;
+}
+
 void rt_msg_rele(rt_msg *m) {
     if (m && --m->refs == 0)
         rt_free(m);

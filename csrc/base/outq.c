@@ -60,7 +60,6 @@ int rt_outq_iov(const rt_outq *q, struct iovec *iov, int n, size_t max_bytes) {
     size_t off = q->head_off;
     for (uint32_t i = 0; i < q->count && used < n && max_bytes; i++) {
         rt_msg *m = rt_outq_at(q, i);
-        rt_msg_seal(m);
         size_t left = m->len - off;
         if (left > max_bytes)
             left = max_bytes;
@@ -94,9 +93,6 @@ void rt_outq_wrote(rt_outq *q, size_t n) {
             q->head_off += (uint32_t)n;
             return;
         }
-        /* A message that is still open was in no iovec: its bytes are yet to come. */
-        if (m->len < m->cap)
-            return;
         n -= left;
         rt_outq_pop(q);
     }

@@ -31,7 +31,7 @@ int rt_outq_push(rt_outq *q, rt_msg *m);
 static inline rt_msg *rt_outq_at(const rt_outq *q, uint32_t i) {
     return q->cap ? q->items[(q->head + i) & (q->cap - 1)] : q->one;
 }
-/* Fills up to n iovecs with unwritten bytes, sealing each message; returns how many. Stops once
+/* Fills up to n iovecs with unwritten bytes; returns how many. Stops once
  * `max_bytes` are covered (the last one may be cut short at that border). A message without bytes
  * gets no iovec; it leaves with the next rt_outq_wrote, even one of 0 bytes. */
 int rt_outq_iov(const rt_outq *q, struct iovec *iov, int n, size_t max_bytes);

@@ -54,7 +54,6 @@ rt_msg *rt_eio_compress(rt_eio_compressor **c, enum rt_coding coding, rt_slice p
     z->avail_out = m->cap;
     int done = deflate(z, Z_FINISH); /* one call is enough with deflateBound's room */
     m->len = (uint32_t)z->total_out;
-    rt_msg_seal(m);
     if (done == Z_STREAM_END)
         return m;
     rt_msg_rele(m);

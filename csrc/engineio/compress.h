@@ -11,7 +11,7 @@
 
 typedef struct rt_eio_compressor rt_eio_compressor;
 
-/* The bytes in that coding (gzip or deflate) as a sealed message; NULL: out of memory.
+/* The bytes in that coding (gzip or deflate) as a message; NULL: out of memory.
  * `*c` is NULL before the first call. */
 rt_msg *rt_eio_compress(rt_eio_compressor **c, enum rt_coding coding, rt_slice plain);
 void rt_eio_compressor_free(rt_eio_compressor *c); /* NULL is fine */

@@ -140,7 +140,13 @@ static bool over_limit(rt_eio_session *s) {
     return s->queued_bytes > s->eio->opts.max_owed;
 }
 
+void rt_eio_release(rt_eio *e) {
+    if (e->app.release)
+        e->app.release(e->app.ctx);
+}
+
 void rt_eio_flush(rt_eio *e) {
+    rt_eio_release(e);
     rt_list due;
     rt_list_move(&due, &e->pending);
     while (!rt_list_empty(&due)) {
@@ -157,7 +163,7 @@ void rt_eio_flush(rt_eio *e) {
 }
 
 bool rt_eio_has_pending(const rt_eio *e) {
-    return !rt_list_empty(&e->pending);
+    return !rt_list_empty(&e->pending) || (e->app.holds && e->app.holds(e->app.ctx));
 }
 
 void rt_eio_reap(rt_eio *e) {

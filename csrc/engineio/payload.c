@@ -51,10 +51,8 @@ static char *put_payload(char *at, rt_slice frames) {
 
 rt_msg *rt_eio_payload_encode(const rt_outq *q) {
     size_t n = q->count - 1;
-    for (uint32_t i = 0; i < q->count; i++) {
-        rt_msg_seal(rt_outq_at(q, i));
+    for (uint32_t i = 0; i < q->count; i++)
         n += payload_len(rt_msg_slice(rt_outq_at(q, i)));
-    }
     rt_msg *m = rt_msg_new(n);
     if (!m)
         return NULL;
@@ -65,7 +63,6 @@ rt_msg *rt_eio_payload_encode(const rt_outq *q) {
         at = put_payload(at, rt_msg_slice(rt_outq_at(q, i)));
     }
     m->len = (uint32_t)n;
-    rt_msg_seal(m);
     return m;
 }
 
@@ -90,7 +87,6 @@ static size_t text_frames_len(rt_slice frames) {
 }
 
 rt_msg *rt_eio_payload_as_text_frames(rt_msg *frames) {
-    rt_msg_seal(frames);
     rt_slice rest = rt_msg_slice(frames);
     if (!has_binary(rest))
         return rt_msg_hold(frames);
@@ -105,7 +101,6 @@ rt_msg *rt_eio_payload_as_text_frames(rt_msg *frames) {
         at = put_packet(at, opcode, packet);
     }
     m->len = (uint32_t)(at - m->data);
-    rt_msg_seal(m);
     return m;
 }
 

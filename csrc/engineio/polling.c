@@ -147,6 +147,9 @@ void rt_eio_poll_begin(rt_eio_session *s, rt_eio_exchange *x) {
     s->poll = x;
     x->session = s;
     e->polls++;
+    rt_eio_release(e); /* it belongs into this answer */
+    if (s->poll != x)
+        return;
     if (!rt_outq_empty(&s->queue)) {
         rt_eio_poll_flush(s);
     } else if (s->state == RT_EIO_CLOSING) {

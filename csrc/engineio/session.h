@@ -114,6 +114,11 @@ static inline void rt_eio_count(rt_eio *e, int counter) {
     e->counters.v[counter]++;
 }
 
+/* --- engineio.c --- */
+
+/* The app sends what it holds back, which may end any session. */
+void rt_eio_release(rt_eio *e);
+
 /* --- session.c --- */
 
 /* A new session in state POLLING or WEBSOCKET, in the table, its heartbeat running; NULL with

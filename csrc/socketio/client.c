@@ -37,6 +37,7 @@ void rt_sio_client_free(rt_sio_client *c) {
 void rt_sio_client_close(void *io_, rt_eio_session *session, enum rt_eio_reason reason) {
     rt_sio *io = io_;
     rt_sio_client *c = rt_eio_user(session);
+    rt_sio_release(io);
     c->session = NULL;
     rt_timer_disarm(&c->connect_timer);
     drop_incoming(c);

@@ -103,6 +103,5 @@ rt_msg *rt_sio_out_msg(const rt_sio_out *o) {
         return NULL;
     rt_sio_out_put(o, m->data);
     m->len = (uint32_t)n;
-    rt_msg_seal(m);
     return m;
 }

@@ -1,30 +1,18 @@
 /* Sending: an event is encoded once and referenced by every socket it goes to.
  *
- * Room batch: when a second event goes to the same room in the same turn with nothing else queued
- * in between, it opens a message with room to spare, which all members reference; further events
- * are appended to it, and cost no work per socket (15 % at 16 events per turn). Anything that is
- * queued to any socket, and every join or leave, seals it, or order and membership would break. A
- * transport that looks at the bytes seals it too (base/msg.h). */
+ * Room batch: an event to a room is held until something else happens or the turn ends, and the
+ * next ones to the same room are written behind it. So a run of events is one message, and costs
+ * each socket one visit, one entry in its queue and one piece of a write, however many they are.
+ * Anything that is queued to any socket, and every join, leave and acceptance, sends what is held
+ * first, or order and membership would break. */
 #include "socketio/state.h"
 
-#define BATCH_BYTES 16384
+#define BATCH_BYTES 65536u
 
-void rt_sio_seal(rt_sio *io) {
-    if (io->batch.msg)
-        rt_msg_seal(io->batch.msg);
-    rt_msg_rele(io->batch.msg);
-    io->batch = (rt_sio_batch){NULL, NULL, 0};
-}
-
-rt_msg *rt_sio_event_msg(rt_sio *io, const rt_sio_out *o, size_t spare) {
-    size_t n = rt_sio_out_len(o);
-    rt_msg *m = n + spare <= UINT32_MAX ? rt_msg_new(n + spare) : NULL;
-    if (!m) {
+rt_msg *rt_sio_event_msg(rt_sio *io, const rt_sio_out *o) {
+    rt_msg *m = rt_sio_out_msg(o);
+    if (!m)
         rt_sio_tally(io, RT_SIO_NO_MEMORY);
-        return NULL;
-    }
-    rt_sio_out_put(o, m->data);
-    m->len = (uint32_t)n;
     return m;
 }
 
@@ -44,31 +32,65 @@ static uint32_t to_members(const rt_sio_room *r, rt_msg *m, const rt_sio_socket 
     return sent;
 }
 
-/* Appends to the open batch of this room. False: there is none, or no room in it. */
-static bool append(rt_sio *io, const rt_sio_room *r, const rt_sio_out *o) {
-    rt_msg *m = io->batch.msg;
-    if (io->batch.room != r || !m || m->cap - m->len < rt_sio_out_len(o))
+bool rt_sio_holds(void *io) {
+    return ((const rt_sio *)io)->batch.room != NULL;
+}
+
+void rt_sio_release(void *arg) {
+    rt_sio *io = arg;
+    rt_sio_batch batch = io->batch;
+    if (!batch.room)
+        return;
+    io->batch = (rt_sio_batch){NULL, NULL};
+    rt_msg *shrunk = batch.msg->cap > batch.msg->len ? rt_msg_resize(batch.msg, 0) : NULL;
+    rt_msg *m = shrunk ? shrunk : batch.msg;
+    to_members(batch.room, m, NULL);
+    rt_msg_rele(m);
+    batch.room->pins--;
+    rt_sio_room_settle(batch.room);
+}
+
+/* Writes the event behind what is held for the room. False: nothing is held for it, or there is no
+ * room behind it, nor memory for more. */
+static bool append(rt_sio_batch *batch, const rt_sio_room *r, const rt_sio_out *o) {
+    size_t n = rt_sio_out_len(o);
+    if (batch->room != r || batch->msg->len + n > BATCH_BYTES)
         return false;
+    if (batch->msg->cap - batch->msg->len < n) {
+        size_t room = 4 * (size_t)batch->msg->cap + n;
+        rt_msg *grown = rt_msg_resize(batch->msg, room < BATCH_BYTES ? room : BATCH_BYTES);
+        if (!grown)
+            return false;
+        batch->msg = grown;
+    }
+    rt_msg *m = batch->msg;
     m->len = (uint32_t)(rt_sio_out_put(o, m->data + m->len) - m->data);
-    rt_sio_tally(io, RT_SIO_BATCHED);
     return true;
 }
 
-static uint32_t to_room(rt_sio *io, rt_sio_room *r, const rt_sio_out *o,
-                        const rt_sio_socket *except) {
-    if (!except && append(io, r, o))
-        return io->batch.sent;
-    bool again = !except && r->count > 1 && io->batch.room == r;
-    rt_sio_seal(io);
-    rt_msg *m = rt_sio_event_msg(io, o, again ? BATCH_BYTES : 0);
+static uint32_t hold(rt_sio *io, rt_sio_room *r, const rt_sio_out *o) {
+    rt_msg *m = rt_sio_event_msg(io, o);
     if (!m)
         return 0;
-    r->pins++; /* a session that ends while being sent to must not take the room away */
+    r->pins++;
+    io->batch = (rt_sio_batch){r, m};
+    return r->count - r->asking;
+}
+
+/* A session that ends while it is sent to must not take the room away: the caller pins it. */
+static uint32_t to_room(rt_sio *io, rt_sio_room *r, const rt_sio_out *o,
+                        const rt_sio_socket *except) {
+    if (!except && append(&io->batch, r, o)) {
+        rt_sio_tally(io, RT_SIO_BATCHED);
+        return r->count - r->asking;
+    }
+    rt_sio_release(io);
+    if (!except)
+        return r->count ? hold(io, r, o) : 0;
+    rt_msg *m = rt_sio_event_msg(io, o);
+    if (!m)
+        return 0;
     uint32_t sent = to_members(r, m, except);
-    r->pins--;
-    if (!except && r->count)
-        io->batch = (rt_sio_batch){r, again ? rt_msg_hold(m) : NULL, sent};
-    rt_sio_room_settle(r);
     rt_msg_rele(m);
     return sent;
 }
@@ -91,14 +113,18 @@ uint32_t rt_sio_emit_room(rt_sio_ns *ns, rt_slice room, rt_slice event, rt_slice
     if (!r || r->count == 0)
         return rt_sio_note_sent(io, 0);
     rt_sio_out o = event_out(ns, event, args);
-    return rt_sio_note_sent(io, to_room(io, r, &o, except));
+    r->pins++;
+    uint32_t sent = to_room(io, r, &o, except);
+    r->pins--;
+    rt_sio_room_settle(r);
+    return rt_sio_note_sent(io, sent);
 }
 
 uint32_t rt_sio_emit_ns(rt_sio_ns *ns, rt_slice event, rt_slice args, const rt_sio_socket *except) {
     rt_sio *io = ns->io;
     rt_sio_out o = event_out(ns, event, args);
-    rt_sio_seal(io);
-    rt_msg *m = rt_sio_event_msg(io, &o, 0);
+    rt_sio_release(io);
+    rt_msg *m = rt_sio_event_msg(io, &o);
     if (!m)
         return 0;
     uint32_t sent = 0;

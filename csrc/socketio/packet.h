@@ -58,7 +58,7 @@ typedef struct rt_sio_out {
 size_t rt_sio_out_len(const rt_sio_out *o);
 /* Writes them; returns one past the last. */
 char *rt_sio_out_put(const rt_sio_out *o, char *at);
-/* A sealed message; NULL: out of memory. */
+/* A message; NULL: out of memory. */
 rt_msg *rt_sio_out_msg(const rt_sio_out *o);
 
 #endif

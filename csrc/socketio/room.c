@@ -58,6 +58,7 @@ static int enter(rt_sio_socket *s, rt_sio_room *r) {
     s->memberships = memberships;
     if (!room_grown || !socket_grown)
         return RT_ENOMEM;
+    r->asking += s->state == RT_SIO_ASKING;
     s->memberships[s->room_count] = (rt_sio_membership){r, r->count};
     r->members[r->count] = (rt_sio_member){s, s->room_count};
     s->room_count++;
@@ -78,6 +79,7 @@ void rt_sio_watch_rooms(rt_sio *io, rt_sio_moved_fn *moved, void *arg) {
 
 int rt_sio_join(rt_sio_socket *s, rt_slice name) {
     rt_sio *io = s->ns->io;
+    rt_sio_release(io);
     if (s->state == RT_SIO_OUT)
         return RT_ECLOSED;
     rt_sio_room *r = rt_sio_room_find(s->ns, name);
@@ -91,7 +93,6 @@ int rt_sio_join(rt_sio_socket *s, rt_slice name) {
         r = room_new(s->ns, name);
     if (!r)
         return RT_ENOMEM;
-    rt_sio_seal(io);
     int status = enter(s, r);
     rt_sio_room_settle(r);
     if (status == RT_OK)
@@ -117,11 +118,12 @@ static void remove_membership(rt_sio_socket *s, uint32_t at) {
 }
 
 bool rt_sio_leave(rt_sio_socket *s, rt_slice name) {
+    rt_sio_release(s->ns->io);
     rt_sio_room *r = rt_sio_room_find(s->ns, name);
     uint32_t i = r ? membership_of(s, r) : s->room_count;
     if (i == s->room_count)
         return false;
-    rt_sio_seal(s->ns->io);
+    r->asking -= s->state == RT_SIO_ASKING;
     remove_member(r, s->memberships[i].at);
     remove_membership(s, i);
     tell_moved(s, name, false);
@@ -129,12 +131,16 @@ bool rt_sio_leave(rt_sio_socket *s, rt_slice name) {
     return true;
 }
 
+/* An asking socket counts in its rooms from its joins until it is let in or leaves. */
+void rt_sio_stop_asking(rt_sio_socket *s) {
+    for (uint32_t i = 0; s->state == RT_SIO_ASKING && i < s->room_count; i++)
+        s->memberships[i].room->asking--;
+}
+
 void rt_sio_leave_all(rt_sio_socket *s, bool tell) {
     rt_sio *io = s->ns->io;
     rt_sio_membership *left = s->memberships;
     uint32_t count = s->room_count;
-    if (count)
-        rt_sio_seal(io);
     s->memberships = NULL;
     s->room_count = s->room_cap = 0;
     for (uint32_t i = 0; i < count; i++) {

@@ -48,6 +48,7 @@ rt_sio_socket *rt_sio_socket_find(const rt_sio_client *c, rt_slice ns) {
 /* Unlinks it from client and namespace; rooms are left by the caller. */
 static void take_out(rt_sio_socket *s) {
     rt_sio *io = s->ns->io;
+    rt_sio_stop_asking(s);
     if (s->state == RT_SIO_IN)
         rt_sio_ns_remove(s->ns, s);
     s->state = RT_SIO_OUT;
@@ -58,9 +59,10 @@ static void take_out(rt_sio_socket *s) {
 }
 
 void rt_sio_socket_end(rt_sio_socket *s, enum rt_eio_reason reason) {
+    rt_sio *io = s->ns->io;
+    rt_sio_release(io);
     if (s->state == RT_SIO_OUT)
         return;
-    rt_sio *io = s->ns->io;
     take_out(s);
     rt_sio_tally(io, RT_SIO_DISCONNECTS);
     rt_sio_acks_drop(s);
@@ -70,9 +72,9 @@ void rt_sio_socket_end(rt_sio_socket *s, enum rt_eio_reason reason) {
 
 void rt_sio_socket_send(rt_sio_socket *s, const rt_sio_out *o) {
     rt_sio *io = s->ns->io;
+    rt_sio_release(io);
     if (!s->client->session)
         return;
-    rt_sio_seal(io);
     rt_msg *m = rt_sio_out_msg(o);
     if (!m) {
         rt_sio_client_no_memory(s->client);
@@ -94,12 +96,14 @@ void rt_sio_socket_greet(rt_sio_socket *s) {
 
 void rt_sio_accept(rt_sio_socket *s) {
     rt_sio *io = s->ns->io;
+    rt_sio_release(io);
     if (s->state != RT_SIO_ASKING)
         return;
     if (rt_sio_ns_add(s->ns, s) != RT_OK) {
         rt_sio_client_no_memory(s->client);
         return;
     }
+    rt_sio_stop_asking(s);
     s->state = RT_SIO_IN;
     rt_timer_disarm(&s->client->connect_timer);
     rt_sio_tally(io, RT_SIO_CONNECTS);
@@ -108,13 +112,14 @@ void rt_sio_accept(rt_sio_socket *s) {
 
 void rt_sio_refuse(rt_sio_socket *s, rt_slice message) {
     rt_sio *io = s->ns->io;
+    rt_sio_release(io);
     if (s->state != RT_SIO_ASKING)
         return;
     rt_sio_tally(io, RT_SIO_CONNECTS_REFUSED);
     /* Out first: if the answer cannot be made the client is dropped, and on_disconnect must not
      * come for a refused socket. */
-    rt_sio_leave_all(s, false);
     take_out(s);
+    rt_sio_leave_all(s, false);
     rt_buf data;
     rt_buf_init(&data, 0);
     rt_buf_putc(&data, '{');
@@ -137,6 +142,7 @@ void rt_sio_disconnect(rt_sio_socket *s) {
 }
 
 void rt_sio_drop_client(rt_sio_socket *s, enum rt_eio_reason reason) {
+    rt_sio_release(s->ns->io);
     if (s->client->session)
         rt_eio_close(s->client->session, reason);
 }

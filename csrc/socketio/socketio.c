@@ -59,11 +59,12 @@ rt_eio_app rt_sio_engine_app(rt_sio *io) {
         .on_open = rt_sio_client_open,
         .on_message = rt_sio_client_message,
         .on_close = rt_sio_client_close,
+        .release = rt_sio_release,
+        .holds = rt_sio_holds,
     };
 }
 
 void rt_sio_reap(rt_sio *io) {
-    rt_sio_seal(io);
     while (!rt_list_empty(&io->closed)) {
         rt_sio_socket *s = RT_OF(rt_list_first(&io->closed), rt_sio_socket, node);
         rt_list_unlink(&s->node);

@@ -21,11 +21,10 @@ typedef struct rt_sio_room rt_sio_room;
 
 #define RT_SIO_ACK_STEPS 8
 
-/* A run of events to one room in one turn, which share one message (fanout.c). */
+/* A run of events to one room in one turn, which nobody has been sent yet (fanout.c). */
 typedef struct rt_sio_batch {
-    rt_sio_room *room; /* of the last event; NULL: sealed */
-    rt_msg *msg;       /* what may be appended to; NULL until a second event came */
-    uint32_t sent;     /* sockets that have it */
+    rt_sio_room *room; /* pinned; NULL: there is none */
+    rt_msg *msg;
 } rt_sio_batch;
 
 struct rt_sio {
@@ -109,7 +108,8 @@ struct rt_sio_room {
     rt_sio_ns *ns;
     rt_sio_member *members;
     uint32_t count, cap;
-    uint32_t pins; /* sockets that are leaving and still name it */
+    uint32_t asking; /* members that are not let in yet, and get no events */
+    uint32_t pins;   /* sockets that are leaving and still name it; events that are held for it */
     uint32_t name_len;
     char name[];
 };
@@ -152,8 +152,10 @@ void rt_sio_ns_remove(rt_sio_ns *ns, rt_sio_socket *s);
 rt_sio_room *rt_sio_room_find(const rt_sio_ns *ns, rt_slice name);
 /* Frees it when nobody is in it and nobody pins it. */
 void rt_sio_room_settle(rt_sio_room *r);
-/* Leaves every room, telling the app if `tell`. */
+/* Leaves every room, telling the app if `tell`. It is OUT already. */
 void rt_sio_leave_all(rt_sio_socket *s, bool tell);
+/* To be called before its state changes. */
+void rt_sio_stop_asking(rt_sio_socket *s);
 
 /* --- ack.c --- */
 void rt_sio_acks_init(rt_sio *io, rt_timers *timers);
@@ -162,10 +164,12 @@ void rt_sio_acks_answer(rt_sio_socket *s, uint64_t id, const rt_sio_event *answe
 void rt_sio_acks_drop(rt_sio_socket *s);
 
 /* --- fanout.c --- */
-/* No later event may be appended to what was sent so far: anything else is about to be queued. */
-void rt_sio_seal(rt_sio *io);
-/* A message with one event in it and `spare` bytes after it; NULL, counted: no memory. */
-rt_msg *rt_sio_event_msg(rt_sio *io, const rt_sio_out *o, size_t spare);
+/* Sends what is held for a room: something else is about to be queued, or who is in it to change.
+ * For want of memory a client may end by it, and its sockets with it. */
+void rt_sio_release(void *io);
+bool rt_sio_holds(void *io);
+/* A message with one event in it; NULL, counted: no memory. */
+rt_msg *rt_sio_event_msg(rt_sio *io, const rt_sio_out *o);
 /* Counts an event that went to so many, and gives the number back. */
 uint32_t rt_sio_note_sent(rt_sio *io, uint32_t sent);
 

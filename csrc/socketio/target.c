@@ -73,8 +73,8 @@ uint32_t rt_sio_emit_to(rt_sio_ns *ns, const rt_sio_target *to, rt_slice event, 
                     .args = args,
                     .attachments = attachments,
                     .attachment_count = count};
-    rt_sio_seal(io);
-    spread p = {rt_sio_event_msg(io, &o, 0), next_stamp(io), to->only_ready, 0};
+    rt_sio_release(io);
+    spread p = {rt_sio_event_msg(io, &o), next_stamp(io), to->only_ready, 0};
     if (!p.msg)
         return 0;
     for (uint32_t i = 0; i < to->except_count; i++)

@@ -72,7 +72,7 @@ uint16_t rt_ws_close_code(int status);
 size_t rt_ws_head_len(size_t n);
 /* Writes it; returns rt_ws_head_len(n). */
 size_t rt_ws_put_head(char *out, enum rt_ws_opcode opcode, size_t n);
-/* A sealed message holding one frame; NULL: out of memory. */
+/* A message holding one frame; NULL: out of memory. */
 rt_msg *rt_ws_frame(enum rt_ws_opcode opcode, rt_slice payload);
 /* A close frame; code 0: without a payload. A reason of more than 123 bytes is cut between two
  * characters. */

@@ -48,7 +48,6 @@ static rt_msg *frame_of(enum rt_ws_opcode opcode, rt_slice first, rt_slice secon
     if (second.n > 0)
         memcpy(p + first.n, second.p, second.n);
     m->len = (uint32_t)(rt_ws_head_len(n) + n);
-    rt_msg_seal(m);
     return m;
 }
 

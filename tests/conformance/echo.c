@@ -17,7 +17,6 @@ static rt_msg *message_frame(bool binary, rt_slice bytes) {
     if (bytes.n)
         memcpy(at, bytes.p, bytes.n);
     m->len = (uint32_t)(head + n);
-    rt_msg_seal(m);
     return m;
 }
 

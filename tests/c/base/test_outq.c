@@ -141,36 +141,6 @@ static void test_grows_while_wrapped(void **state) {
     rt_outq_fini(&q);
 }
 
-static void test_iov_seals_what_it_shows(void **state) {
-    (void)state;
-    rt_outq q;
-    rt_outq_init(&q);
-    rt_msg *a = rt_msg_new(10);
-    rt_msg *b = rt_msg_new(10);
-    assert_non_null(a);
-    assert_non_null(b);
-    memcpy(a->data, "aaa", 3);
-    memcpy(b->data, "bb", 2);
-    a->len = 3;
-    b->len = 2;
-    assert_int_equal(rt_outq_push(&q, a), RT_OK);
-    assert_int_equal(rt_outq_push(&q, b), RT_OK);
-    assert_int_equal(a->refs, 2);
-    struct iovec iov[4];
-    assert_int_equal(rt_outq_iov(&q, iov, 4, 0), 0);
-    assert_int_equal(a->cap, 10);
-    assert_int_equal(rt_outq_iov(&q, iov, 1, 100), 1);
-    assert_int_equal(a->cap, 3);
-    assert_int_equal(b->cap, 10);
-    assert_int_equal(rt_outq_iov(&q, iov, 4, 4), 2);
-    assert_int_equal(iov[1].iov_len, 1);
-    assert_int_equal(b->cap, 2);
-    rt_outq_fini(&q);
-    assert_int_equal(a->refs, 1);
-    rt_msg_rele(a);
-    rt_msg_rele(b);
-}
-
 static void test_messages_without_bytes(void **state) {
     (void)state;
     long live = rt_alloc_live();
@@ -183,21 +153,6 @@ static void test_messages_without_bytes(void **state) {
     assert_int_equal(rt_outq_iov(&q, iov, 4, 100), 1);
     rt_outq_wrote(&q, 1);
     assert_true(rt_outq_empty(&q));
-
-    /* Still open: bytes may come, so it must not be dropped by the write before it. */
-    rt_msg *open = rt_msg_new(5);
-    assert_non_null(open);
-    assert_int_equal(push(&q, "x"), RT_OK);
-    assert_int_equal(rt_outq_push(&q, open), RT_OK);
-    assert_int_equal(rt_outq_iov(&q, iov, 1, 100), 1);
-    rt_outq_wrote(&q, 1);
-    assert_int_equal(q.count, 1);
-    open->data[open->len++] = 'y';
-    assert_int_equal(rt_outq_iov(&q, iov, 1, 100), 1);
-    assert_int_equal(iov[0].iov_len, 1);
-    rt_outq_wrote(&q, 1);
-    assert_true(rt_outq_empty(&q));
-    rt_msg_rele(open);
     assert_int_equal(rt_alloc_live(), live);
 }
 
@@ -279,7 +234,6 @@ int main(void) {
         cmocka_unit_test(test_a_single_message),
         cmocka_unit_test(test_every_way_to_cut_a_write),
         cmocka_unit_test(test_grows_while_wrapped),
-        cmocka_unit_test(test_iov_seals_what_it_shows),
         cmocka_unit_test(test_messages_without_bytes),
         cmocka_unit_test(test_pop_forgets_the_offset),
         cmocka_unit_test(test_move),

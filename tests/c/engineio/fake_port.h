@@ -71,7 +71,6 @@ static inline int fake_send(rt_eio_port *p, rt_msg *m) {
     fake_conn *c = fake_of(p);
     if (c->refuses || c->closed)
         return RT_ECLOSED;
-    rt_msg_seal(m);
     return rt_buf_puts(&c->out, rt_msg_slice(m));
 }
 
@@ -355,7 +354,9 @@ static inline void fake_show_frame(rt_buf *out, enum rt_ws_opcode opcode, rt_sli
         rt_buf_puts(out, payload);
 }
 
+/* What came of WebSocket frames, at the end of a turn. */
 static inline const char *fake_frames(fake_conn *c) {
+    rt_eio_flush(c->f->eio);
     rt_slice frames = rt_buf_slice(&c->out), payload;
     enum rt_ws_opcode opcode;
     rt_buf_clear(&c->shown);

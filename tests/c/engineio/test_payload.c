@@ -32,7 +32,6 @@ static void assert_bytes(const rt_msg *m, rt_slice expected) {
     assert_non_null(m);
     assert_int_equal(m->len, expected.n);
     assert_memory_equal(m->data, expected.p, expected.n);
-    assert_int_equal(m->cap, m->len); /* sealed */
 }
 
 static void payload_joins_packets(void **state) {
@@ -45,7 +44,6 @@ static void payload_joins_packets(void **state) {
     assert_int_equal(rt_outq_push(&q, second), RT_OK);
     rt_msg *m = rt_eio_payload_encode(&q);
     assert_bytes(m, RT_LIT("4a" RS "bAQIDBA==" RS "4" RS "b"));
-    assert_int_equal(first->cap, first->len); /* who looks, seals */
     rt_msg_rele(m);
     rt_msg_rele(first);
     rt_msg_rele(second);
@@ -59,7 +57,6 @@ static void text_frames_as_they_are(void **state) {
     rt_msg *same = rt_eio_payload_as_text_frames(frames);
     assert_ptr_equal(same, frames);
     assert_int_equal(frames->refs, 2);
-    assert_int_equal(frames->cap, frames->len);
     rt_msg_rele(same);
     rt_msg_rele(frames);
 }

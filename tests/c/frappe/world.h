@@ -202,7 +202,6 @@ static inline world_client *world_client_of(rt_eio_port *p) {
 
 static inline int world_port_send(rt_eio_port *p, rt_msg *m) {
     world_client *c = world_client_of(p);
-    rt_msg_seal(m);
     if (m->len > 5 && memcmp(m->data, "HTTP/", 5) == 0)
         return RT_OK;
     c->heard = realloc(c->heard, c->heard_n + m->len);
