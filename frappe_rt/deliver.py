@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import os
 from _thread import allocate_lock
+from itertools import count
 from time import monotonic
-from typing import Any, NamedTuple
+from typing import Any
 
 from frappe_rt import _rt, config, inside, message
 from frappe_rt.loading import hold_forks, load
@@ -18,36 +19,70 @@ from frappe_rt.loading import hold_forks, load
 #: Between two log lines about the same trouble.
 QUIET_SECONDS = 30.0
 
-_counters = {
-    "to_thread": 0,
-    "to_local": 0,
-    "to_redis": 0,
-    "lost_inbox_full": 0,
-    "lost_local_away": 0,
-    "lost_redis_away": 0,
-    "lost_no_redis": 0,
-    "lost_no_site": 0,
-    "lost_bad_config": 0,
-    "lost_bad_message": 0,
-}
-_told: dict[str, float] = {}
 _lock = allocate_lock()
 
 
-class _Plan(NamedTuple):
-    """What the configuration says, ready for use."""
+class _Counter:
+    """Counts without a lock: `add` is one call of C, which no other thread can come between."""
 
-    given: config.Given | None  # what `config` was told when it was made
-    site: str = ""
-    here: bool = True  # the thread of this process may be used
-    local: str | None = None  # path of the local socket
-    why_not_local: str = ""
-    redis: str | None = None  # URL
-    may_redis: bool = False
+    __slots__ = ("_looks", "add")
+
+    def __init__(self) -> None:
+        self.reset()
+
+    def reset(self) -> None:
+        self.add = count().__next__
+        self._looks = 0
+
+    def get(self) -> int:
+        """How often `add` was called. Nothing but another call of it tells."""
+        with _lock:
+            self._looks += 1
+            return self.add() - self._looks + 1
 
 
-#: When the configuration is broken, but a server runs here, which has read it when it was not.
-_HERE_ONLY = _Plan(None)
+_counters = {
+    name: _Counter()
+    for name in (
+        "to_thread",
+        "to_local",
+        "to_redis",
+        "lost_inbox_full",
+        "lost_local_away",
+        "lost_redis_away",
+        "lost_no_redis",
+        "lost_no_site",
+        "lost_bad_config",
+        "lost_bad_message",
+    )
+}
+_to_thread, _to_local, _to_redis = (_counters[f"to_{way}"] for way in ("thread", "local", "redis"))
+_told: dict[str, float] = {}
+
+
+class _Plan:
+    """What the configuration says, ready for use. Attributes of slots are the quickest to read."""
+
+    __slots__ = ("given", "here", "local", "may_redis", "redis", "site", "why_not_local")
+
+    def __init__(
+        self,
+        given: config.Given,
+        site: str | None,
+        here: bool = True,
+        local: str | None = None,
+        why_not_local: str = "",
+        redis: str | None = None,
+        may_redis: bool = False,
+    ) -> None:
+        self.given = given  # what `config` was told when it was made
+        self.site = site
+        self.here = here  # the thread of this process may be used
+        self.local = local  # path of the local socket
+        self.why_not_local = why_not_local
+        self.redis = redis  # URL
+        self.may_redis = may_redis
+
 
 _plan: _Plan | None = None
 
@@ -64,13 +99,13 @@ def deliver(event: str, content: Any, room: str | None, site: str | None = None)
             plan = _make_plan()
             if plan is None:
                 return False
-        site = site or inside.get_site() or config.given.site or plan.site
+        site = site or inside.get_site() or plan.site
         if not site:
             return lose("lost_no_site", "event %r: no site known; give site=", event)
         encoded = message.encode(content)
         if plan.here:
             if _rt.publish(site, room or "", event, encoded):
-                _count("to_thread")
+                _to_thread.add()
                 return True
             if _rt.running():
                 return lose("lost_inbox_full", "event %r: the server does not keep up", event)
@@ -78,7 +113,7 @@ def deliver(event: str, content: Any, room: str | None, site: str | None = None)
         if plan.local is not None:
             failed = _rt.local_publish(plan.local, site, room or "", event, encoded)
             if failed is None:
-                _count("to_local")
+                _to_local.add()
                 return True
             why = failed
         if plan.may_redis:
@@ -90,19 +125,18 @@ def deliver(event: str, content: Any, room: str | None, site: str | None = None)
 
 def get_counters() -> dict[str, int]:
     """Events of this process since it started, by where they went or why they were lost."""
-    with _lock:
-        return dict(_counters)
+    return {name: counter.get() for name, counter in _counters.items()}
 
 
 def lose(counter: str, text: str, *values: Any) -> bool:
     """Count an event that is lost and, if nothing was said about its kind lately, say so. False."""
-    _count(counter)
+    _counters[counter].add()
     now = monotonic()
     with _lock:
         if now < _told.get(counter, now):
             return False
         _told[counter] = now + QUIET_SECONDS
-        lost = _counters[counter]
+    lost = _counters[counter].get()
     # Loaded when it is needed: it is half of our import time. A fork that began before that knows
     # nothing of logging's own locks, and its child must not inherit that of the stream.
     with hold_forks:
@@ -119,7 +153,7 @@ def _deliver_by_redis(plan: _Plan, event: str, encoded: bytes, room: str | None,
         _rt.redis_publish(url, site, room or "", event, encoded)
     except OSError as error:
         return lose("lost_redis_away", "event %r: %s", event, error)
-    _count("to_redis")
+    _to_redis.add()
     return True
 
 
@@ -129,14 +163,14 @@ def _make_plan() -> _Plan | None:
     try:
         effective = config.get_effective()
     except ValueError as error:
-        if _rt.running():
-            return _HERE_ONLY
+        if _rt.running():  # a server that has read it when it was not broken
+            return _Plan(given, given.site)
         lose("lost_bad_config", "%s", error)
         return None
     way = effective["frappe_rt_publish"]
     _plan = _Plan(
         given,
-        effective["default_site"],
+        given.site or effective["default_site"],
         way != "redis",
         effective.local_socket if way != "redis" else None,
         effective.no_local_socket,
@@ -146,18 +180,13 @@ def _make_plan() -> _Plan | None:
     return _plan
 
 
-def _count(counter: str) -> None:
-    with _lock:
-        _counters[counter] += 1
-
-
 def _forget_in_child() -> None:
     """A forked child counts for itself, and must not inherit a lock some other thread held."""
     global _lock
     _lock = allocate_lock()
     _told.clear()
-    for counter in _counters:
-        _counters[counter] = 0
+    for counter in _counters.values():
+        counter.reset()
 
 
 os.register_at_fork(after_in_child=_forget_in_child)

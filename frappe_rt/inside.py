@@ -29,7 +29,7 @@ def get_local() -> Any:
 
 def get_site() -> str | None:
     """The site of the current request or job."""
-    frappe: Any = get_frappe()
+    frappe: Any = sys.modules.get("frappe")
     if frappe is None:
         return None
     try:
@@ -41,7 +41,9 @@ def get_site() -> str | None:
 
 def get_session_user() -> str | None:
     """Who is logged in."""
-    frappe: Any = get_frappe()
+    frappe: Any = sys.modules.get("frappe")
+    if frappe is None:
+        return None
     try:
         user: str | None = frappe.session.user
     except Exception:
@@ -51,7 +53,7 @@ def get_session_user() -> str | None:
 
 def get_task_id() -> str | None:
     """The background task this code runs in."""
-    frappe: Any = get_frappe()
+    frappe: Any = sys.modules.get("frappe")
     if frappe is None:
         return None
     try:
@@ -63,7 +65,9 @@ def get_task_id() -> str | None:
 
 def get_redis_url() -> str | None:
     """``redis_queue`` of the current site, whose own file stands above the bench's common one."""
-    frappe: Any = get_frappe()
+    frappe: Any = sys.modules.get("frappe")
+    if frappe is None:  # to find out by an exception takes as long as the rest of a publish
+        return None
     try:
         url: str | None = frappe.local.conf.get("redis_queue")
     except Exception:

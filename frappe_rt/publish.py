@@ -54,12 +54,16 @@ def publish_realtime(
             event = "task_progress" if task_id else "global"
         elif event == "msgprint":
             user = user or inside.get_session_user()
-        room = _get_fixed_room(event, message, doctype, docname) or room
+        elif event == "list_update":
+            room = rooms.get_doctype_room(doctype or _get_doctype(message) or "")
+        elif event == "docinfo_update":
+            room = rooms.get_doc_room(doctype or "", docname)
         if not room and task_id:
             room, after_commit = rooms.get_task_progress_room(task_id), False
             if isinstance(message, MutableMapping):
                 message.setdefault("task_id", task_id)
-        room = room or _get_room(user, doctype, docname)
+        if not room:
+            room = _get_room(user, doctype, docname)
         if not (after_commit and _defer(event, message, room, site)):
             deliver(event, message, room, site)
     except Exception as error:  # Frappe's objects may raise anything from an attribute or "=="
@@ -102,16 +106,11 @@ def publish_stats() -> dict[str, int]:
     return get_counters()
 
 
-def _get_fixed_room(
-    event: str, message: Any, doctype: str | None, docname: str | int | None
-) -> str | None:
-    """The room of the two events that Desk expects in one place, whatever the caller says."""
-    if event == "list_update":
-        if not doctype and isinstance(message, Mapping):
-            doctype = message.get("doctype")
-        return rooms.get_doctype_room(doctype or "")
-    if event == "docinfo_update":
-        return rooms.get_doc_room(doctype or "", docname)
+def _get_doctype(message: Any) -> str | None:
+    """What a ``list_update`` is about, when only its message says so."""
+    if isinstance(message, (dict, Mapping)):  # an abstract class alone is slow to ask
+        doctype: str | None = message.get("doctype")
+        return doctype
     return None
 
 

@@ -18,7 +18,8 @@ def rt(monkeypatch):
     fake = FakeRt()
     for module in (config, deliver, server):
         monkeypatch.setattr(module, "_rt", fake)
-    monkeypatch.setattr(deliver, "_counters", dict.fromkeys(deliver._counters, 0))
+    for counter in deliver._counters.values():
+        counter.reset()
     monkeypatch.setattr(deliver, "_told", {})
     monkeypatch.setattr(deliver, "_plan", None)
     config.give(config.Given(site="one.localhost"))
