@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #define ELEMENTS_MAX 64      /* of an array reply; a pub/sub message has three */
+#define COMMAND_HEAD 32      /* bytes around a word: its length, and the ends of two lines */
 #define OUT_KEPT (64u << 10) /* a larger write buffer is given back once it is empty */
 
 static int fail(rt_redis_io *io, int status, const char *text) {
@@ -136,12 +137,23 @@ void rt_redis_io_forget(rt_redis_io *io) {
     rt_buf_fini(&io->out);
 }
 
+/* "$5\r\n", without printf: a publish has three of these. */
+static void put_length(rt_buf *out, char kind, size_t n) {
+    rt_buf_putc(out, kind);
+    rt_buf_put_u64(out, n);
+    rt_buf_puts(out, RT_LIT("\r\n"));
+}
+
 int rt_redis_io_command(rt_redis_io *io, const rt_slice *words, unsigned n) {
     rt_buf *out = &io->out;
     size_t before = out->n;
-    rt_buf_printf(out, "*%u\r\n", n);
+    size_t bytes = COMMAND_HEAD;
+    for (unsigned i = 0; i < n; i++)
+        bytes += COMMAND_HEAD + words[i].n;
+    rt_buf_reserve(out, bytes);
+    put_length(out, '*', n);
     for (unsigned i = 0; i < n; i++) {
-        rt_buf_printf(out, "$%zu\r\n", words[i].n);
+        put_length(out, '$', words[i].n);
         rt_buf_puts(out, words[i]);
         rt_buf_puts(out, RT_LIT("\r\n"));
     }

@@ -4,6 +4,8 @@
 #include "base/status.h"
 #include "json/write.h"
 
+#define FRAME 64 /* bytes of names, quotes and braces, and some for escapes */
+
 /* A newline in JSON text is white space between its parts: a space is as good. */
 static void put_on_one_line(rt_buf *out, rt_slice json) {
     size_t from = out->n;
@@ -26,6 +28,7 @@ static void put_text_or_null(rt_buf *out, rt_slice text) {
 }
 
 int rt_envelope_put(rt_buf *out, rt_slice mark, const rt_event *e) {
+    rt_buf_reserve(out, FRAME + mark.n + e->event.n + e->message.n + e->site.n + e->room.n);
     rt_buf_putc(out, '{');
     rt_buf_puts(out, mark);
     rt_buf_puts(out, RT_LIT("\"event\":"));
