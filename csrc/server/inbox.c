@@ -7,7 +7,7 @@
 #include <time.h>
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-static rt_loop *open_loop; /* NULL: closed */
+static rt_loop *open_loop; /* NULL: closed. Written under the lock */
 static rt_inbox_item *first;
 static rt_inbox_item **last = &first;
 static size_t bytes;
@@ -16,15 +16,13 @@ static pthread_cond_t hold_changed = PTHREAD_COND_INITIALIZER;
 
 void rt_inbox_open(rt_loop *loop) {
     pthread_mutex_lock(&lock);
-    open_loop = loop;
+    __atomic_store_n(&open_loop, loop, __ATOMIC_RELAXED);
     pthread_mutex_unlock(&lock);
 }
 
+/* Without the lock: who puts something in looks again, under it. */
 bool rt_inbox_is_open(void) {
-    pthread_mutex_lock(&lock);
-    bool is_open = open_loop != NULL;
-    pthread_mutex_unlock(&lock);
-    return is_open;
+    return __atomic_load_n(&open_loop, __ATOMIC_RELAXED) != NULL;
 }
 
 static rt_inbox_item *take_all(void) {
@@ -37,7 +35,7 @@ static rt_inbox_item *take_all(void) {
 
 rt_inbox_item *rt_inbox_close(void) {
     pthread_mutex_lock(&lock);
-    open_loop = NULL;
+    __atomic_store_n(&open_loop, NULL, __ATOMIC_RELAXED);
     rt_inbox_item *items = take_all();
     pthread_mutex_unlock(&lock);
     return items;
@@ -105,7 +103,7 @@ void rt_inbox_unlock(void) {
 }
 
 void rt_inbox_abandon_in_child(void) {
-    open_loop = NULL;
+    __atomic_store_n(&open_loop, NULL, __ATOMIC_RELAXED);
     hold = RUNNING;
     hold_changed = (pthread_cond_t)PTHREAD_COND_INITIALIZER; /* those who waited are not here */
     take_all();

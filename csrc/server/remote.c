@@ -6,10 +6,10 @@
 #include "net/local.h"
 #include "net/local_client.h"
 #include "net/publisher.h"
+#include "server/pid.h"
 
 #include <pthread.h>
 #include <stdio.h>
-#include <unistd.h>
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER; /* of all that is about Redis */
 static rt_publisher *publisher;
@@ -36,7 +36,7 @@ static void in_child(void) {
     if (publisher)
         rt_publisher_close_copy(publisher);
     rt_local_client_forget(&local);
-    local_owner = getpid();
+    local_owner = rt_pid();
     after_fork();
 }
 
@@ -45,7 +45,7 @@ static void watch_fork(void) {
 }
 
 static void drop_publisher(void) {
-    if (publisher && owner == getpid())
+    if (publisher && owner == rt_pid())
         rt_publisher_free(publisher);
     else if (publisher)
         rt_publisher_forget(publisher);
@@ -55,14 +55,14 @@ static void drop_publisher(void) {
 }
 
 static int have_publisher(const char *url, char *why, size_t why_len) {
-    if (publisher && owner == getpid() && strcmp(publisher_url, url) == 0)
+    if (publisher && owner == rt_pid() && strcmp(publisher_url, url) == 0)
         return RT_OK;
     drop_publisher();
     publisher_url = rt_alloc(strlen(url) + 1);
     if (!publisher_url)
         return RT_ENOMEM;
     memcpy(publisher_url, url, strlen(url) + 1);
-    owner = getpid();
+    owner = rt_pid();
     return rt_publisher_new(url, &publisher, why, why_len);
 }
 
@@ -95,11 +95,11 @@ int rt_remote_publish(const char *url, const rt_event *e, rt_remote_before_wait 
 
 /* In a child made past the fork handlers. */
 static void check_local_owner(void) {
-    if (local_owner == getpid())
+    if (local_owner == rt_pid())
         return;
     if (local_owner != 0)
         rt_local_client_forget(&local);
-    local_owner = getpid();
+    local_owner = rt_pid();
 }
 
 static int collect(const rt_event *e, char *why, size_t why_len) {
