@@ -5,26 +5,18 @@ import random
 import re
 import uuid
 from collections import OrderedDict, deque, namedtuple
-from collections.abc import Callable, Iterable
 from datetime import date, datetime, time, timedelta, timezone
 from decimal import Decimal
-from pathlib import PurePath, PurePosixPath
+from pathlib import PurePosixPath
 from types import MappingProxyType
 from typing import ClassVar
 
 import pytest
+from support.frappe_json import Document, encode, handle
 
 from frappe_rt import message
 
 MESSAGES = 3000
-
-
-class Document:
-    def __init__(self, values):
-        self.values = values
-
-    def as_dict(self):
-        return dict(self.values)
 
 
 class FrappeDict(dict):
@@ -65,35 +57,6 @@ Point = namedtuple("Point", "x y")
 # ---- the model -----------------------------------------------------------------------------------
 
 
-def write_duration(value):
-    microseconds = value // timedelta(microseconds=1)
-    hours, rest = divmod(microseconds, 3_600_000_000)
-    minutes, rest = divmod(rest, 60_000_000)
-    seconds, fraction = divmod(rest, 1_000_000)
-    text = repr(rest / 1_000_000) if fraction else f"{seconds:02}"
-    return f"{hours}:{minutes:02}:{text}"
-
-
-#: What Frappe's encoder does with types that JSON does not know: the first that fits.
-HANDLERS = [
-    ((date, datetime, time), str),
-    (timedelta, write_duration),
-    (Decimal, float),
-    (Document, Document.as_dict),
-    (Iterable, list),
-    (re.Match, lambda match: match.string),
-    ((type, Exception, Callable), repr),
-    ((uuid.UUID, PurePath), str),
-]
-
-
-def handle(value):
-    for kinds, write in HANDLERS:
-        if isinstance(value, kinds):
-            return write(value)
-    raise TypeError(type(value))
-
-
 def encode_as_frappe(make):
     """Indented, keys in order unless they cannot be compared.
 
@@ -101,9 +64,9 @@ def encode_as_frappe(make):
     an accident that is not ours to repeat.
     """
     try:
-        return json.dumps(make(), indent=1, sort_keys=True, default=handle)
+        return encode(make())
     except TypeError:
-        return json.dumps(make(), indent=1, default=handle)
+        return encode(make(), sort_keys=False)
 
 
 def read_as_browser(text):
