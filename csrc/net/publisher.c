@@ -131,7 +131,7 @@ static int wait_for(rt_publisher *p, int fd, short events) {
         if (n > 0)
             return RT_OK;
         if (n == 0)
-            return fail(p, RT_AGAIN, "Redis does not answer in time", "");
+            return fail(p, RT_AGAIN, "", rt_redis_io_why_late(&p->io));
         if (errno != EINTR)
             return fail(p, RT_EIO, "poll: ", strerror(errno));
     }

@@ -253,6 +253,12 @@ bool rt_redis_io_has_input(const rt_redis_io *io) {
     return io->redis->reader->pos < io->redis->reader->len;
 }
 
+const char *rt_redis_io_why_late(const rt_redis_io *io) {
+    if (io->tls && !SSL_is_init_finished(io->tls))
+        return "Redis does not answer in time, and has not begun with TLS: is that its TLS port?";
+    return "Redis does not answer in time";
+}
+
 /* During the TLS handshake it is always the peer's turn: what we owe waits, and a socket that is
  * merely writable must not wake anybody. */
 short rt_redis_io_events(const rt_redis_io *io) {

@@ -63,5 +63,7 @@ int rt_redis_io_reply(rt_redis_io *io, redisReply **reply);
 bool rt_redis_io_has_input(const rt_redis_io *io);
 /* POLLIN, and POLLOUT while there is something to write. */
 short rt_redis_io_events(const rt_redis_io *io);
+/* What to say when no answer comes. */
+const char *rt_redis_io_why_late(const rt_redis_io *io);
 
 #endif

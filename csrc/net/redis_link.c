@@ -217,7 +217,8 @@ static void talk(rt_redis_link *l, int events) {
 }
 
 static void on_greeting_late(uv_timer_t *timer) {
-    rt_redis_link_fail(timer->data, "Redis does not answer in time");
+    rt_redis_link *l = timer->data;
+    rt_redis_link_fail(l, rt_redis_io_why_late(&l->io));
 }
 
 static void set_options(int fd) {

@@ -1,6 +1,7 @@
 """Where a publish goes, and what happens when it cannot."""
 
 import os
+import threading
 
 import pytest
 
@@ -74,6 +75,92 @@ def test_redis_away_is_counted_and_told_once(elsewhere, complaints, monkeypatch)
     now += deliver.QUIET_SECONDS
     publish_realtime("e")
     assert complaints()[1:] == ["not published, event 'e': connection refused (6 lost so far)"]
+
+
+def fill_inbox(rt):
+    rt.full = True
+
+
+def lose_local(rt):
+    rt.here = False
+    rt.values["frappe_rt_publish"] = "local"
+
+
+def lose_redis(rt):
+    rt.here = False
+    rt.redis_error = OSError("connection refused")
+
+
+def switch_redis_off(rt):
+    rt.here = False
+    rt.values["frappe_rt_redis"] = False
+
+
+def forget_site(rt):
+    config.give(config.Given())
+
+
+def break_config(rt):
+    rt.here = False
+    rt.config_error = ValueError("broken")
+
+
+def spoil_message(rt):
+    rt.publish = lambda *_: object() + 1
+
+
+LOSSES = {
+    "lost_inbox_full": fill_inbox,
+    "lost_local_away": lose_local,
+    "lost_redis_away": lose_redis,
+    "lost_no_redis": switch_redis_off,
+    "lost_no_site": forget_site,
+    "lost_bad_config": break_config,
+    "lost_bad_message": spoil_message,
+}
+
+
+@pytest.mark.parametrize("counter", LOSSES)
+def test_each_kind_of_loss_has_its_counter_and_a_line_in_a_while(
+    rt, complaints, monkeypatch, counter
+):
+    now = 1000.0
+    monkeypatch.setattr(deliver, "monotonic", lambda: now)
+    LOSSES[counter](rt)
+    for _ in range(3):
+        publish_realtime("e")
+    now += deliver.QUIET_SECONDS - 1
+    publish_realtime("e")
+    assert {name: count for name, count in get_counters().items() if count} == {counter: 4}
+    assert len(complaints()) == 1
+    now += 1
+    publish_realtime("e")
+    assert len(complaints()) == 2
+    assert complaints()[1].endswith("(5 lost so far)")
+
+
+def test_every_kind_of_loss_is_in_that_table():
+    assert set(LOSSES) == {name for name in get_counters() if name.startswith("lost_")}
+
+
+def test_counters_lose_nothing_to_other_threads(rt):
+    """Who counts takes no lock, and who looks must not be seen in the count."""
+    each, looks = 20_000, []
+
+    def work():
+        for _ in range(each):
+            deliver.deliver("e", None, "r", "s")
+
+    rt.publish = lambda *_: True
+    threads = [threading.Thread(target=work) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    while any(thread.is_alive() for thread in threads):
+        looks.append(get_counters()["to_thread"])
+    for thread in threads:
+        thread.join()
+    assert looks == sorted(looks)
+    assert [get_counters()["to_thread"] for _ in range(3)] == [4 * each] * 3
 
 
 def test_other_trouble_is_told_meanwhile(elsewhere, complaints):

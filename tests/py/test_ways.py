@@ -2,6 +2,7 @@
 
 import json
 import os
+import platform
 import socket
 import sys
 import threading
@@ -43,6 +44,7 @@ def events(bench, redis):
 
 
 CHILDREN = 1000
+SYS_CLONE = 56
 
 #: Forks children that publish one event and are gone.
 FORK = f"""
@@ -73,13 +75,13 @@ def test_children_that_publish_and_end_at_once(bench, redis, events, way):
 
 def test_children_of_the_server_itself_that_end_at_once(bench, redis, events):
     """They have no server, and publish through the socket of their parent's."""
-    for n in range(200):
+    for n in range(CHILDREN):
         child = os.fork()
         if child == 0:
             deliver.deliver("n", n, "all")
             os._exit(0 if deliver.get_counters()["to_local"] == 1 else 1)
         assert os.waitpid(child, 0)[1] == 0
-    assert sorted(events.read()["message"] for _ in range(200)) == list(range(200))
+    assert sorted(events.read()["message"] for _ in range(CHILDREN)) == list(range(CHILDREN))
 
 
 @pytest.mark.parametrize("way", ["local", "redis"])
@@ -312,6 +314,78 @@ def test_a_new_server_is_found_by_who_has_published_before(bench, path):
                 assert read_envelope(stream)["message"] == n
 
 
+# --- kinds of URL ---
+
+
+@pytest.fixture
+def guarded(redis, tmp_path):
+    """That Redis asks for a login, and listens on a Unix socket as well."""
+    path = tmp_path / "redis.sock"
+    redis.stop()
+    redis.start(
+        *("--unixsocket", str(path), "--requirepass", "secret"),
+        *("--user", "ada", "on", ">p@ss", "&*", "+@all"),
+    )
+    return path
+
+
+URLS = {
+    "password": "redis://:secret@127.0.0.1:{port}",
+    "user and password": "redis://ada:p%40ss@127.0.0.1:{port}",
+    "database": "redis://:secret@127.0.0.1:{port}/5",
+    "Unix socket": "unix://{path}?password=secret",
+    "user, Unix socket, database": "unix://ada:p%40ss@{path}?db=2",
+}
+
+
+def use_redis(url):
+    config.give(config.Given("", SITE, {"redis_queue": url, "frappe_rt_publish": "redis"}))
+
+
+@pytest.mark.parametrize("kind", URLS)
+def test_kinds_of_url(guarded, redis, kind):
+    url = URLS[kind].format(port=redis.port, path=guarded)
+    use_redis(url)
+    with redis.subscribe("events", "secret") as events:
+        for n in range(3):
+            assert deliver.deliver("e", n, "all")
+            assert events.read()["message"] == n
+        database = url.split("db=")[-1] if "db=" in url else "5" if url.endswith("/5") else "0"
+        assert f" db={database} " in find_client(redis, "publish")
+
+
+def find_client(redis, command):
+    """The line of CLIENT LIST about who did this last."""
+    with redis.connect() as connection, connection.makefile("rb") as answers:
+        connection.sendall(b"AUTH secret\r\nCLIENT LIST\r\n")
+        assert answers.readline() == b"+OK\r\n"
+        text = answers.read(int(answers.readline()[1:])).decode()
+    [line] = [line for line in text.splitlines() if f" cmd={command} " in line]
+    return line
+
+
+@pytest.mark.parametrize(
+    ("url", "says"),
+    [
+        ("redis://:wrong@127.0.0.1:{port}", "Redis refuses: WRONGPASS"),
+        ("redis://127.0.0.1:{port}", "Redis refuses: NOAUTH"),
+        ("rediss://:secret@127.0.0.1:{port}", "is that its TLS port?"),
+        ("unix://{path}.other", "No such file or directory"),
+    ],
+)
+def test_urls_that_do_not_work(guarded, redis, complaints, url, says):
+    """Told in words, without the password, counted, and nothing raised."""
+    use_redis(url.format(port=redis.port, path=guarded))
+    before = counted().get("lost_redis_away", 0)
+    deliver._told.clear()
+    assert not deliver.deliver("e", 1, "all")
+    assert counted()["lost_redis_away"] == before + 1
+    [line] = complaints()
+    assert says in line
+    assert "secret" not in line
+    assert ":wrong" not in line
+
+
 # --- fork ---
 
 
@@ -381,7 +455,8 @@ def test_child_keeps_nothing_of_its_parents_connection_to_redis(redis):
             assert [events.read()["message"] for _ in range(2)] == [n, "child"]
 
 
-def test_nested_forks(bench, redis, events):
+@pytest.mark.parametrize("way", ["local", "redis"])
+def test_nested_forks(bench, redis, events, way):
     code = """
         import os
         from frappe_rt import deliver
@@ -392,8 +467,32 @@ def test_nested_forks(bench, redis, events):
                 os._exit(0)
         os._exit(0)
     """
-    run(code, bench, redis, FRAPPE_RT_PUBLISH="local")
+    run(code, bench, redis, FRAPPE_RT_PUBLISH=way)
     assert [events.read()["message"] for _ in range(5)] == [0, 1, 2, 3, 4]
+
+
+@pytest.mark.skipif(platform.machine() != "x86_64", reason="the number of a system call")
+@pytest.mark.parametrize("way", ["local", "redis"])
+def test_a_child_made_past_the_fork_handlers(bench, redis, events, way):
+    """By the bare system call: it must not write to its parent's connection either."""
+    code = f"""
+        import ctypes, os, signal
+        from pathlib import Path
+        from frappe_rt import deliver
+        def list_sockets():
+            return {{os.readlink(e) for e in Path("/proc/self/fd").iterdir() if e.is_socket()}}
+        assert deliver.deliver("n", 0, "all")
+        assert deliver.deliver("n", 1, "all")
+        before = list_sockets()
+        clone = {SYS_CLONE}
+        if ctypes.PyDLL(None).syscall(clone, signal.SIGCHLD, 0, 0, 0, 0) == 0:
+            sent = deliver.deliver("n", 2, "all")
+            os._exit(0 if sent and not before & list_sockets() else 1)
+        assert os.wait()[1] == 0
+        assert deliver.deliver("n", 3, "all")
+    """
+    run(code, bench, redis, FRAPPE_RT_PUBLISH=way)
+    assert [events.read()["message"] for _ in range(4)] == [0, 1, 2, 3]
 
 
 def test_forks_while_threads_publish(bench, redis, events):

@@ -20,9 +20,10 @@ class RedisServer:
     def url(self):
         return f"redis://127.0.0.1:{self.port}"
 
-    def start(self):
+    def start(self, *options):
+        given = ["--port", str(self.port), "--bind", "127.0.0.1", "--save", "", *options]
         self.process = subprocess.Popen(
-            ["redis-server", "--port", str(self.port), "--bind", "127.0.0.1", "--save", ""],
+            ["redis-server", *given],
             stdout=subprocess.DEVNULL,
         )
         end = time.monotonic() + 10
@@ -43,8 +44,12 @@ class RedisServer:
         return socket.create_connection(("127.0.0.1", self.port), timeout=10)
 
     @contextmanager
-    def subscribe(self, channel):
+    def subscribe(self, channel, password=None):
         with self.connect() as connection, connection.makefile("rwb") as stream:
+            if password:
+                stream.write(f"AUTH {password}\r\n".encode())
+                stream.flush()
+                assert stream.readline() == b"+OK\r\n"
             stream.write(f"SUBSCRIBE {channel}\r\n".encode())
             stream.flush()
             subscriber = Subscriber(stream)
