@@ -149,5 +149,8 @@ int rt_local_client_finish(rt_local_client *c) {
 }
 
 void rt_local_client_explain(const rt_local_client *c, char *why, size_t why_len) {
-    snprintf(why, why_len, "%s: %s", c->path, c->why ? c->why : strerror(c->why_errno));
+    snprintf(why, why_len, "%s: %s%s", c->path, c->why ? c->why : strerror(c->why_errno),
+             !c->why && c->why_errno == EACCES
+                 ? "; it is for root and the user whom the server runs as"
+                 : "");
 }

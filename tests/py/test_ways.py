@@ -1,6 +1,8 @@
 """The ways of a publish to a server: its own process, its local socket, Redis; forks and exits."""
 
+import ast
 import json
+import logging
 import os
 import platform
 import socket
@@ -280,6 +282,28 @@ def test_too_long_for_the_socket(bench, path, complaints):
             assert read_envelope(stream)["message"] == 1
     assert counted()["lost_local_away"] == before + 1
     assert "17825794 bytes" in complaints()[-1]
+
+
+NOBODY = 65534
+
+
+def test_a_socket_of_another_user_is_explained(bench, path):
+    use(bench, frappe_rt_publish="local")
+
+    def child():
+        if os.geteuid() == 0:
+            os.seteuid(NOBODY)
+        told = []
+        logging.getLogger("frappe_rt").addFilter(lambda record: told.append(record.getMessage()))
+        deliver._told.clear()
+        assert not deliver.deliver("e", 1, "all")
+        return told
+
+    with FakeServer(path):
+        assert deliver.deliver("e", 1, "all")  # reads the configuration while that is allowed
+        Path(path).chmod(0)
+        [line] = ast.literal_eval(in_child(child))
+    assert f"{path}: Permission denied; it is for root and the user" in line
 
 
 def test_what_cannot_be_text_is_refused(bench, path):
