@@ -20,6 +20,7 @@ void rt_life_unlock(void) {
 
 static void prepare(void) {
     rt_life_lock();
+    rt_server_await_late(RT_INBOX_HOLD_MS);
     rt_inbox_lock();
     rt_fds_lock();
 }
@@ -34,6 +35,7 @@ static void in_child(void) {
     rt_fds_close_in_child();
     rt_inbox_abandon_in_child();
     rt_requests_forget();
+    rt_server_forget_late();
     rt_life_unlock();
 }
 

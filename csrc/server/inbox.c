@@ -41,17 +41,18 @@ rt_inbox_item *rt_inbox_close(void) {
     return items;
 }
 
-rt_inbox_item *rt_inbox_take(void) {
+bool rt_inbox_take(const rt_loop *loop, rt_inbox_item **items) {
     pthread_mutex_lock(&lock);
-    if (hold == ASKED) {
+    if (loop == open_loop && hold == ASKED) {
         hold = HELD;
         pthread_cond_broadcast(&hold_changed);
     }
-    while (hold == HELD)
+    while (loop == open_loop && hold == HELD)
         pthread_cond_wait(&hold_changed, &lock);
-    rt_inbox_item *items = take_all();
+    bool ours = loop == open_loop;
+    *items = ours ? take_all() : NULL;
     pthread_mutex_unlock(&lock);
-    return items;
+    return ours;
 }
 
 int rt_inbox_put(rt_inbox_item *item) {

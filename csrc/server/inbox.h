@@ -39,8 +39,8 @@ bool rt_inbox_is_open(void);
 /* RT_OK (the item is taken), RT_ENOENT, RT_ELIMIT. */
 int rt_inbox_put(rt_inbox_item *item);
 /* Everything put so far, oldest first. The server thread's alone; returns after a fork that is
- * under way. */
-rt_inbox_item *rt_inbox_take(void);
+ * under way. False: the inbox is no longer that of `loop`, which nobody waits for any more. */
+bool rt_inbox_take(const rt_loop *loop, rt_inbox_item **items);
 
 void rt_inbox_lock(void);             /* before fork; holds the thread */
 void rt_inbox_unlock(void);           /* after fork, in the parent */

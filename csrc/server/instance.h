@@ -35,6 +35,7 @@ typedef struct rt_instance {
     rt_loop_hook reap_hook;
     rt_trim trim;
     pthread_t thread;
+    struct rt_instance *next_late; /* of those that were not waited for any longer */
     uint64_t started_ms;
     bool stopping;
 } rt_instance;

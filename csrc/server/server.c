@@ -21,7 +21,8 @@
 #include <unistd.h>
 
 static rt_instance *current;
-static pid_t owner; /* the process that `current` belongs to */
+static rt_instance *late; /* did not end within the deadline of their stop */
+static pid_t owner;       /* the process that `current` belongs to */
 
 /* --- the thread --- */
 
@@ -79,8 +80,13 @@ static void serve_items(rt_instance *in, rt_inbox_item *item) {
 
 static void on_wake(void *arg) {
     rt_instance *in = arg;
-    if (!in->stopping)
-        serve_items(in, rt_inbox_take());
+    rt_inbox_item *items;
+    if (in->stopping)
+        return;
+    if (rt_inbox_take(&in->loop, &items))
+        serve_items(in, items);
+    else
+        shut_down(in);
 }
 
 static void reap(void *arg) {
@@ -264,6 +270,7 @@ int rt_server_start(rt_config *config, const rt_handed *handed, rt_server_addres
     rt_life_lock();
     int status = RT_ECLOSED;
     *why = '\0';
+    rt_server_await_late(0);
     if (mine())
         rt_config_fini(config);
     else
@@ -285,6 +292,9 @@ static int stop_locked(uint32_t deadline_ms) {
     rt_messages_drop(rt_inbox_close());
     current = NULL;
     if (code != 0) {
+        in->next_late = late;
+        late = in;
+        rt_loop_wake(&in->loop); /* should the word to stop have been among what was dropped */
         rt_log(RT_LOG_ERROR, "server", "the server thread did not end within %u ms", deadline_ms);
         return RT_AGAIN;
     }
@@ -296,9 +306,28 @@ static int stop_locked(uint32_t deadline_ms) {
 
 int rt_server_stop(uint32_t deadline_ms) {
     rt_life_lock();
-    int status = mine() ? stop_locked(deadline_ms) : RT_ENOENT;
+    bool runs = mine();
+    int status = runs ? stop_locked(deadline_ms) : RT_ENOENT;
+    rt_server_await_late(runs ? 0 : deadline_ms);
     rt_life_unlock();
     return status;
+}
+
+void rt_server_await_late(uint32_t ms) {
+    struct timespec until = rt_deadline_in(CLOCK_REALTIME, ms);
+    for (rt_instance **at = &late; *at;) {
+        rt_instance *in = *at;
+        if (pthread_timedjoin_np(in->thread, NULL, &until) != 0) {
+            at = &in->next_late;
+            continue;
+        }
+        *at = in->next_late;
+        instance_free(in);
+    }
+}
+
+void rt_server_forget_late(void) {
+    late = NULL;
 }
 
 bool rt_server_running(void) {

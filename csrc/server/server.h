@@ -37,8 +37,8 @@ int rt_server_start(rt_config *config, const rt_handed *handed, rt_server_addres
 /* Appends `{"port": .. | null, "uds": .. | null, "addresses": [..]}`. */
 int rt_server_put_address(const rt_server_address *where, rt_buf *out);
 
-/* Stops and joins within the deadline. RT_OK; RT_ENOENT: none runs; RT_AGAIN: it did not end in
- * time and is left behind. */
+/* Stops and joins within the deadline. RT_OK; RT_ENOENT: none runs, and those left behind have had
+ * that time to end; RT_AGAIN: it did not end in time and is left behind. */
 int rt_server_stop(uint32_t deadline_ms);
 
 bool rt_server_running(void);

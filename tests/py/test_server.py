@@ -11,6 +11,7 @@ import time
 from pathlib import Path
 
 import pytest
+from support.processes import count_descriptors, list_thread_names
 
 import frappe_rt
 from frappe_rt import config, deliver
@@ -112,6 +113,31 @@ def test_start_otherwise_while_it_runs():
 def test_stop_twice():
     start()
     assert [frappe_rt.stop(), frappe_rt.stop()] == [True, False]
+
+
+def count_threads():
+    return list_thread_names(os.getpid()).count("frappe_rt")
+
+
+def test_a_thread_that_is_not_waited_for_ends_all_the_same():
+    before = count_descriptors(os.getpid())
+    for _ in range(50):
+        start()
+        frappe_rt.stop(0)
+    assert frappe_rt.stop() is False
+    assert count_threads() == 0
+    assert count_descriptors(os.getpid()) <= before + 1  # what wakes who waits for requests
+
+
+def test_a_fork_waits_for_the_end_of_a_thread_left_behind():
+    for _ in range(20):
+        start()
+        frappe_rt.stop(0)
+        child = os.fork()
+        if child == 0:
+            os._exit(0)
+        assert count_threads() == 0
+        assert os.waitpid(child, 0)[1] == 0
 
 
 def test_stop_without_start():

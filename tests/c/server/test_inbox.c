@@ -23,7 +23,7 @@ typedef struct busy_thread {
     rt_loop loop;
     pthread_t thread;
     atomic_uint turns, taken, turn_ms;
-    atomic_bool stop;
+    atomic_bool stop, disowned;
 } busy_thread;
 
 static void sleep_ms(unsigned ms) {
@@ -32,7 +32,8 @@ static void sleep_ms(unsigned ms) {
 
 static void on_wake(void *arg) {
     busy_thread *t = arg;
-    rt_inbox_item *item = rt_inbox_take();
+    rt_inbox_item *item;
+    t->disowned = !rt_inbox_take(&t->loop, &item);
     while (item) {
         rt_inbox_item *next = item->next;
         rt_free(item);
@@ -126,18 +127,46 @@ static void test_a_long_turn_delays_a_fork_for_a_while_only(void **state) {
     end(&t);
 }
 
-static void test_without_a_server_nobody_is_waited_for(void **state) {
-    (void)state;
-    rt_inbox_lock();
-    rt_inbox_unlock();
-    assert_false(rt_inbox_is_open());
-}
-
 static rt_inbox_item *item_of(enum rt_inbox_kind kind, size_t bytes) {
     rt_inbox_item *item = rt_alloc0(sizeof *item);
     item->kind = kind;
     item->bytes = bytes;
     return item;
+}
+
+/* A thread that nobody waits for any more must not take what is meant for the next one, nor say
+ * that it stands still in its place. */
+static void test_a_thread_left_behind_gets_nothing(void **state) {
+    (void)state;
+    static busy_thread before, next;
+    begin(&before);
+    assert_null(rt_inbox_close());
+    begin(&next);
+    next.turn_ms = 1; /* so that it is seen to go on, if it does */
+    while (!before.disowned)
+        sleep_ms(1);
+    for (unsigned i = 1; i <= 100; i++) {
+        assert_int_equal(rt_inbox_put(item_of(RT_INBOX_PUBLISH, 1)), RT_OK);
+        rt_inbox_lock();
+        unsigned turns = next.turns;
+        sleep_ms(3);
+        assert_int_equal(next.turns, turns);
+        rt_inbox_unlock();
+    }
+    unsigned turns = next.turns;
+    while (next.turns < turns + 2)
+        sleep_ms(1);
+    assert_int_equal(next.taken, 100);
+    assert_int_equal(before.taken, 0);
+    end(&next);
+    end(&before);
+}
+
+static void test_without_a_server_nobody_is_waited_for(void **state) {
+    (void)state;
+    rt_inbox_lock();
+    rt_inbox_unlock();
+    assert_false(rt_inbox_is_open());
 }
 
 static void test_what_was_put_before_a_fork_is_there_after_it(void **state) {
@@ -201,6 +230,7 @@ int main(void) {
         cmocka_unit_test(test_the_thread_stands_still_while_the_lock_is_held),
         cmocka_unit_test(test_two_forks_at_once_each_hold_it),
         cmocka_unit_test(test_a_long_turn_delays_a_fork_for_a_while_only),
+        cmocka_unit_test(test_a_thread_left_behind_gets_nothing),
         cmocka_unit_test(test_without_a_server_nobody_is_waited_for),
         cmocka_unit_test(test_what_was_put_before_a_fork_is_there_after_it),
         cmocka_unit_test(test_a_child_finds_the_inbox_closed),
