@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <netdb.h>
 #include <netinet/in.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
@@ -114,20 +115,22 @@ int rt_listen_tcp(const char *host, int *port, int *fds, int max, int *count, ch
 
 /* Two servers that start at once must not take each other's new file for a stale one: whoever
  * looks, removes and binds has the folder locked meanwhile. A folder that cannot be locked is no
- * reason to refuse. The descriptor, or -1. */
-static int lock_folder(const char *path) {
+ * reason to refuse. The descriptor, or -1; RT_AGAIN when it is locked and nobody may wait. */
+static int lock_folder(const char *path, unsigned wait_ms, int *lock) {
     char folder[sizeof(((struct sockaddr_un *)0)->sun_path)] = ".";
     const struct timespec pause = {0, 10000000};
     const char *last = strrchr(path, '/');
     if (last)
         snprintf(folder, sizeof folder, "%.*s", last == path ? 1 : (int)(last - path), path);
-    int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    for (int ms = 0; fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) != 0; ms += 10) {
-        if (errno != EWOULDBLOCK || ms >= RT_LISTEN_LOCK_MS)
+    *lock = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    for (unsigned ms = 0; *lock >= 0 && flock(*lock, LOCK_EX | LOCK_NB) != 0; ms += 10) {
+        if (errno == EWOULDBLOCK && wait_ms == 0)
+            return RT_AGAIN;
+        if (errno != EWOULDBLOCK || ms >= wait_ms)
             break;
         nanosleep(&pause, NULL);
     }
-    return fd;
+    return RT_OK;
 }
 
 /* True when somebody answers on the socket file. */
@@ -167,15 +170,17 @@ static int bind_unix(const struct sockaddr_un *address, unsigned mode) {
     return -1;
 }
 
-int rt_listen_unix(const char *path, unsigned mode, int *out, char *why, size_t why_len) {
+int rt_listen_unix(const char *path, unsigned mode, unsigned lock_ms, int *out, char *why,
+                   size_t why_len) {
+    int lock = -1;
     struct sockaddr_un address = {.sun_family = AF_UNIX};
     if (strlen(path) >= sizeof address.sun_path) {
         errno = ENAMETOOLONG;
         return fail(-1, why, why_len, path);
     }
     memcpy(address.sun_path, path, strlen(path) + 1);
-    int lock = lock_folder(path);
-    *out = remove_stale(&address) == RT_OK ? bind_unix(&address, mode) : -1;
+    bool ours = lock_folder(path, lock_ms, &lock) == RT_OK;
+    *out = ours && remove_stale(&address) == RT_OK ? bind_unix(&address, mode) : -1;
     int saved = errno;
     if (lock >= 0)
         close(lock);

@@ -1,4 +1,5 @@
-/* Opening sockets to listen on. May block for a name look-up: call it before the loop runs.
+/* Opening sockets to listen on. rt_listen_tcp may block for a name look-up: call it before the loop
+ * runs.
  *
  * Ownership: the descriptors are the caller's. Thread: any. */
 #ifndef RT_NET_LISTEN_H
@@ -15,7 +16,10 @@ int rt_listen_tcp(const char *host, int *port, int *fds, int max, int *count, ch
                   size_t why_len);
 
 /* A listening Unix socket whose file has `mode` from its first moment. A stale file is replaced,
- * one that somebody still listens on is EADDRINUSE, one that is no socket EEXIST. */
-int rt_listen_unix(const char *path, unsigned mode, int *fd, char *why, size_t why_len);
+ * one that somebody still listens on is EADDRINUSE, one that is no socket EEXIST. While another
+ * server is busy in the folder this waits up to `lock_ms`, then goes on; with 0 nothing waits, and
+ * it is EWOULDBLOCK. */
+int rt_listen_unix(const char *path, unsigned mode, unsigned lock_ms, int *fd, char *why,
+                   size_t why_len);
 
 #endif

@@ -368,12 +368,12 @@ static int watch_listener(rt_local *l) {
     return RT_OK;
 }
 
-int rt_local_new(rt_loop *loop, const char *path, rt_local_line *on_line_fn, void *arg,
-                 rt_local **out, char *why, size_t why_len) {
+int rt_local_new(rt_loop *loop, const char *path, unsigned lock_ms, rt_local_line *on_line_fn,
+                 void *arg, rt_local **out, char *why, size_t why_len) {
     rt_local *l = rt_alloc0(sizeof *l);
     if (!l)
         return RT_ENOMEM;
-    int status = rt_listen_unix(path, 0600, &l->listener_fd, why, why_len);
+    int status = rt_listen_unix(path, 0600, lock_ms, &l->listener_fd, why, why_len);
     if (status != RT_OK)
         goto fail_memory;
     l->loop = loop;

@@ -6,8 +6,7 @@
  * shut, then what has come is read, then the rest. A later send fails on the peer's side, which
  * goes elsewhere.
  *
- * Ownership: new/close/free; peers free themselves. Thread: the loop's, but rt_local_new comes
- * before the loop runs (it may wait RT_LISTEN_LOCK_MS for another server's start).
+ * Ownership: new/close/free; peers free themselves. Thread: the loop's, or before it runs.
  * Must not know: JSON, Frappe. */
 #ifndef RT_NET_LOCAL_H
 #define RT_NET_LOCAL_H
@@ -43,9 +42,10 @@ typedef struct rt_local_peer rt_local_peer;
 typedef void rt_local_line(void *arg, rt_local_peer *peer, rt_slice line);
 
 /* Listens on `path`, mode 0600; a stale file is replaced. RT_OK, RT_ENOMEM, or RT_EIO with errno
- * and `why` (EADDRINUSE: a server listens there). */
-int rt_local_new(rt_loop *loop, const char *path, rt_local_line *on_line, void *arg, rt_local **out,
-                 char *why, size_t why_len);
+ * and `why` (EADDRINUSE: a server listens there). Waits up to `lock_ms` for another server's start;
+ * 0 while the loop runs (EWOULDBLOCK: one is starting). */
+int rt_local_new(rt_loop *loop, const char *path, unsigned lock_ms, rt_local_line *on_line,
+                 void *arg, rt_local **out, char *why, size_t why_len);
 /* Takes in what was sent so far, closes everything, removes the file if it is still ours. */
 void rt_local_close(rt_local *l);
 /* When the loop has ended. NULL is fine. */

@@ -28,7 +28,8 @@ typedef struct rt_instance {
     rt_front *front;
     rt_web *web;
     rt_redis *redis; /* NULL: not used */
-    rt_local *local; /* NULL: none */
+    rt_local *local; /* NULL: none, or not yet */
+    rt_local_opening local_opening;
     rt_hosts *hosts;
     rt_local_line_counters local_lines;
     rt_forward forward;

@@ -20,7 +20,8 @@
 static int open_unix(rt_listeners *l, const rt_config *c, rt_server_address *where, char *why,
                      size_t why_len) {
     char reason[256];
-    int status = rt_listen_unix(c->socketio_uds, UDS_MODE, l->fds, reason, sizeof reason);
+    int status =
+        rt_listen_unix(c->socketio_uds, UDS_MODE, RT_LISTEN_LOCK_MS, l->fds, reason, sizeof reason);
     l->count = status == RT_OK;
     snprintf(where->uds, sizeof where->uds, "%s", c->socketio_uds);
     if (status != RT_OK)

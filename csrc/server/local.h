@@ -24,9 +24,23 @@
     X(RT_LOCAL_LINE_BAD_COMMANDS, "bad_commands")
 RT_COUNTERS_DECLARE(rt_local_line, RT_LOCAL_LINE_COUNTERS)
 
+/* When it cannot be opened it is tried again, at first after FIRST, then twice as long each time.
+ */
+#define RT_LOCAL_RETRY_FIRST_MS 100
+#define RT_LOCAL_RETRY_MAX_MS 10000
+
+typedef struct rt_local_opening {
+    rt_timerq due;
+    rt_timer retry;
+    uint64_t failed; /* times */
+} rt_local_opening;
+
 struct rt_instance;
 
-/* Opens it if there shall be one. A server works without, so what hinders it is only logged. */
+void rt_instance_init_local(struct rt_instance *in);
+/* Opens it if there shall be one. A server works without, so what hinders it is only logged, once,
+ * and tried again until it is open: a server that ends may have the file a moment longer than the
+ * port. May wait RT_LISTEN_LOCK_MS: call it before the loop runs. */
 void rt_instance_open_local(struct rt_instance *in);
 /* Before Frappe's rules go: what was sent so far is still delivered. */
 void rt_instance_close_local(struct rt_instance *in);

@@ -1,6 +1,7 @@
 /* The local socket opened, closed, and its lines handed to whom they are for. */
 #include "base/log.h"
 #include "base/status.h"
+#include "net/listen.h"
 #include "server/instance.h"
 #include "server/local_path.h"
 
@@ -56,6 +57,36 @@ static const char *advice(int code) {
     }
 }
 
+static int try_to_open(rt_instance *in, const char *path, unsigned lock_ms, char *why,
+                       size_t why_len) {
+    int status = rt_local_new(&in->loop, path, lock_ms, on_line, in, &in->local, why, why_len);
+    if (status == RT_OK) {
+        rt_log(RT_LOG_INFO, "local", "processes of this host publish at %s", path);
+        return status;
+    }
+    int saved = errno;
+    in->local_opening.failed++;
+    rt_timer_arm(&in->local_opening.due, &in->local_opening.retry, in->loop.now);
+    errno = saved;
+    return status;
+}
+
+/* There is one timer in the queue, so its duration may change between two armings. */
+static void on_retry_due(rt_timerq *due, rt_timer *retry) {
+    rt_instance *in = due->arg;
+    char path[RT_LOCAL_PATH_SIZE], why[512];
+    (void)retry;
+    due->ms = due->ms * 2 < RT_LOCAL_RETRY_MAX_MS ? due->ms * 2 : RT_LOCAL_RETRY_MAX_MS;
+    if (rt_local_path(&in->config, path, why, sizeof why) == RT_OK)
+        try_to_open(in, path, 0, why, sizeof why);
+}
+
+void rt_instance_init_local(rt_instance *in) {
+    rt_timer_init(&in->local_opening.retry);
+    rt_timerq_init(&in->local_opening.due, &in->loop.timers, RT_LOCAL_RETRY_FIRST_MS, on_retry_due,
+                   in);
+}
+
 void rt_instance_open_local(rt_instance *in) {
     char path[RT_LOCAL_PATH_SIZE], why[512];
     int status = rt_local_path(&in->config, path, why, sizeof why);
@@ -65,18 +96,19 @@ void rt_instance_open_local(rt_instance *in) {
         rt_log(RT_LOG_WARN, "local", "no local socket: %s", why);
         return;
     }
-    status = rt_local_new(&in->loop, path, on_line, in, &in->local, why, sizeof why);
+    status = try_to_open(in, path, RT_LISTEN_LOCK_MS, why, sizeof why);
     int code = errno;
     if (status == RT_EIO)
-        rt_log(RT_LOG_WARN, "local", "no local socket: %s (%s); other processes publish by Redis",
-               why, advice(code));
+        rt_log(
+            RT_LOG_WARN, "local",
+            "no local socket: %s (%s); trying again, until then other processes publish by Redis",
+            why, advice(code));
     else if (status != RT_OK)
-        rt_log(RT_LOG_WARN, "local", "no local socket: %s", rt_status_text(status));
-    else
-        rt_log(RT_LOG_INFO, "local", "processes of this host publish at %s", path);
+        rt_log(RT_LOG_WARN, "local", "no local socket: %s; trying again", rt_status_text(status));
 }
 
 void rt_instance_close_local(rt_instance *in) {
+    rt_timerq_fini(&in->local_opening.due);
     if (in->local)
         rt_local_close(in->local);
 }

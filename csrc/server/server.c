@@ -185,6 +185,7 @@ static int build_net(rt_instance *in, char *why, size_t why_len) {
     if (!in->front || !in->web)
         return RT_ENOMEM;
     rt_trim_init(&in->trim, &in->loop.timers);
+    rt_instance_init_local(in);
     in->reap_hook.at_turn_end = reap;
     in->reap_hook.arg = in;
     rt_loop_add_hook(&in->loop, &in->reap_hook);

@@ -91,6 +91,8 @@ static void put_local(rt_buf *b, const rt_instance *in) {
     rt_local_figures f = {0};
     if (in->local)
         rt_local_get_figures(in->local, &f);
+    rt_json_put_member_raw(b, RT_LIT("local_open"), in->local ? RT_LIT("true") : RT_LIT("false"));
+    put(b, "local_open_failed", in->local_opening.failed);
     put(b, "local_peers", f.peers);
     put(b, "local_held_bytes", f.held);
     put_counters(b, "local", rt_local_counter_names, f.counters.v, rt_local_counters_n);

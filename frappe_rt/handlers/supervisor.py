@@ -25,6 +25,10 @@ from frappe_rt.handlers.processes import NAMES, Child, Host
 
 #: Seconds between two looks at the files, in developer mode.
 LOOK_SECONDS = 1.0
+#: Seconds between two looks at whose the socket is, at first and at most.
+FIRST_PAUSE, LONGEST_PAUSE = 0.2, 10.0
+#: Seconds for whoever has the socket to take us in.
+CONNECT_SECONDS = 1.0
 #: Seconds from SIGTERM to SIGKILL.
 STOP_SECONDS = 1.0
 #: The host that Node runs.
@@ -116,8 +120,7 @@ class Supervisor:
 
     def _run(self) -> None:
         try:
-            if not self._is_own():
-                return
+            self._wait_for_socket()
             self._look_for_handlers(time.monotonic())
             while not self._stopping:
                 now = time.monotonic()
@@ -135,25 +138,33 @@ class Supervisor:
         finally:
             self._ended.release()
 
-    def _is_own(self) -> bool:
-        """Whether the socket is this process's. Of two servers of a bench one has it."""
-        path, found = self._told.socket, 0
+    def _wait_for_socket(self) -> None:
+        """Until it is this process's: of two servers of a bench one has it, the other gets it when
+        that ends."""
+        pause, told = FIRST_PAUSE, False
+        while not self._stopping:
+            hindrance = self._find_hindrance()
+            if not hindrance:
+                return
+            if not told and apps.find_handlers(self._told.bench):
+                told = True
+                self._say("WARNING", f"handlers do not run yet: {self._told.socket} {hindrance}")
+            self._wait(pause)
+            pause = min(pause * 2, LONGEST_PAUSE)
+
+    def _find_hindrance(self) -> str:
+        """Why no host could attach to this process; empty: one can."""
         peer = _socket.socket(_socket.AF_UNIX, _socket.SOCK_STREAM)
         try:
-            peer.connect(path)
-            found = struct.unpack(
-                "3i", peer.getsockopt(_socket.SOL_SOCKET, _socket.SO_PEERCRED, 12)
-            )[0]
+            peer.settimeout(CONNECT_SECONDS)
+            peer.connect(self._told.socket)
+            credentials = peer.getsockopt(_socket.SOL_SOCKET, _socket.SO_PEERCRED, 12)
         except OSError as error:
-            self._say("WARNING", f"handlers do not run: {path}: {error.strerror}")
+            return f"cannot be reached ({error.strerror or error})"
         finally:
             peer.close()
-        if found and found != self._told.parent:
-            self._say(
-                "WARNING",
-                f"handlers do not run here: {path} belongs to the server of process {found}",
-            )
-        return found == self._told.parent
+        pid = struct.unpack("3i", credentials)[0]
+        return "" if pid == self._told.parent else f"belongs to the server of process {pid}"
 
     def _wait(self, seconds: float | None) -> bytes:
         """Until a host ends, somebody wakes us, or the time is over. Returns what is asked."""

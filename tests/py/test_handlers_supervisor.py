@@ -449,17 +449,33 @@ def test_python_of_the_bench(bench):
 
 
 def test_socket_of_another_process(bench, server):
-    """Of two servers of one bench, the one that has the local socket runs the handlers."""
+    """Of two servers of one bench, the one that has the local socket runs the handlers. The other
+    says so once."""
     write_app(bench, "chat", ECHO)
     code = (
         "import sys; from frappe_rt.handlers import processes, supervisor;"
-        "assert supervisor.start(*sys.argv[1:], {}).join(20)"
+        "supervisor.FIRST_PAUSE = 0.01;"
+        "watching = supervisor.start(*sys.argv[1:], {});"
+        "assert not watching.join(0.5);"
+        "watching.begin_to_stop();"
+        "assert watching.join(20)"
     )
     command = [sys.executable, "-c", code, str(bench), server.path]
     done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE)
     assert done.returncode == 0
-    assert f"belongs to the server of process {os.getpid()}" in done.stderr
+    [told] = done.stderr.splitlines()
+    assert f"do not run yet: {server.path} belongs to the server of process {os.getpid()}" in told
     assert server.hosts.empty()
+
+
+def test_a_socket_that_comes_late(bench, server, watch):
+    write_app(bench, "chat", ECHO)
+    Path(server.path).rename(bench / "later.sock")
+    watching = watch()
+    watching.wait_for("cannot be reached (No such file or directory)")
+    (bench / "later.sock").rename(server.path)
+    assert server.wait_for_host().hello["events"] == ["e"]
+    assert watching.said("do not run yet") == 1
 
 
 def test_serving_stays_small():

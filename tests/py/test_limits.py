@@ -11,6 +11,7 @@ TEXT = (ROOT / "docs/limits.md").read_text()
 SECTIONS = {
     "Connections": (["net/front.h", "wire/http.h"], "net/front.h"),
     "Engine.IO": (["engineio/engineio.h"], "engineio/engineio.h"),
+    "Local socket": (["net/local.h"], "net/local.h"),
     "Socket.IO": (["socketio/socketio.h"], "socketio/socketio.h"),
 }
 

@@ -1,14 +1,35 @@
 """The local socket: its file, its lines, and two servers that share a Redis."""
 
 import json
+import signal
 import time
 from pathlib import Path
 
 import pytest
-from support.bench import SITE, ask, connect, make_bench, read_until, run, serve, start, wait_for
+from support.bench import (
+    PATIENCE,
+    SITE,
+    ask,
+    connect,
+    make_bench,
+    read_until,
+    run,
+    serve,
+    start,
+    wait_for,
+)
+from support.host_server import write_app
 
 import frappe_rt
 from frappe_rt import config, deliver
+
+HANDLERS = """
+from frappe_rt.handlers import realtime
+
+@realtime.on("hello")
+async def hello(socket):
+    return "hello"
+"""
 
 
 @pytest.fixture(autouse=True)
@@ -99,6 +120,40 @@ def test_a_killed_servers_file_is_replaced(bench, path):
     assert Path(path).exists()
     start(bench)
     assert ask(path, b'{"rt":"health"}')
+
+
+def test_it_is_opened_when_what_hindered_it_has_gone(bench, path):
+    (bench / "config").rmdir()
+    start(bench)
+    wait_for(lambda: frappe_rt.stats()["local_open_failed"] > 1)
+    assert frappe_rt.stats()["local_open"] is False
+    (bench / "config").mkdir()
+    wait_for(lambda: frappe_rt.stats()["local_open"])
+    assert ask(path, b'{"rt":"health"}')
+
+
+@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGKILL])
+def test_the_next_server_takes_it_over_with_the_handlers_of_apps(bench, path, how):
+    """The first may end while the second looks for the first time: it looks again."""
+    write_app(bench, "chat", HANDLERS)
+    first = serve(bench, "--no-redis")
+    second = None
+    try:
+        read_until(first, "handlers of chat: hello")
+        second = serve(bench, "--no-redis")
+        seen = read_until(second, "handlers do not run yet")
+        assert f"belongs to the server of process {first.pid}" in seen
+        assert "another server listens there" in seen
+        first.send_signal(how)
+        first.wait(PATIENCE)
+        seen += read_until(second, "handlers of chat: hello")
+        assert "processes of this host publish at" in seen
+        assert seen.count("no local socket") == 1
+        assert len(ask(path, b'{"rt":"hosts"}')[0]["hosts"]) == 1
+    finally:
+        for process in filter(None, (first, second)):
+            process.terminate()
+            process.communicate()
 
 
 # --- lines ---

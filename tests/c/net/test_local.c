@@ -11,11 +11,14 @@
 
 #include "base/status.h"
 #include "net/fds.h"
+#include "net/listen.h"
 #include "net/local.h"
 #include "support/faults.h"
 #include "support/loop_until.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <sys/file.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -49,8 +52,12 @@ static void on_line(void *arg, rt_local_peer *peer, rt_slice line) {
     reached = ++lines == wanted;
 }
 
+static int open_local_waiting(unsigned lock_ms) {
+    return rt_local_new(&loop, path, lock_ms, on_line, &loop, &local, why, sizeof why);
+}
+
 static int open_local(void) {
-    return rt_local_new(&loop, path, on_line, &loop, &local, why, sizeof why);
+    return open_local_waiting(RT_LISTEN_LOCK_MS);
 }
 
 static int begin(void **state) {
@@ -370,7 +377,8 @@ static void test_another_user_is_turned_away(void **state) {
 static void test_in_use(void **state) {
     rt_local *second = NULL;
     (void)state;
-    assert_int_equal(rt_local_new(&loop, path, on_line, &loop, &second, why, sizeof why), RT_EIO);
+    assert_int_equal(rt_local_new(&loop, path, 0, on_line, &loop, &second, why, sizeof why),
+                     RT_EIO);
     assert_int_equal(errno, EADDRINUSE);
     assert_non_null(strstr(why, path));
     assert_null(second);
@@ -413,6 +421,21 @@ static void test_no_socket_in_the_way(void **state) {
     assert_int_equal(unlink(path), 0); /* it was left alone */
 }
 
+/* Another server is just looking at the same file. The loop does not wait for it. */
+static void test_locked_folder(void **state) {
+    (void)state;
+    close_local();
+    int lock = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    assert_int_equal(flock(lock, LOCK_EX), 0);
+    assert_int_equal(open_local_waiting(0), RT_EIO);
+    assert_int_equal(errno, EWOULDBLOCK);
+    assert_int_equal(access(path, F_OK), -1);
+    assert_int_equal(open_local_waiting(20), RT_OK);
+    close_local();
+    close(lock);
+    assert_int_equal(open_local_waiting(0), RT_OK);
+}
+
 static void test_no_folder(void **state) {
     (void)state;
     close_local();
@@ -427,7 +450,7 @@ static void test_too_long(void **state) {
     (void)state;
     memset(name, 'x', sizeof name);
     name[108] = '\0';
-    assert_int_equal(rt_local_new(&loop, name, on_line, &loop, &none, why, sizeof why), RT_EIO);
+    assert_int_equal(rt_local_new(&loop, name, 0, on_line, &loop, &none, why, sizeof why), RT_EIO);
     assert_int_equal(errno, ENAMETOOLONG);
 }
 
@@ -531,6 +554,7 @@ int main(void) {
         with_server(test_in_use),
         with_server(test_stale_file_is_replaced),
         with_server(test_no_socket_in_the_way),
+        with_server(test_locked_folder),
         with_server(test_no_folder),
         with_server(test_too_long),
         with_server(test_removes_only_its_own),

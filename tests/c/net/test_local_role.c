@@ -90,7 +90,7 @@ static int begin(void **state) {
     rooms = fill = 0;
     role = (rt_local_role){on_own_line, on_room, on_gone, OWED_MAX, LOW, 4};
     rt_loop_begin(&loop);
-    assert_int_equal(rt_local_new(&loop, path, on_line, &loop, &local, why, sizeof why), RT_OK);
+    assert_int_equal(rt_local_new(&loop, path, 0, on_line, &loop, &local, why, sizeof why), RT_OK);
     return 0;
 }
 
