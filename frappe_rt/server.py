@@ -133,8 +133,10 @@ def stop(deadline: float = STOP_SECONDS) -> bool:
         return stopped
 
 
-def reload() -> bool:
+def reload(*, replace_handlers: bool = False) -> bool:
     """Read the configuration of the running server again; False when none runs here.
+
+    :param replace_handlers: have new processes take over from those that run apps' handlers
 
     What can change while it runs does (`python -m frappe_rt config` says which keys), and the log
     tells it; what cannot is logged, too. Raises ValueError when a file or value is wrong: then
@@ -145,7 +147,8 @@ def reload() -> bool:
             return False
         given = _started[0]
         if _supervisor is not None:
-            _supervisor.read_again()
+            renew = _supervisor.reload if replace_handlers else _supervisor.read_again
+            renew()
         return _rt.reload(given.bench or None, config.encode_overrides(given.overrides))
 
 

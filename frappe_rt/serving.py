@@ -157,7 +157,7 @@ class Rereading:
         if self.log:
             self.log.reopen()
         self.seen = self._look()
-        self.read_again()
+        self.read_again(replace_handlers=self.log is not None)  # theirs is still the old file
 
     def on_look(self) -> None:
         """Now and then."""
@@ -166,9 +166,9 @@ class Rereading:
             self.seen = now
             self.read_again()
 
-    def read_again(self) -> None:
+    def read_again(self, *, replace_handlers: bool = False) -> None:
         try:
-            server.reload()
+            server.reload(replace_handlers=replace_handlers)
         except ValueError as error:
             say(f"the configuration stays as it was: {error}", YELLOW)
 

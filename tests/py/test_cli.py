@@ -15,6 +15,8 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
+from support.bench import ask
+from support.host_server import write_app
 
 PATIENCE = 20
 
@@ -335,6 +337,31 @@ def test_log_file_is_opened_again(bench):
         wait_for(log.exists)
         assert serve.end()[0] == 0
         assert "WARNING" not in serve.output
+
+
+HANDLERS = """
+from frappe_rt.handlers import realtime
+
+@realtime.on("hello")
+async def hello(socket):
+    return "hello"
+"""
+
+
+def test_hosts_of_handlers_follow_to_the_new_log_file(bench):
+    (bench / "config").mkdir()
+    write_app(bench, "chat", HANDLERS)
+    log, old = bench / "frappe_rt.log", bench / "old.log"
+    with Serve(bench, "--port", "0", "--no-redis", "--log-file", str(log)) as serve:
+        wait_for(lambda: log.exists() and "handlers of chat: hello" in log.read_text())
+        log.rename(old)
+        serve.process.send_signal(signal.SIGHUP)
+        wait_for(lambda: log.exists() and "taken over" in log.read_text())
+        assert "handlers of chat: hello" in log.read_text()
+        [answer] = ask(str(bench / "config/frappe_rt.sock"), b'{"rt":"hosts"}')
+        [host] = answer["hosts"]
+        assert Path(f"/proc/{host['pid']}/fd/2").resolve() == log
+        assert serve.end()[0] == 0
 
 
 def test_log_file_that_cannot_be(bench):
