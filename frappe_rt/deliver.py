@@ -8,13 +8,15 @@ the log ``frappe_rt``, at most one line per kind of trouble in `QUIET_SECONDS`.
 from __future__ import annotations
 
 import os
+import sys
 from _thread import allocate_lock
+from contextlib import suppress
 from itertools import count
 from time import monotonic
 from typing import Any
 
 from frappe_rt import _rt, config, inside, message
-from frappe_rt.loading import hold_forks, load
+from frappe_rt.loading import hold_forks
 
 #: Between two log lines about the same trouble.
 QUIET_SECONDS = 30.0
@@ -137,12 +139,23 @@ def lose(counter: str, text: str, *values: Any) -> bool:
             return False
         _told[counter] = now + QUIET_SECONDS
     lost = _counters[counter].get()
-    # Loaded when it is needed: it is half of our import time. A fork that began before that knows
-    # nothing of logging's own locks, and its child must not inherit that of the stream.
-    with hold_forks:
-        logger = load("logging").getLogger("frappe_rt")
-        logger.warning(f"not published, {text} (%d lost so far)", *values, lost)
+    with hold_forks:  # the child of a fork in another thread must not inherit the stream's lock
+        _warn(f"not published, {text} (%d lost so far)", *values, lost)
     return False
+
+
+def _warn(text: str, *values: Any) -> None:
+    """A warning in the log, or, where nobody has set one up, the line that logging would print.
+
+    It is not imported for that: a fork in another thread that has begun meanwhile would release
+    locks of logging that it has not acquired, and say so.
+    """
+    logging = sys.modules.get("logging")
+    if logging is not None and not getattr(logging.__spec__, "_initializing", False):
+        logging.getLogger("frappe_rt").warning(text, *values)
+        return
+    with suppress(Exception):  # closed, or there is none
+        sys.stderr.write(f"{text % values}\n")
 
 
 def _deliver_by_redis(plan: _Plan, event: str, encoded: bytes, room: str | None, site: str) -> bool:

@@ -41,7 +41,6 @@ PROGRAM = """
     [
         ("frappe_rt.publish", "frappe_rt.publish_realtime('e', site='one.localhost')"),
         ("frappe_rt.server", "frappe_rt.stop()"),
-        ("logging", "frappe_rt.deliver.lose('lost_no_site', 'no site')"),
     ],
 )
 def test_a_fork_waits_for_an_import(module, use):
@@ -52,3 +51,35 @@ def test_a_fork_waits_for_an_import(module, use):
         timeout=20,
     )
     assert (done.returncode, done.stdout) == (0, "done\n")
+
+
+@pytest.mark.parametrize("how", ["sys.stderr = None", "sys.stderr.close()"])
+def test_nothing_is_raised_where_nobody_can_be_told(how):
+    program = f"import sys, frappe_rt.deliver as d; {how}; d.lose('lost_no_site', 'why'); print(1)"
+    done = subprocess.run(
+        [sys.executable, "-c", program], stdout=subprocess.PIPE, timeout=20, check=True
+    )
+    assert done.stdout == b"1\n"
+
+
+@pytest.mark.parametrize("imported", [False, True])
+def test_logging_is_used_and_not_imported(imported):
+    """Its import beside a fork would have the fork release locks that it has not acquired."""
+    program = f"""
+        import sys, frappe_rt, frappe_rt.deliver
+        if {imported}:
+            import logging
+            logging.basicConfig(format="%(levelname)s %(name)s %(message)s")
+        assert ("logging" in sys.modules) is {imported}
+        frappe_rt.deliver.lose("lost_no_site", "event %r: %s", "e", "why")
+        assert ("logging" in sys.modules) is {imported}
+    """
+    done = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(program)],
+        stderr=subprocess.PIPE,
+        text=True,
+        timeout=20,
+        check=True,
+    )
+    line = "not published, event 'e': why (1 lost so far)\n"
+    assert done.stderr == ("WARNING frappe_rt " if imported else "") + line
