@@ -120,6 +120,9 @@ int rt_config_apply(rt_config *c, enum rt_config_from from, const char *name, rt
  * rt_alloc'ed text; passwords in URLs are masked. NULL: out of memory. */
 char *rt_config_describe(const rt_config *c);
 
+/* Where the value of `key` is from, for people: as under "from" above. */
+const char *rt_config_origin(const rt_config *c, const char *key);
+
 /* Appends `{"key": value, ...}`, passwords included: for the process itself, not for show. */
 int rt_config_put_values(const rt_config *c, rt_buf *out);
 

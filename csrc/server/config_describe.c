@@ -4,6 +4,8 @@
 #include "base/status.h"
 #include "json/write.h"
 
+#include <string.h>
+
 static const char *const from_names[] = {
     [RT_FROM_DEFAULT] = "default",
     [RT_FROM_LEGACY_FILE] = "config.json",
@@ -11,6 +13,13 @@ static const char *const from_names[] = {
     [RT_FROM_ENVIRONMENT] = "environment",
     [RT_FROM_CALLER] = "caller",
 };
+
+const char *rt_config_origin(const rt_config *c, const char *key) {
+    for (size_t i = 0; i < RT_CONFIG_FIELDS; i++)
+        if (strcmp(rt_config_fields[i].key, key) == 0)
+            return from_names[*rt_config_source(c, &rt_config_fields[i])];
+    return "";
+}
 
 /* Where the user information of a URL may begin: behind "://", or at once. */
 static size_t authority_at(rt_slice text) {

@@ -171,6 +171,16 @@ static int build_rules(rt_instance *in) {
     return in->eio ? RT_OK : RT_ENOMEM;
 }
 
+static int open_redis(rt_instance *in, char *why, size_t why_len) {
+    char reason[200];
+    int status = rt_redis_new(&in->loop, in->config.redis_queue, "events", on_redis_message, in,
+                              &in->redis, reason, sizeof reason);
+    if (status == RT_EINVAL) /* the value is not shown: it may hold a password */
+        snprintf(why, why_len, "%s: redis_queue is no URL of a Redis: %s",
+                 rt_config_origin(&in->config, "redis_queue"), reason);
+    return status;
+}
+
 static int build_net(rt_instance *in, char *why, size_t why_len) {
     rt_front_opts fo;
     rt_web_opts wo;
@@ -189,10 +199,7 @@ static int build_net(rt_instance *in, char *why, size_t why_len) {
     in->reap_hook.at_turn_end = reap;
     in->reap_hook.arg = in;
     rt_loop_add_hook(&in->loop, &in->reap_hook);
-    int status = RT_OK;
-    if (c->use_redis)
-        status = rt_redis_new(&in->loop, c->redis_queue, "events", on_redis_message, in, &in->redis,
-                              why, why_len);
+    int status = c->use_redis ? open_redis(in, why, why_len) : RT_OK;
     return status == RT_OK ? rt_forward_init(&in->forward, &in->loop, in->redis, c->forward)
                            : status;
 }

@@ -326,6 +326,19 @@ def test_it_ends_with_its_parent(bench):
         parent.communicate()
 
 
+@pytest.mark.parametrize("origin", ["common_site_config.json", "environment"])
+def test_a_redis_that_is_none_is_told_with_its_key_and_without_its_password(bench, origin):
+    url = "http://:secret@127.0.0.1:1"
+    configure(bench, **({"redis_queue": url} if "json" in origin else {}))
+    more = {} if "json" in origin else {"FRAPPE_REDIS_QUEUE": url}
+    status, output = run("serve", "--port", "0", cwd=bench, **more)
+    assert status == 1
+    assert output == (
+        f"frappe_rt: {origin}: redis_queue is no URL of a Redis: "
+        "expected redis://, rediss:// or unix://\n"
+    )
+
+
 def test_log_file_is_opened_again(bench):
     configure(bench, redis_queue=f"redis://127.0.0.1:{get_free_port()}")
     log = bench / "frappe_rt.log"
