@@ -30,7 +30,9 @@ NAMES = {"python": "Python", "node": "JavaScript"}
 class Child:
     """A host's process."""
 
-    def __init__(self, command: list[str], id: str, descriptor: int) -> None:
+    def __init__(
+        self, command: list[str], id: str, descriptor: int, environment: dict[str, str]
+    ) -> None:
         self.id = id
         self.since = time.monotonic()
         actions: list[tuple[int, ...]] = [
@@ -41,7 +43,7 @@ class Child:
         self.pid = os.posix_spawn(
             command[0],
             command,
-            os.environ,
+            environment,
             file_actions=actions,
             setpgroup=0,  # a terminal's Ctrl-C is for the server, which stops it
             setsigmask=(),

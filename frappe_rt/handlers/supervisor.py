@@ -247,7 +247,8 @@ class Supervisor:
 
     def _get_start(self, language: str) -> Callable[[str, str | None], Child]:
         def start(id: str, replaces: str | None) -> Child:
-            return Child(self._get_command(language, id, replaces), id, self._log)
+            command = self._get_command(language, id, replaces)
+            return Child(command, id, self._log, self._get_environment())
 
         return start
 
@@ -262,6 +263,10 @@ class Supervisor:
             program = [node, str(HOST_JS)]
         options = ["--bench", bench, "--socket", socket, "--id", id, "--parent", str(parent)]
         return program + options + (["--replaces", replaces] if replaces else [])
+
+    def _get_environment(self) -> dict[str, str]:
+        """With the bench named: a linked app's files would lead Frappe's own code elsewhere."""
+        return {**os.environ, "FRAPPE_BENCH_ROOT": self._told.bench}
 
     def _stop_all(self) -> None:
         for host in self._hosts.values():

@@ -2,6 +2,8 @@
 // their mistakes; how a host ends.
 
 import assert from "node:assert/strict";
+import { mkdir, rename, symlink } from "node:fs/promises";
+import path from "node:path";
 import { afterEach, test } from "node:test";
 import { Bench, FakeServer } from "./handlers_support.mjs";
 import { eventually, sleep } from "./support.mjs";
@@ -72,6 +74,40 @@ test("require finds Frappe's modules, an app's own and its node_modules", async 
         "library",
         true,
     ]);
+});
+
+test("apps that are links are in the bench all the same", async () => {
+    bench = await Bench.make({
+        apps: {
+            one: {
+                "realtime/handlers.js": `
+                const { get_conf } = require("../../frappe/node_utils");
+                const library = require("library"), beside = require("beside");
+                module.exports = (socket) => {
+                    socket.on("fail", () => { throw new Error("failed") });
+                    socket.emit("found", get_conf().socketio_port, library, beside);
+                };`,
+                "node_modules/library/index.js": `module.exports = "library"`,
+            },
+            gone: {},
+        },
+        config: { socketio_port: 9013 },
+    });
+    const elsewhere = path.join(bench.folder, "elsewhere/source");
+    await mkdir(elsewhere, { recursive: true });
+    for (const app of ["one", "frappe"]) {
+        await rename(path.join(bench.folder, "apps", app), path.join(elsewhere, app));
+        await symlink(path.join(elsewhere, app), path.join(bench.folder, "apps", app));
+    }
+    await symlink("/nowhere", path.join(bench.folder, "apps/gone"));
+    await bench.write("elsewhere/node_modules/beside/index.js", `module.exports = "beside"`);
+    server = await FakeServer.start(bench.socket);
+    host = bench.host();
+    await eventually(`a first line: ${host.output}`, () => server.first);
+    server.connect(S);
+    assert.deepEqual((await server.next("found")).a, [9013, "library", "beside"]);
+    server.event(S, "fail");
+    await host.says(path.join(bench.folder, "apps/one/realtime/handlers.js"));
 });
 
 test("an app that cannot be loaded or set up is named, and the others run", async () => {

@@ -134,6 +134,23 @@ def test_signals_are_as_in_a_fresh_process(bench, watch, monkeypatch):
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
+def test_a_host_is_told_its_bench(bench, server, watch, monkeypatch):
+    """By what Frappe's code goes by, which otherwise follows the links of an app's folder."""
+    monkeypatch.setenv("FRAPPE_BENCH_ROOT", "/another/bench")
+    write_app(
+        bench,
+        "chat",
+        EMPTY + "import os\n@realtime.on('e')\nasync def e(socket):\n"
+        "    return os.environ['FRAPPE_BENCH_ROOT']\n",
+    )
+    watch()
+    peer = server.wait_for_host()
+    peer.connect("s1", apps=None)
+    peer.event("s1", "e", i=1)
+    assert peer.read()["a"] == [str(bench)]
+    assert os.environ["FRAPPE_BENCH_ROOT"] == "/another/bench"
+
+
 def test_killed_host_comes_back(bench, server, watch):
     write_app(bench, "chat", ECHO)
     watching = watch()

@@ -4,6 +4,7 @@
 
 const fs = require("node:fs");
 const path = require("node:path");
+const { keepLinks } = require("./links");
 
 const FRAMEWORK = "frappe"; // its own handlers are the server itself
 
@@ -16,6 +17,7 @@ class Apps {
 
     /** Loads what there is, in the order of sites/apps.txt; what cannot be loaded is logged. */
     load() {
+        keepLinks(this.bench);
         for (const app of this.listed) {
             const file = handlersOf(this.bench, app);
             if (file) this.errors.run(app, `loading ${file}`, () => this.loadOne(app, file));

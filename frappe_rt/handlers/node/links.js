@@ -1,0 +1,48 @@
+// Apps that are links in the bench's apps/ folder. Node names a file by where it really is, and what
+// goes up from there, as Frappe's get_conf and `require("../../frappe/..")` do, leaves the bench:
+// here such files keep the name they have in the bench.
+
+"use strict";
+
+const fs = require("node:fs");
+const Module = require("node:module");
+const path = require("node:path");
+
+/** [where it is, what it is in the bench], each with a separator at its end. */
+function linksOf(apps) {
+    const links = fs
+        .readdirSync(apps, { withFileTypes: true })
+        .filter((entry) => entry.isSymbolicLink())
+        .map((entry) => path.join(apps, entry.name))
+        .filter((folder) => fs.existsSync(folder));
+    return links.map((folder) => [fs.realpathSync(folder) + path.sep, folder + path.sep]);
+}
+
+function exchange(file, from, to, links) {
+    const link = links.find((ends) => file.startsWith(ends[from]));
+    return link ? link[to] + file.slice(link[from].length) : file;
+}
+
+/** The module that asks, where it really is: its node_modules may be further up there. */
+function reallyAt(parent, links) {
+    const filename = exchange(parent.filename, 1, 0, links);
+    return { ...parent, filename, paths: Module._nodeModulePaths(path.dirname(filename)) };
+}
+
+function keepLinks(bench) {
+    const apps = path.join(bench, "apps");
+    const links = fs.existsSync(apps) ? linksOf(apps) : [];
+    if (!links.length) return;
+    const resolve = Module._resolveFilename;
+    Module._resolveFilename = function (request, parent, ...rest) {
+        const find = (from) => exchange(resolve.call(this, request, from, ...rest), 0, 1, links);
+        try {
+            return find(parent);
+        } catch (error) {
+            if (error.code !== "MODULE_NOT_FOUND" || !parent?.filename) throw error;
+            return find(reallyAt(parent, links));
+        }
+    };
+}
+
+module.exports = { keepLinks };
