@@ -344,6 +344,17 @@ from frappe_rt.handlers import Socket, realtime
 async def hello(socket: Socket) -> str:
     return "hello"
 """
+JAVASCRIPT = 'module.exports = (socket) => socket.on("hello", (reply) => reply("hello"));'
+
+
+def write_handlers(bench, language):
+    if language == "python":
+        write_app(bench, "greeter", HANDLERS)
+        return
+    script = bench / "apps/greeter/realtime/handlers.js"
+    script.parent.mkdir(parents=True)
+    script.write_text(JAVASCRIPT)
+    (bench / "sites/apps.txt").write_text("greeter\n")
 
 
 def list_hosts(bench):
@@ -351,9 +362,10 @@ def list_hosts(bench):
     return [host["pid"] for host in answer["hosts"]]
 
 
+@pytest.mark.parametrize("language", ["python", "javascript"])
 @pytest.mark.parametrize("preload", [True, False], ids=["preload", "no preload"])
-def test_handlers_of_apps_run_beside_the_master(bench, preload):
-    write_app(bench, "greeter", HANDLERS)
+def test_handlers_of_apps_run_beside_the_master(bench, preload, language):
+    write_handlers(bench, language)
     with Gunicorn(bench, *(["--preload"] if preload else [])) as master:
         master.wait_for_line("listens on")
         wait_for(lambda: is_there(master.web) and list_hosts(bench))

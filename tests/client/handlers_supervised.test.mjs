@@ -1,0 +1,181 @@
+// Hosts of both languages as `python -m frappe_rt serve` runs them: started, started again when
+// they end, replaced under load without a connection or an event lost, stopped.
+//
+// 500 clients and 100 replacements with FRAPPE_RT_THOROUGH=1.
+
+import assert from "node:assert/strict";
+import { after, afterEach, before, test } from "node:test";
+import { Bench, BenchServer } from "./handlers_support.mjs";
+import { Site } from "./site.mjs";
+import { eventually, next, sleep, within } from "./support.mjs";
+
+const THOROUGH = Boolean(process.env.FRAPPE_RT_THOROUGH);
+const CLIENTS = THOROUGH ? 500 : 40;
+const RELOADS = THOROUGH ? 100 : 5;
+const PAUSE_MS = 40; // after three events: a client may send 100 a second
+const ANSWER_MS = 30000; // 500 clients, this process and a starting host share a machine
+
+/** An app in either language: `count` is answered with the version of its file. */
+const APPS = {
+    javascript: {
+        file: "realtime/handlers.js",
+        text: (version) =>
+            `module.exports = (socket) => {
+                socket.on("count", (n, reply) => reply([${version}, n]));
+                socket.on("die", () => process.kill(process.pid, "SIGKILL"));
+            };`,
+        empty: [],
+        ends: "module.exports = () => {}; process.exit(7);",
+        name: "JavaScript",
+    },
+    python: {
+        file: "counting/realtime/handlers.py",
+        text: (version) =>
+            [
+                "import os, signal",
+                "from frappe_rt.handlers import realtime",
+                `@realtime.on("count")`,
+                "async def count(socket, n):",
+                `    return [${version}, n]`,
+                `@realtime.on("die")`,
+                "async def die(socket):",
+                "    os.kill(os.getpid(), signal.SIGKILL)",
+            ].join("\n"),
+        empty: ["counting/__init__.py", "counting/realtime/__init__.py"],
+        ends: "import os; os._exit(7)",
+        name: "Python",
+    },
+};
+
+let site, bench, server;
+before(async () => {
+    site = await Site.start(["counting"]);
+});
+after(() => site.close());
+afterEach(async () => {
+    await server.close();
+    await bench.remove();
+});
+
+async function begin(app, text = app.text(0)) {
+    const files = Object.fromEntries(app.empty.map((name) => [name, ""]));
+    bench = await Bench.make({ apps: { counting: { ...files, [app.file]: text } } });
+    server = await BenchServer.start(bench, {
+        webserver_port: site.port,
+        frappe_rt_handlers: "auto",
+    });
+}
+
+/** The one host that runs, when it is another than this. */
+async function another(pid) {
+    const isIt = (host) => host.pid !== pid && host.state === "active";
+    const [host] = await eventually(
+        `a host that is not process ${pid}`,
+        async () => {
+            const { hosts } = await server.ask({ rt: "hosts" });
+            return hosts.length === 1 && isIt(hosts[0]) && hosts;
+        },
+        ANSWER_MS,
+    );
+    return host;
+}
+
+function isRunning(pid) {
+    try {
+        return process.kill(pid, 0);
+    } catch {
+        return false;
+    }
+}
+
+/** Emits a few at a time; each answer must be its own, and come once. Returns the versions. */
+async function load(client, running) {
+    const versions = [];
+    for (let n = 0; running.yes; n += 3) {
+        const burst = [n, n + 1, n + 2];
+        const answers = await Promise.all(
+            burst.map((n) => within(`answer ${n}`, client.emitWithAck("count", n), ANSWER_MS)),
+        );
+        assert.deepEqual(
+            answers.map(([, n]) => n),
+            burst,
+        );
+        versions.push(...answers.map(([version]) => version));
+        await sleep(PAUSE_MS);
+    }
+    return versions;
+}
+
+for (const [language, app] of Object.entries(APPS)) {
+    test(`${language}: a host that is killed in an event comes back, and goes with the server`, async (t) => {
+        await begin(app);
+        const client = await server.join("ada");
+        const first = await another(0);
+        assert.equal(first.language, language);
+        assert.deepEqual(await client.emitWithAck("count", 1), [0, 1]);
+        const began = Date.now();
+        client.emit("die");
+        const second = await another(first.pid);
+        t.diagnostic(`back after ${Date.now() - began} ms`);
+        assert.deepEqual(await client.emitWithAck("count", 2), [0, 2]); // the same connection
+        assert.match(server.child.output, /ended by signal 9 after .* again in 0\.2\n/);
+        const child = server.child;
+        await server.close();
+        assert.ok(!isRunning(second.pid));
+        assert.doesNotMatch(child.output, /end.* with status/); // what is stopped is no failure
+    });
+
+    test(`${language}: a host that ends at once is started ever later`, async () => {
+        await begin(app, app.ends);
+        const client = await server.join("ada");
+        for (const pause of ["0.2", "0.4", "0.8"]) {
+            const line = `${app.name} handlers .* ended with status 7 .* again in ${pause}\n`;
+            await eventually(line, () => new RegExp(line).test(server.child.output));
+        }
+        client.emit("ping");
+        await next(client, "pong");
+        await bench.write(`apps/counting/${app.file}`, app.text(1));
+        assert.deepEqual(await server.ask({ rt: "reload" }), { ok: true });
+        await another(0);
+        assert.deepEqual(await client.emitWithAck("count", 1), [1, 1]);
+    });
+
+    test(
+        `${language}: replaced under load, no client is dropped and no event lost`,
+        { timeout: 1800000 },
+        async (t) => {
+            await begin(app);
+            let { pid } = await another(0);
+            const drops = [];
+            const clients = [];
+            for (let n = 0; n < CLIENTS; n++) {
+                const client = await server.join(n % 2 ? "ada" : "grace", {
+                    transports: [n % 4 ? "websocket" : "polling"],
+                });
+                client.on("disconnect", (reason) => drops.push(reason));
+                clients.push(client);
+            }
+            const running = { yes: true };
+            const loads = Promise.all(clients.map((client) => load(client, running)));
+            loads.catch(() => {}); // awaited below, after the replacing
+            for (let version = 1; version <= RELOADS; version++) {
+                await bench.write(`apps/counting/${app.file}`, app.text(version));
+                assert.deepEqual(await server.ask({ rt: "reload" }), { ok: true });
+                const host = await another(pid);
+                assert.equal(host.events_lost, 0);
+                pid = host.pid;
+            }
+            await sleep(2 * PAUSE_MS);
+            running.yes = false;
+            const versions = await loads;
+            const count = versions.reduce((sum, of) => sum + of.length, 0);
+            t.diagnostic(`${RELOADS} replacements, ${CLIENTS} clients, ${count} events`);
+            assert.deepEqual(drops, []);
+            for (const of of versions) {
+                assert.ok(of.length > 0);
+                assert.ok(of.every((version, n) => n === 0 || version >= of[n - 1]));
+            }
+            assert.deepEqual(await clients[0].emitWithAck("count", 1), [RELOADS, 1]);
+        },
+    );
+}
