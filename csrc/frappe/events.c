@@ -163,7 +163,7 @@ static const client_event *find(rt_slice name) {
 }
 
 static bool pays(rt_frappe *f, rt_sio_socket *s) {
-    if (rt_member_pay(rt_member_of(s), rt_frappe_now(f)))
+    if (rt_member_pay(rt_member_of(s), rt_frappe_now(f), f->events_per_second))
         return true;
     rt_frappe_count(f, RT_FRAPPE_EVENTS_OVER_RATE);
     rt_limits_reached(f, s, RT_LIMIT_EVENTS);

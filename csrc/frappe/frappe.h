@@ -27,9 +27,10 @@
 #define RT_FRAPPE_ENVELOPE_MAX (16u << 20) /* bytes of one envelope */
 #define RT_FRAPPE_VIEWERS_MS 20            /* changes of one document's viewers: told together */
 #define RT_FRAPPE_EVENTS_PER_SECOND 100    /* client events per socket and second ... */
-#define RT_FRAPPE_EVENTS_BURST 400         /* ... with this much credit saved up */
-#define RT_FRAPPE_AUTH_MAX 16384           /* bytes of a CONNECT payload kept for on_let_in */
-#define RT_FRAPPE_TELL_MS 1000             /* between two words to one socket about its limits */
+#define RT_FRAPPE_EVENTS_PER_SECOND_MAX 10000
+#define RT_FRAPPE_EVENTS_BURST 400 /* ... with credit saved up for four seconds */
+#define RT_FRAPPE_AUTH_MAX 16384   /* bytes of a CONNECT payload kept for on_let_in */
+#define RT_FRAPPE_TELL_MS 1000     /* between two words to one socket about its limits */
 
 typedef struct rt_frappe_opts {
     rt_slice default_site; /* site for localhost and 127.0.0.1; may be empty */
@@ -38,6 +39,7 @@ typedef struct rt_frappe_opts {
     uint32_t cache_ms;
     uint32_t cache_refused_ms;
     uint32_t cache_max;
+    uint32_t events_per_second; /* of one socket; 1 to RT_FRAPPE_EVENTS_PER_SECOND_MAX */
 } rt_frappe_opts;
 void rt_frappe_opts_default(rt_frappe_opts *opts);
 
@@ -77,6 +79,7 @@ void rt_frappe_free(rt_frappe *f);
 
 /* Changes what opts said. RT_OK, or RT_ENOMEM: nothing has changed. */
 int rt_frappe_set_rules(rt_frappe *f, rt_slice default_site, bool developer_mode);
+void rt_frappe_set_events_per_second(rt_frappe *f, uint32_t events);
 
 /* The callbacks for rt_sio_new, and the way to give the result back. */
 rt_sio_app rt_frappe_socketio_app(rt_frappe *f);

@@ -14,7 +14,7 @@ static const struct {
     unsigned max;
     const char *message;
 } limits[] = {
-    [RT_LIMIT_EVENTS] = {"events_per_second", RT_FRAPPE_EVENTS_PER_SECOND,
+    [RT_LIMIT_EVENTS] = {"events_per_second", 0, /* it is configured */
                          "too many events in a short time, some are ignored"},
     [RT_LIMIT_ROOMS] = {"rooms_per_socket", RT_SIO_ROOMS_PER_SOCKET_MAX,
                         "in too many rooms, no other can be joined before one is left"},
@@ -24,11 +24,15 @@ static const struct {
                             "too many permissions asked for at one time, one is ignored"},
 };
 
-static void tell(rt_sio_socket *s, enum rt_limit limit) {
+static unsigned max_of(const rt_frappe *f, enum rt_limit limit) {
+    return limit == RT_LIMIT_EVENTS ? f->events_per_second : limits[limit].max;
+}
+
+static void tell(const rt_frappe *f, rt_sio_socket *s, enum rt_limit limit) {
     rt_buf b = RT_BUF_INIT;
     rt_buf_putc(&b, '{');
     rt_json_put_member_str(&b, RT_LIT("limit"), rt_slice_of(limits[limit].name));
-    rt_json_put_member_u64(&b, RT_LIT("max"), limits[limit].max);
+    rt_json_put_member_u64(&b, RT_LIT("max"), max_of(f, limit));
     rt_json_put_member_str(&b, RT_LIT("message"), rt_slice_of(limits[limit].message));
     if (rt_buf_putc(&b, '}') == RT_OK)
         rt_sio_emit(s, RT_LIT("\"frappe_rt_limit\""), rt_buf_slice(&b));
@@ -40,10 +44,10 @@ void rt_limits_reached(rt_frappe *f, rt_sio_socket *s, enum rt_limit limit) {
     if (rt_frappe_may_log(f, RT_GATE_LIMIT)) {
         rt_slice ns = rt_sio_socket_ns_name(s), user = rt_identity_user(m->identity);
         rt_log(RT_LOG_WARN, "frappe", "%.*s, %.*s: %s (%s is %u)", (int)ns.n, ns.p, (int)user.n,
-               user.p, limits[limit].message, limits[limit].name, limits[limit].max);
+               user.p, limits[limit].message, limits[limit].name, max_of(f, limit));
     }
     if (!rt_member_may_tell(m, rt_frappe_now(f)))
         return;
     rt_frappe_count(f, RT_FRAPPE_LIMITS_TOLD);
-    tell(s, limit);
+    tell(f, s, limit);
 }

@@ -4,9 +4,13 @@
 #include "base/alloc.h"
 #include "frappe/frappe.h"
 
-#define THOUSAND 1000u
+/* Credit is counted so that all earn the same, whatever may be sent: an event costs less of it
+ * where more may come. */
+#define EARNED_IN_MS 100u
+#define CREDIT_MAX (EARNED_IN_MS * 1000u * RT_FRAPPE_EVENTS_BURST / RT_FRAPPE_EVENTS_PER_SECOND)
 #define TOLD_MASK 0xfffu /* rt_member.told */
-_Static_assert(RT_FRAPPE_EVENTS_BURST *THOUSAND < 1u << 20, "credit has 20 bits");
+_Static_assert(CREDIT_MAX < 1u << 20, "credit has 20 bits");
+_Static_assert(EARNED_IN_MS * 1000u >= RT_FRAPPE_EVENTS_PER_SECOND_MAX, "an event costs something");
 
 static uint32_t told_at(uint64_t now) {
     return (uint32_t)(now / RT_FRAPPE_TELL_MS) & TOLD_MASK;
@@ -16,7 +20,7 @@ rt_member *rt_member_new(uint64_t now) {
     rt_member *m = rt_alloc0(sizeof *m);
     if (!m)
         return NULL;
-    m->credit = RT_FRAPPE_EVENTS_BURST * THOUSAND;
+    m->credit = CREDIT_MAX;
     m->credit_ms = (uint32_t)now;
     m->told = (told_at(now) - 1) & TOLD_MASK;
     return m;
@@ -31,15 +35,16 @@ void rt_member_free(rt_member *m) {
     rt_free(m);
 }
 
-bool rt_member_pay(rt_member *m, uint64_t now) {
+bool rt_member_pay(rt_member *m, uint64_t now, uint32_t events_per_second) {
     /* The low half of the clock is enough: it turns over after 49 days. */
     uint64_t passed = (uint32_t)((uint32_t)now - m->credit_ms);
-    uint64_t credit = m->credit + passed * RT_FRAPPE_EVENTS_PER_SECOND;
-    if (credit > RT_FRAPPE_EVENTS_BURST * THOUSAND)
-        credit = RT_FRAPPE_EVENTS_BURST * THOUSAND;
+    uint64_t credit = m->credit + passed * EARNED_IN_MS;
+    uint32_t cost = EARNED_IN_MS * 1000u / events_per_second;
+    if (credit > CREDIT_MAX)
+        credit = CREDIT_MAX;
     m->credit_ms = (uint32_t)now;
-    bool enough = credit >= THOUSAND;
-    m->credit = (uint32_t)(enough ? credit - THOUSAND : credit) & 0xfffff;
+    bool enough = credit >= cost;
+    m->credit = (uint32_t)(enough ? credit - cost : credit) & 0xfffff;
     return enough;
 }
 

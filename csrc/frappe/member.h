@@ -34,7 +34,7 @@ typedef struct rt_member {
     rt_identity *identity; /* NULL until it is let in */
     rt_ticket *tickets;
     uint32_t credit_ms;   /* when `credit` was counted */
-    uint32_t credit : 20; /* thousandths of client events it may still send at once */
+    uint32_t credit : 20; /* for the client events it may still send at once */
     uint32_t told : 12;   /* low bits of the second in which it was last told of a limit */
 } rt_member;
 
@@ -45,9 +45,9 @@ static inline rt_member *rt_member_of(const rt_sio_socket *s) {
     return rt_sio_socket_user(s);
 }
 
-/* Takes the credit of one event: RT_FRAPPE_EVENTS_PER_SECOND, saved up to RT_FRAPPE_EVENTS_BURST.
- * False: there is none left. */
-bool rt_member_pay(rt_member *m, uint64_t now);
+/* Takes the credit of one event, of which so many may come in a second, and four times that at
+ * once. False: there is none left. */
+bool rt_member_pay(rt_member *m, uint64_t now, uint32_t events_per_second);
 /* Whether it may be told of a limit now: once in RT_FRAPPE_TELL_MS. (And, every 4096 times that
  * long, not at all for once: the price of so few bits.) */
 bool rt_member_may_tell(rt_member *m, uint64_t now);

@@ -16,6 +16,7 @@ struct rt_frappe {
     rt_viewers viewers;
     rt_slice default_site; /* own copy */
     bool developer_mode;
+    uint32_t events_per_second;
     const rt_frappe_watcher *watcher; /* NULL: nobody else */
     rt_log_gate gates[RT_GATES];
     rt_frappe_counters counters;

@@ -66,6 +66,9 @@ enum rt_config_from {
       67108864, "bytes of one message from a client")                                              \
     X(max_owed, "frappe_rt_max_owed", INT, LIVE, "8388608", "FRAPPE_RT_MAX_OWED", 65536,           \
       1073741824, "bytes owed to one client before it is dropped as slow")                         \
+    X(events_per_second, "frappe_rt_events_per_second", INT, LIVE, "100",                          \
+      "FRAPPE_RT_EVENTS_PER_SECOND", 1, 10000,                                                     \
+      "events that one client may send in a second, and four times that at once")                  \
     X(web_in_flight, "frappe_rt_web_in_flight", INT, LIVE, "16", "FRAPPE_RT_WEB_IN_FLIGHT", 1,     \
       1000, "requests to the web process at one time")                                             \
     X(web_timeout_ms, "frappe_rt_web_timeout_ms", INT, LIVE, "10000", "FRAPPE_RT_WEB_TIMEOUT_MS",  \

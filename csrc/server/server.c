@@ -144,6 +144,7 @@ static int build_rules(rt_instance *in) {
     fo.developer_mode = c->developer_mode;
     fo.auth_patience_ms = (uint32_t)c->auth_patience_ms;
     fo.cache_ms = (uint32_t)c->cache_ms;
+    fo.events_per_second = (uint32_t)c->events_per_second;
     rt_frappe_ports ports = rt_instance_ports(in);
     in->frappe = rt_frappe_new(&fo, &ports, &in->loop.timers);
     if (!in->frappe)

@@ -266,6 +266,33 @@ def test_reload_under_load(bench, realtime, client):
         assert call(each, "count", 1) == [5, 1]
 
 
+def test_more_events_where_they_are_configured(bench, realtime, client):
+    """As moving cursors need it; while the server runs."""
+    write_app(bench, "counting", COUNTING.replace("VERSION", "0"))
+    common = bench / "sites/common_site_config.json"
+    common.write_text('{"frappe_rt_events_per_second": 1}')
+    ada = client(realtime().server, "ada")
+
+    def answer(many):
+        answered = []
+        for number in range(many):
+            ada.emit(
+                "count", number, namespace=NS, callback=lambda *answer: answered.append(answer)
+            )
+        ada.emit("ping", namespace=NS)  # a host answers later than the server tells of a limit
+        wait_for(lambda: len(answered) == many or ("frappe_rt_limit" in {e[0] for e in ada.heard}))
+        return answered
+
+    assert len(answer(10)) <= 4
+    [limit] = [event[1] for event in ada.heard if event[0] == "frappe_rt_limit"]
+    assert (limit["limit"], limit["max"]) == ("events_per_second", 1)
+    common.write_text('{"frappe_rt_events_per_second": 10000}')
+    frappe_rt.reload()
+    ada.heard.clear()
+    time.sleep(0.1)  # credit for a thousand
+    assert len(answer(500)) == 500
+
+
 def test_command_reload(bench, realtime):
     write_app(bench, "counting", COUNTING)
     run = realtime()

@@ -276,6 +276,33 @@ static void ping(world_client *c, unsigned times) {
         session_emit(c, "[\"ping\"]");
 }
 
+/* Where more may come, an event costs less. */
+static void test_rate_as_configured(void **state) {
+    (void)state;
+    static const unsigned rates[] = {1, 50, 1000, RT_FRAPPE_EVENTS_PER_SECOND_MAX};
+    for (size_t i = 0; i < sizeof rates / sizeof *rates; i++) {
+        world w;
+        rt_frappe_opts opts;
+        rt_frappe_opts_default(&opts);
+        opts.events_per_second = rates[i];
+        world_init(&w, &opts);
+        world_client *c = session_start(&w, "x@a", V16);
+        ping(c, 4 * rates[i]);
+        assert_int_equal(pongs(c), 4 * rates[i]);
+        ping(c, 1);
+        assert_told(c, "events_per_second", rates[i]);
+        world_pass(&w, 1000);
+        ping(c, rates[i] + 1);
+        assert_int_equal(pongs(c), rates[i]);
+        unsigned other = rates[i] > 5000 ? rates[i] / 2 : 2 * rates[i];
+        rt_frappe_set_events_per_second(w.frappe, other);
+        world_pass(&w, 1000);
+        ping(c, other + 1);
+        assert_int_equal(pongs(c), other);
+        world_fini(&w);
+    }
+}
+
 static void test_rate(void **state) {
     (void)state;
     world w;
@@ -394,6 +421,7 @@ int main(void) {
         cmocka_unit_test(test_ping),
         cmocka_unit_test(test_open_in_editor),
         cmocka_unit_test(test_rate),
+        cmocka_unit_test(test_rate_as_configured),
         cmocka_unit_test(test_rate_after_49_days),
         cmocka_unit_test(test_rooms_per_socket),
         cmocka_unit_test(test_told_of_limits),
