@@ -49,10 +49,11 @@ class Registry:
 
         Raises TypeError for an ``async def`` with `frappe_context`, which needs a thread.
         """
+        if callable(event):
+            name = getattr(event, "__name__", "event")
+            raise TypeError(f'@realtime.on needs the name of the event: @realtime.on("{name}")')
         if not isinstance(event, str):
-            raise TypeError(
-                f"realtime.on: the event's name is a str, not {event!r}; @realtime.on()?"
-            )
+            raise TypeError(f"@realtime.on: the name of the event is a str, not {event!r}")
 
         def register(fn: Function) -> Function:
             is_async = is_async_callable(fn)

@@ -54,8 +54,10 @@ def test_context_needs_a_plain_function(realtime, function):
 
 
 def test_decorator_without_an_event(realtime):
-    with pytest.raises(TypeError, match=r"@realtime\.on"):
+    with pytest.raises(TypeError, match=r'name of the event: @realtime\.on\("plain_function"\)'):
         realtime.on(plain_function)
+    with pytest.raises(TypeError, match="is a str, not 1"):
+        realtime.on(1)
 
 
 def test_handlers_belong_to_the_app_that_is_imported(realtime):
