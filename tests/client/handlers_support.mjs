@@ -28,7 +28,7 @@ const FRAPPE = {
 
 /** A bench folder; `apps` maps each name to the text of its handlers.js, or to a map of files. */
 export class Bench {
-    static async make({ apps = {}, samples = [], config = {} }) {
+    static async make({ apps = {}, samples = [], python = [], config = {} }) {
         const self = new Bench();
         self.folder = await mkdtemp(path.join(tmpdir(), "bench-"));
         self.socket = path.join(self.folder, "rt.sock");
@@ -46,9 +46,13 @@ export class Bench {
                 recursive: true,
             });
         }
+        for (const app of python)
+            await cp(path.join(SAMPLES, app, app), path.join(self.folder, "apps", app, app), {
+                recursive: true,
+            });
         await self.write(
             "sites/apps.txt",
-            `${["frappe", ...Object.keys(apps), ...samples].join("\n")}\n`,
+            `${["frappe", ...Object.keys(apps), ...samples, ...python].join("\n")}\n`,
         );
         await self.write("sites/common_site_config.json", JSON.stringify(config));
         return self;
