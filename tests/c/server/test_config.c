@@ -503,12 +503,12 @@ static void test_describe_hides_passwords(void **state) {
         const char *value, *shown;
     } cases[] = {
         {"redis://127.0.0.1:1/2", "\"redis://127.0.0.1:1/2\""},
-        {"redis://:SECRET@h:1", "\"redis://***@h:1\""},
-        {"redis://u:SEC@RET/1@h:1", "\"redis://***@h:1\""},
-        {"u:SECRET@h", "\"***@h\""},
-        {"unix:///r.sock?db=1&password=SECRET&username=u",
+        {"redis://:XYZZY@h:1", "\"redis://***@h:1\""},
+        {"redis://u:XYZ@ZY/1@h:1", "\"redis://***@h:1\""},
+        {"u:XYZZY@h", "\"***@h\""},
+        {"unix:///r.sock?db=1&password=XYZZY&username=u",
          "\"unix:///r.sock?db=1&password=***&username=u\""},
-        {"redis://h?password=SECRET", "\"redis://h?password=***\""},
+        {"redis://h?password=XYZZY", "\"redis://h?password=***\""},
     };
     (void)state;
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
@@ -519,7 +519,7 @@ static void test_describe_hides_passwords(void **state) {
         char *text = rt_config_describe(&c);
         assert_non_null(text);
         check_described(rt_slice_of(text), "redis_queue", "value", cases[i].shown);
-        assert_null(strstr(text, "SEC"));
+        assert_null(strstr(text, "XYZ"));
         rt_free(text);
         rt_config_fini(&c);
     }
