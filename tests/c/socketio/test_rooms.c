@@ -155,9 +155,9 @@ static void consecutive_events_share(void **state) {
     assert_int_equal(fake_io_counter(&w, RT_SIO_BATCHED), 3);
     for (int i = 0; i < 2; i++) {
         assert_string_equal(polled(&w, c, sids[i]), "42[\"0\",1]\x1e"
-                                                 "42[\"1\",1]\x1e"
-                                                 "42[\"2\",1]\x1e"
-                                                 "42[\"3\",1]");
+                                                    "42[\"1\",1]\x1e"
+                                                    "42[\"2\",1]\x1e"
+                                                    "42[\"3\",1]");
     }
     fake_io_fini(&w);
 }
@@ -180,15 +180,15 @@ static void order_between_rooms(void **state) {
     emit(ns, "r", "\"f\"", NULL);
     assert_int_equal(fake_io_counter(&w, RT_SIO_BATCHED), 1); /* b */
     assert_string_equal(polled(&w, c, sids[0]), "42[\"a\",1]\x1e"
-                                             "42[\"b\",1]\x1e"
-                                             "42[\"c\",1]\x1e"
-                                             "42[\"d\",1]\x1e"
-                                             "42[\"e\",1]\x1e"
-                                             "42[\"f\",1]");
+                                                "42[\"b\",1]\x1e"
+                                                "42[\"c\",1]\x1e"
+                                                "42[\"d\",1]\x1e"
+                                                "42[\"e\",1]\x1e"
+                                                "42[\"f\",1]");
     assert_string_equal(polled(&w, c, sids[1]), "42[\"a\",1]\x1e"
-                                             "42[\"b\",1]\x1e"
-                                             "42[\"d\",1]\x1e"
-                                             "42[\"f\",1]");
+                                                "42[\"b\",1]\x1e"
+                                                "42[\"d\",1]\x1e"
+                                                "42[\"f\",1]");
     fake_io_fini(&w);
 }
 
@@ -208,12 +208,12 @@ static void leaving_releases(void **state) {
     rt_sio_join(s[1], R);
     assert_int_equal(emit(ns, "r", "\"d\"", NULL), 2);
     assert_string_equal(polled(&w, c, sids[0]), "42[\"a\",1]\x1e"
-                                             "42[\"b\",1]\x1e"
-                                             "42[\"c\",1]\x1e"
-                                             "42[\"d\",1]");
+                                                "42[\"b\",1]\x1e"
+                                                "42[\"c\",1]\x1e"
+                                                "42[\"d\",1]");
     assert_string_equal(polled(&w, c, sids[1]), "42[\"a\",1]\x1e"
-                                             "42[\"b\",1]\x1e"
-                                             "42[\"d\",1]");
+                                                "42[\"b\",1]\x1e"
+                                                "42[\"d\",1]");
     fake_io_fini(&w);
 }
 
@@ -230,12 +230,12 @@ static void a_turn_ends_the_batch(void **state) {
     emit(ns, "r", "\"a\"", NULL);
     emit(ns, "r", "\"b\"", NULL);
     assert_string_equal(polled(&w, c, sids[0]), "42[\"a\",1]\x1e"
-                                             "42[\"b\",1]");
+                                                "42[\"b\",1]");
     emit(ns, "r", "\"c\"", NULL);
     assert_string_equal(polled(&w, c, sids[0]), "42[\"c\",1]");
     assert_string_equal(polled(&w, c, sids[1]), "42[\"a\",1]\x1e"
-                                             "42[\"b\",1]\x1e"
-                                             "42[\"c\",1]");
+                                                "42[\"b\",1]\x1e"
+                                                "42[\"c\",1]");
     fake_io_fini(&w);
 }
 
