@@ -1,9 +1,9 @@
 """Serving until a signal comes: what `serve` and `demo` share, and the process `serve` becomes.
 
-The command line reads its options with Click and then turns into this module (`exec`: the same
-process, a fresh interpreter), because what Click imports would otherwise stay in memory, 3 MB, for
-as long as the server runs. So nothing heavy is imported here. `__main__` comes here at once when
-there are no options to read.
+`__main__` comes here at once when the options are plain (`serve_options`). Where Click had to read
+them the command line turns into this module (`exec`: the same process, a fresh interpreter), or
+what Click imports would stay in memory, 3 MB, for as long as the server runs. So nothing heavy is
+imported here.
 """
 
 from __future__ import annotations
@@ -28,6 +28,8 @@ LOOK_SECONDS = 2.0
 KNOCK_SECONDS = 1.0
 #: SD_LISTEN_FDS_START
 FIRST_SOCKET = 3
+PORT_MOST = 65535
+PR_SET_PDEATHSIG = 1
 LOG_LEVELS = ("debug", "info", "warning", "error")
 
 _ENDING = {signal.SIGINT, signal.SIGTERM}
@@ -55,6 +57,40 @@ class Order(NamedTuple):
     log_level: str = "info"
     #: Path; None: stderr.
     log_file: str | None = None
+
+
+def make_order(
+    bench: str | None = None,
+    port: int | None = None,
+    uds: str | None = None,
+    host: str | None = None,
+    redis: bool | None = None,
+    log_level: str = "info",
+    log_file: str | None = None,
+    die_with_parent: bool = False,
+) -> Order:
+    """The order that the options of ``serve`` give (None: not given); ties this process to its
+    parent when `die_with_parent`."""
+    if die_with_parent:
+        _end_with(os.getppid())
+    overrides = {
+        "socketio_port": port,
+        "socketio_uds": uds if port is None else uds or "",
+        "frappe_rt_host": host,
+        "frappe_rt_redis": redis,
+    }
+    return Order(bench, overrides, log_level, log_file)
+
+
+def _end_with(parent: int) -> None:
+    """Have SIGTERM sent to this process when its parent ends (prctl(2), kept across exec)."""
+    import ctypes
+
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.prctl(PR_SET_PDEATHSIG, int(signal.SIGTERM), 0, 0, 0) != 0:
+        fail(f"--die-with-parent: {os.strerror(ctypes.get_errno())}")
+    if os.getppid() != parent:  # it ended before we had asked
+        raise SystemExit(0)
 
 
 def become(order: Order) -> NoReturn:
