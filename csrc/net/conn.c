@@ -54,8 +54,7 @@ static void free_held(rt_conn *c) {
     c->held = NULL;
 }
 
-static void on_handle_closed(uv_handle_t *handle) {
-    rt_conn *c = (rt_conn *)handle;
+void rt_conn_free(rt_conn *c) {
     free_parser(c);
     free_held(c);
     rt_free(c);
@@ -68,13 +67,13 @@ void rt_conn_close(rt_conn *c, bool broken) {
     c->state = RT_CONN_CLOSED;
     rt_timer_disarm(&c->timer);
     rt_list_unlink(&c->node);
+    rt_list_push(&f->closed, &c->node);
     rt_list_unlink(&c->pending);
     rt_list_unlink(&c->resume);
     rt_outq_fini(&c->out);
     f->connections--;
-    uv_poll_stop(&c->poll);
+    rt_poller_remove(&f->poller, c->fd, c);
     rt_fds_close(c->fd);
-    uv_close((uv_handle_t *)&c->poll, on_handle_closed);
     rt_eio_port_closed(f->eio, &c->port, broken);
 }
 
@@ -326,31 +325,31 @@ static void on_readable(rt_conn *c) {
         on_bytes(c, l->read_buffer, (size_t)n);
 }
 
-static void on_event(uv_poll_t *poll, int status, int events) {
-    rt_conn *c = (rt_conn *)poll;
+void rt_conn_ready(void *conn, uint32_t events) {
+    rt_conn *c = conn;
     rt_loop_enter(c->front->loop);
     if (c->state == RT_CONN_CLOSED)
         return;
-    if (status < 0) {
+    if (events & EPOLLERR) {
         rt_conn_close(c, true);
         return;
     }
-    if (events & UV_WRITABLE) {
+    if (events & EPOLLOUT) {
         c->blocked = false;
         mark_pending(c);
     }
-    if (events & UV_READABLE)
+    if (events & EPOLLIN)
         on_readable(c);
 }
 
 /* An HTTP peer that does not take its answers is not asked for more requests: they would be
  * answered, too. A WebSocket's debt is bounded otherwise (check_debt). */
 static void watch(rt_conn *c) {
-    int events = c->blocked ? UV_WRITABLE : 0;
+    uint32_t events = c->blocked ? EPOLLOUT : 0;
     if (!c->blocked || c->state == RT_CONN_WEBSOCKET)
-        events |= UV_READABLE;
+        events |= EPOLLIN;
     c->watches_write = c->blocked;
-    if (uv_poll_start(&c->poll, events, on_event) != 0)
+    if (rt_poller_change(&c->front->poller, c->fd, c, events) != RT_OK)
         rt_conn_close(c, true);
 }
 
@@ -449,7 +448,7 @@ void rt_conn_new(rt_front *f, int fd) {
     rt_list_init(&c->resume);
     rt_timer_init(&c->timer);
     rt_outq_init(&c->out);
-    if (uv_poll_init(&f->loop->uv, &c->poll, fd) != 0) {
+    if (rt_poller_add(&f->poller, fd, c, EPOLLIN) != RT_OK) {
         rt_front_count(f, RT_FRONT_ACCEPT_FAILED);
         rt_fds_close(fd);
         rt_free(c);
@@ -458,5 +457,4 @@ void rt_conn_new(rt_front *f, int fd) {
     f->connections++;
     rt_list_push(&f->open, &c->node);
     rt_timer_arm(&f->head_due, &c->timer, now_of(c));
-    watch(c);
 }

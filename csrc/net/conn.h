@@ -8,13 +8,14 @@
  *                ▼                 ▼           ▼
  *              FLUSHING (no more input; what is owed is written) ──► LINGERING ──► CLOSED
  *
- * Ownership: a connection frees itself in its handle's close callback. Thread: the loop's. */
+ * Ownership: a closed connection waits in front->closed for the turn's end. Thread: the loop's. */
 #ifndef RT_NET_CONN_H
 #define RT_NET_CONN_H
 
 #include "base/log.h"
 #include "base/outq.h"
 #include "net/front.h"
+#include "net/poller.h"
 #include "wire/http.h"
 
 struct rt_front {
@@ -26,8 +27,10 @@ struct rt_front {
     uv_poll_t *listeners[RT_FRONT_LISTENERS_MAX];
     int listener_fds[RT_FRONT_LISTENERS_MAX];
     int listener_count;
-    int spare_fd; /* given up to accept and close one connection when descriptors run out */
+    int spare_fd;     /* given up to accept and close one connection when descriptors run out */
+    rt_poller poller; /* of the connections */
     rt_list open;
+    rt_list closed;  /* to be freed */
     rt_list pending; /* owe bytes that were not offered to the kernel yet */
     rt_list resume;  /* answered; requests that came meanwhile wait in `held` */
     rt_timerq head_due, body_due, idle_due, write_due, linger_due;
@@ -47,10 +50,9 @@ enum rt_conn_state {
 };
 
 typedef struct rt_conn {
-    uv_poll_t poll; /* first: its close callback frees the connection */
     rt_front *front;
     rt_eio_port port;
-    rt_list node;    /* in front->open */
+    rt_list node;    /* in front->open or front->closed */
     rt_list pending; /* in front->pending */
     rt_list resume;  /* in front->resume */
     rt_timer timer;
@@ -62,14 +64,18 @@ typedef struct rt_conn {
     int fd;
     uint8_t state;
     bool blocked;       /* the kernel would not take more; waiting for writable */
-    bool watches_write; /* uv_poll is asked for UV_WRITABLE */
+    bool watches_write; /* the poller is asked for EPOLLOUT */
     bool engineio;      /* the open request is engineio's */
 } rt_conn;
 
 /* Takes an accepted, non-blocking descriptor; closes it when something fails. */
 void rt_conn_new(rt_front *f, int fd);
+/* What the poller has to say of it. */
+void rt_conn_ready(void *conn, uint32_t events);
 /* At once; engineio is told. `broken`: by an error. */
 void rt_conn_close(rt_conn *c, bool broken);
+/* Once it is closed and nobody is in its code any more. */
+void rt_conn_free(rt_conn *c);
 /* Offers what is owed to the kernel: one sendmsg. */
 void rt_conn_flush(rt_conn *c);
 /* Goes on with the bytes that were held back. */

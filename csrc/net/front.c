@@ -61,6 +61,14 @@ static void on_linger_due(rt_timerq *q, rt_timer *t) {
 
 /* --- the turn's end --- */
 
+static void free_closed(rt_front *f) {
+    while (!rt_list_empty(&f->closed)) {
+        rt_conn *c = RT_OF(rt_list_first(&f->closed), rt_conn, node);
+        rt_list_unlink(&c->node);
+        rt_conn_free(c);
+    }
+}
+
 /* A write that fails ends a session, which may owe news to others: go on until nobody is pending.
  */
 static void at_turn_end(void *arg) {
@@ -73,6 +81,7 @@ static void at_turn_end(void *arg) {
         while (!rt_list_empty(&f->pending))
             rt_conn_flush(RT_OF(rt_list_first(&f->pending), rt_conn, pending));
     } while (!rt_list_empty(&f->resume) || rt_eio_has_pending(f->eio));
+    free_closed(f);
 }
 
 /* --- accepting --- */
@@ -170,6 +179,10 @@ rt_front *rt_front_new(rt_loop *loop, rt_eio *eio, const rt_front_opts *opts, rt
     rt_front *f = rt_alloc0(sizeof *f);
     if (!f)
         return NULL;
+    if (rt_poller_init(&f->poller, loop, rt_conn_ready) != RT_OK) {
+        rt_free(f);
+        return NULL;
+    }
     f->loop = loop;
     f->eio = eio;
     f->opts = *opts;
@@ -177,6 +190,7 @@ rt_front *rt_front_new(rt_loop *loop, rt_eio *eio, const rt_front_opts *opts, rt
     f->route_ctx = route_ctx;
     f->spare_fd = open_spare();
     rt_list_init(&f->open);
+    rt_list_init(&f->closed);
     rt_list_init(&f->pending);
     rt_list_init(&f->resume);
     rt_timerq_init(&f->head_due, &loop->timers, opts->head_ms, on_head_due, f);
@@ -195,10 +209,12 @@ void rt_front_close(rt_front *f) {
     at_turn_end(f);
     while (!rt_list_empty(&f->open))
         rt_conn_close(RT_OF(rt_list_first(&f->open), rt_conn, node), false);
+    rt_poller_close(&f->poller);
     rt_loop_remove_hook(f->loop, &f->hook);
 }
 
 void rt_front_free(rt_front *f) {
+    free_closed(f);
     if (f->spare_fd >= 0)
         close(f->spare_fd);
     rt_timerq_fini(&f->head_due);

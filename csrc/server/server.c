@@ -220,6 +220,8 @@ static void run_down(rt_instance *in) {
     if (in->front && in->web) {
         shut_down(in);
     } else {
+        if (in->front)
+            rt_front_close(in->front);
         rt_loop_stop(&in->loop);
     }
     rt_loop_run(&in->loop);
