@@ -72,16 +72,17 @@ static void on_drain_due(rt_timerq *q, rt_timer *t) {
 
 static void on_probe_due(rt_timerq *q, rt_timer *t) {
     rt_eio_count(q->arg, RT_EIO_UPGRADES_FAILED);
-    rt_eio_socket_close(RT_OF(t, rt_eio_socket, timer), 0);
+    rt_eio_socket_close(RT_OF(t, rt_eio_probe, due)->socket, 0);
 }
 
 /* While a WebSocket probes, no poll may wait: the client pauses polling by waiting for its poll to
  * return (Engine.IO protocol, "Upgrade"). */
 static void on_noop_due(rt_timerq *q, rt_timer *t) {
     rt_eio *e = q->arg;
-    rt_eio_socket *k = RT_OF(t, rt_eio_socket, noop);
+    rt_eio_socket *k = RT_OF(t, rt_eio_probe, noop)->socket;
     rt_eio_poll_answer(k->session, RT_LIT("6"));
-    rt_timer_arm(&e->noop_due, t, rt_eio_now(e));
+    if (k->probe)
+        rt_timer_arm(&e->noop_due, t, rt_eio_now(e));
 }
 
 rt_eio *rt_eio_new(const rt_eio_opts *opts, const rt_eio_app *app, rt_timers *timers,

@@ -76,6 +76,13 @@ struct rt_eio_session {
     bool opened;        /* on_open returned RT_OK */
 };
 
+/* What a WebSocket needs until it is the session's transport. */
+typedef struct rt_eio_probe {
+    rt_eio_socket *socket;
+    rt_timer due;  /* in probe_due */
+    rt_timer noop; /* in noop_due, once it has spoken */
+} rt_eio_probe;
+
 /* A connection that speaks WebSocket. */
 struct rt_eio_socket {
     enum rt_eio_use use; /* first: rt_eio_port.up points at it */
@@ -85,8 +92,7 @@ struct rt_eio_socket {
     rt_eio_port *port;       /* NULL once let go */
     rt_eio_session *session; /* NULL: refused */
     rt_list node;            /* in ended_sockets */
-    rt_timer timer;          /* in probe_due, while it is a probe */
-    rt_timer noop;           /* in noop_due, while it is a probe that has spoken */
+    rt_eio_probe *probe;     /* NULL unless it is one */
     rt_ws ws;
 };
 
@@ -178,6 +184,7 @@ void rt_eio_exchange_free(rt_eio_exchange *x);
 /* Answers 101 and makes the connection a WebSocket; NULL: the connection has been closed. */
 rt_eio_socket *rt_eio_socket_accept(rt_eio *e, rt_eio_port *port, const rt_http_request *req,
                                     const rt_buf *extra_headers);
+/* Without memory for it the socket is closed. */
 void rt_eio_socket_start_probe(rt_eio_socket *k, rt_eio_session *s);
 /* Sends a close frame (code 0: without payload) and lets the connection go. */
 void rt_eio_socket_close(rt_eio_socket *k, uint16_t code);

@@ -50,8 +50,6 @@ rt_eio_socket *rt_eio_socket_accept(rt_eio *e, rt_eio_port *port, const rt_http_
     k->eio = e;
     k->port = port;
     rt_list_init(&k->node);
-    rt_timer_init(&k->timer);
-    rt_timer_init(&k->noop);
     rt_ws_init(&k->ws, e->opts.max_payload);
     port->up = &k->use;
     port->ops->upgrade(port);
@@ -59,9 +57,27 @@ rt_eio_socket *rt_eio_socket_accept(rt_eio *e, rt_eio_port *port, const rt_http_
 }
 
 void rt_eio_socket_start_probe(rt_eio_socket *k, rt_eio_session *s) {
+    k->probe = rt_alloc(sizeof *k->probe);
+    if (!k->probe) {
+        rt_eio_count(k->eio, RT_EIO_UPGRADES_FAILED);
+        rt_eio_socket_close(k, rt_ws_close_code(RT_ENOMEM));
+        return;
+    }
+    k->probe->socket = k;
+    rt_timer_init(&k->probe->due);
+    rt_timer_init(&k->probe->noop);
     k->session = s;
     s->probe = k;
-    rt_timer_arm(&k->eio->probe_due, &k->timer, rt_eio_now(k->eio));
+    rt_timer_arm(&k->eio->probe_due, &k->probe->due, rt_eio_now(k->eio));
+}
+
+static void end_probe(rt_eio_socket *k) {
+    if (!k->probe)
+        return;
+    rt_timer_disarm(&k->probe->due);
+    rt_timer_disarm(&k->probe->noop);
+    rt_free(k->probe);
+    k->probe = NULL;
 }
 
 void rt_eio_socket_free(rt_eio_socket *k) {
@@ -76,8 +92,7 @@ static rt_eio_port *let_go(rt_eio_socket *k) {
     k->ended = true;
     k->port = NULL;
     k->session = NULL;
-    rt_timer_disarm(&k->timer);
-    rt_timer_disarm(&k->noop);
+    end_probe(k);
     rt_list_push(&k->eio->ended_sockets, &k->node);
     port->up = NULL;
     if (s && s->probe == k) {
@@ -139,12 +154,12 @@ static int probe_packet(rt_eio_socket *k, rt_slice packet) {
             return RT_ENOMEM;
         s->state = RT_EIO_PROBING;
         rt_eio_poll_answer(s, RT_LIT("6"));
-        rt_timer_arm(&e->noop_due, &k->noop, rt_eio_now(e));
+        if (k->probe) /* answering the poll may have ended it */
+            rt_timer_arm(&e->noop_due, &k->probe->noop, rt_eio_now(e));
         return RT_OK;
     }
     if (rt_slice_eq(packet, RT_LIT("5"))) {
-        rt_timer_disarm(&k->timer);
-        rt_timer_disarm(&k->noop);
+        end_probe(k);
         rt_eio_session_switch(s, k);
         return k->ended ? RT_ECLOSED : RT_OK;
     }

@@ -26,6 +26,9 @@ void rt_sio_room_settle(rt_sio_room *r) {
     rt_free(r);
 }
 
+/* A browser of Frappe is in three: its user's, everybody's, and that of its kind of user. */
+#define FIRST_ROOMS 3
+
 static bool grow(void **array, uint32_t count, uint32_t *cap, uint32_t first, size_t size) {
     if (count < *cap)
         return true;
@@ -54,7 +57,8 @@ static int enter(rt_sio_socket *s, rt_sio_room *r) {
     void *members = r->members, *memberships = s->memberships;
     bool room_grown = grow(&members, r->count, &r->cap, 2, sizeof *r->members);
     r->members = members;
-    bool socket_grown = grow(&memberships, s->room_count, &s->room_cap, 4, sizeof *s->memberships);
+    bool socket_grown =
+        grow(&memberships, s->room_count, &s->room_cap, FIRST_ROOMS, sizeof *s->memberships);
     s->memberships = memberships;
     if (!room_grown || !socket_grown)
         return RT_ENOMEM;
