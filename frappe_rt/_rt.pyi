@@ -50,3 +50,6 @@ def close_requests() -> None:
 
 def set_log(level: int, callback_fd: int = 2) -> None:
     """The thread's log lines of `level` (0 debug .. 3 error) and above go to this descriptor."""
+
+def warn(part: str, text: str) -> None:
+    """A warning among those lines; `part` is of the server, for who reads the log."""

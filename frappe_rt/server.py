@@ -13,7 +13,7 @@ from _thread import allocate_lock
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from frappe_rt import _rt, config
+from frappe_rt import _rt, config, misspelt
 from frappe_rt.loading import load
 
 if TYPE_CHECKING:
@@ -85,6 +85,7 @@ def start(
         config.give(given)
         server = Server(listening, site)
         _started = given, server
+        misspelt.warn(given.bench or "", overrides)
     if handlers:
         supervise()
     return server
@@ -149,7 +150,9 @@ def reload(*, replace_handlers: bool = False) -> bool:
         if _supervisor is not None:
             renew = _supervisor.reload if replace_handlers else _supervisor.read_again
             renew()
-        return _rt.reload(given.bench or None, config.encode_overrides(given.overrides))
+        done = _rt.reload(given.bench or None, config.encode_overrides(given.overrides))
+        misspelt.warn(given.bench or "", given.overrides)
+        return done
 
 
 def running() -> bool:

@@ -43,6 +43,8 @@ static PyMethodDef methods[] = {
      "close_requests() -> None\n\nRefuse requests from now on."},
     {"set_log", WITH_KEYWORDS(rt_py_set_log), METH_VARARGS | METH_KEYWORDS,
      "set_log(level, callback_fd=2) -> None\n\nWhere the thread's log lines go."},
+    {"warn", rt_py_warn, METH_VARARGS,
+     "warn(part, text) -> None\n\nA line among the thread's log lines."},
     {"load_config", rt_py_load_config, METH_VARARGS,
      "load_config(bench, overrides) -> str\n\nThe effective configuration as JSON."},
     {NULL, NULL, 0, NULL},

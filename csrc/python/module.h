@@ -25,6 +25,7 @@ PyObject *rt_py_open_requests(PyObject *module, PyObject *unused);
 PyObject *rt_py_take_request(PyObject *module, PyObject *unused);
 PyObject *rt_py_close_requests(PyObject *module, PyObject *unused);
 PyObject *rt_py_set_log(PyObject *module, PyObject *args, PyObject *kwargs);
+PyObject *rt_py_warn(PyObject *module, PyObject *args);
 
 /* config.c */
 PyObject *rt_py_load_config(PyObject *module, PyObject *args);

@@ -2,6 +2,7 @@
 #include "python/module.h"
 
 #include "base/buf.h"
+#include "base/log.h"
 #include "base/status.h"
 #include "server/requests.h"
 #include "server/server.h"
@@ -181,5 +182,14 @@ PyObject *rt_py_set_log(PyObject *module, PyObject *args, PyObject *kwargs) {
     if (level < 0 || level > 3)
         return PyErr_Format(PyExc_ValueError, "set_log: level %d is not 0 to 3", level);
     rt_server_log_to(level, fd);
+    Py_RETURN_NONE;
+}
+
+PyObject *rt_py_warn(PyObject *module, PyObject *args) {
+    (void)module;
+    const char *part, *text;
+    if (!PyArg_ParseTuple(args, "ss:warn", &part, &text))
+        return NULL;
+    rt_log(RT_LOG_WARN, part, "%s", text);
     Py_RETURN_NONE;
 }

@@ -200,6 +200,20 @@ def test_config_as_json(bench):
     assert json.loads(output)["socketio_port"]["value"] == 9000
 
 
+def test_config_names_a_misspelt_key(bench):
+    configure(bench, frappe_rt_cach_ms=1)
+    done = subprocess.run(
+        [sys.executable, "-m", "frappe_rt", "config", "--json"],
+        cwd=bench,
+        capture_output=True,
+        text=True,
+    )
+    assert json.loads(done.stdout)["frappe_rt_cache_ms"]["from"] == "default"
+    [line] = done.stderr.splitlines()
+    assert line.startswith("frappe_rt: sites/common_site_config.json: 'frappe_rt_cach_ms' is no")
+    assert line.endswith("did you mean frappe_rt_cache_ms?")
+
+
 def test_help_names_every_command(bench):
     status, output = run("--help", cwd=bench)
     assert status == 0
