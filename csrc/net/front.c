@@ -10,6 +10,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/sockios.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -202,6 +204,26 @@ rt_front *rt_front_new(rt_loop *loop, rt_eio *eio, const rt_front_opts *opts, rt
     f->hook.arg = f;
     rt_loop_add_hook(loop, &f->hook);
     return f;
+}
+
+void rt_front_finish(rt_front *f) {
+    rt_front_stop_listening(f);
+    for (rt_list *at = f->open.next; at != &f->open; at = at->next) {
+        rt_eio_port *port = &RT_OF(at, rt_conn, node)->port;
+        port->ops->close(port, true);
+    }
+    at_turn_end(f);
+}
+
+/* To close while the kernel still has some, and input lies unread, would destroy it. */
+bool rt_front_owes(const rt_front *f) {
+    for (const rt_list *at = f->open.next; at != &f->open; at = at->next) {
+        const rt_conn *c = RT_OF(at, rt_conn, node);
+        int unsent = 0;
+        if (c->state == RT_CONN_FLUSHING || (ioctl(c->fd, SIOCOUTQ, &unsent) == 0 && unsent > 0))
+            return true;
+    }
+    return false;
 }
 
 void rt_front_close(rt_front *f) {

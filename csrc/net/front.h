@@ -70,6 +70,10 @@ rt_front *rt_front_new(rt_loop *loop, rt_eio *eio, const rt_front_opts *opts, rt
 int rt_front_listen(rt_front *f, int fd);
 void rt_front_set_max_owed(rt_front *f, uint32_t max_owed);
 void rt_front_stop_listening(rt_front *f);
+/* Before the end: nothing more is accepted or read, and what is owed is written from now on. */
+void rt_front_finish(rt_front *f);
+/* Whether something is still on its way, here or in the kernel. */
+bool rt_front_owes(const rt_front *f);
 /* Writes what is owed once more, then closes all connections. Sessions must be closed already. */
 void rt_front_close(rt_front *f);
 /* After the loop has ended. */

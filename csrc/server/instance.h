@@ -14,6 +14,7 @@
 #include "server/forward.h"
 #include "server/hosts.h"
 #include "server/local.h"
+#include "server/shut_down.h"
 #include "server/trim.h"
 
 #include <pthread.h>
@@ -38,6 +39,8 @@ typedef struct rt_instance {
     pthread_t thread;
     struct rt_instance *next_late; /* of those that were not waited for any longer */
     uint64_t started_ms;
+    uint32_t patience_ms; /* of the end with what is owed; written before the word to stop */
+    rt_last_words last_words;
     bool stopping;
 } rt_instance;
 

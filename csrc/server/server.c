@@ -26,27 +26,6 @@ static pid_t owner;       /* the process that `current` belongs to */
 
 /* --- the thread --- */
 
-static void shut_down(rt_instance *in) {
-    if (in->stopping)
-        return;
-    in->stopping = true;
-    rt_instance_close_local(in);
-    rt_front_stop_listening(in->front);
-    rt_eio_close_all(in->eio, RT_EIO_SERVER_SHUTDOWN);
-    rt_front_close(in->front);
-    rt_eio_close_all(in->eio,
-                     RT_EIO_SERVER_SHUTDOWN); /* what a last pipelined request has opened */
-    rt_frappe_free(in->frappe);               /* before the web client that holds its questions */
-    in->frappe = NULL;
-    rt_web_close(in->web);
-    rt_forward_fini(&in->forward);
-    if (in->redis)
-        rt_redis_close(in->redis);
-    rt_loop_remove_hook(&in->loop, &in->reap_hook);
-    rt_trim_fini(&in->trim);
-    rt_loop_stop(&in->loop);
-}
-
 static void publish(rt_instance *in, const rt_inbox_item *item) {
     const rt_event e = {item->site, item->room, item->event, item->message};
     if (rt_frappe_publish(in->frappe, e.site, e.room, e.event, e.message) == RT_OK)
@@ -68,7 +47,7 @@ static void serve_items(rt_instance *in, rt_inbox_item *item) {
             rt_instance_reload(in, item->ask);
             break;
         case RT_INBOX_STOP:
-            shut_down(in);
+            rt_instance_shut_down(in, in->patience_ms);
             break;
         }
         item->ask = NULL;
@@ -86,7 +65,7 @@ static void on_wake(void *arg) {
     if (rt_inbox_take(&in->loop, &items))
         serve_items(in, items);
     else
-        shut_down(in);
+        rt_instance_shut_down(in, 0);
 }
 
 static void reap(void *arg) {
@@ -218,7 +197,7 @@ static int start_thread(rt_instance *in) {
 /* Everything is closed on the way out by running the loop down, as at an ordinary end. */
 static void run_down(rt_instance *in) {
     if (in->front && in->web) {
-        shut_down(in);
+        rt_instance_shut_down(in, 0);
     } else {
         if (in->front)
             rt_front_close(in->front);
@@ -296,6 +275,7 @@ static int stop_locked(uint32_t deadline_ms) {
     if (!item)
         return RT_ENOMEM;
     item->kind = RT_INBOX_STOP;
+    in->patience_ms = deadline_ms / 4 * 3; /* the rest is for the thread to end in */
     if (rt_inbox_put(item) != RT_OK)
         rt_free(item);
     struct timespec until = rt_deadline_in(CLOCK_REALTIME, deadline_ms);

@@ -1,0 +1,112 @@
+"""The end of a server that still owes something: it is sent, and then transports are dropped.
+
+A Socket.IO DISCONNECT must not be among it, nor one of Engine.IO: to socket.io-client the first is
+final, and the page stays without events until somebody reloads it.
+"""
+
+import base64
+import os
+import socket
+import threading
+from contextlib import suppress
+
+import pytest
+from support.bench import PATIENCE, SITE
+from support.processes import list_thread_names
+from support.stub_web import StubWeb
+
+import frappe_rt
+
+EACH = 100_000
+PONG = b"\x81\x81\0\0\0\x003"
+COUNT = 60  # below what may be owed, above what the kernel takes off our hands
+
+
+@pytest.fixture
+def web():
+    with StubWeb(SITE) as stub:
+        yield stub
+
+
+@pytest.fixture
+def port(web):
+    server = frappe_rt.start(
+        "",
+        SITE,
+        socketio_port=0,
+        frappe_rt_host="127.0.0.1",
+        frappe_rt_redis=False,
+        webserver_port=web.port,
+    )
+    yield server.port
+    frappe_rt.stop()
+
+
+def join(port):
+    """A page that is in; what it is told comes with `recv`."""
+    peer = socket.socket()
+    peer.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 16)
+    peer.settimeout(PATIENCE)
+    peer.connect(("127.0.0.1", port))
+    key = base64.b64encode(os.urandom(16)).decode()
+    peer.sendall(
+        f"GET /socket.io/?EIO=4&transport=websocket HTTP/1.1\r\nHost: {SITE}\r\n"
+        f"Origin: http://{SITE}\r\nCookie: sid=ada\r\nUpgrade: websocket\r\n"
+        "Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
+        f"Sec-WebSocket-Key: {key}\r\n\r\n".encode()
+    )
+    text = f"40/{SITE},".encode()
+    peer.sendall(bytes([0x81, 0x80 | len(text)]) + bytes(4) + text)
+    said = b""
+    while f'40/{SITE},{{"sid":'.encode() not in said or not said.endswith(b"}"):
+        said += peer.recv(4096)
+    return peer
+
+
+def read_all(peer, say):
+    """What comes until the server has closed, while `say` is said again and again."""
+    data = b""
+    while piece := peer.recv(1 << 14):
+        data += piece
+        with suppress(OSError):
+            peer.send(say)
+    return data
+
+
+def split_frames(data):
+    """(opcode, payload) of each."""
+    frames = []
+    while data:
+        opcode, length, start = data[0] & 0x0F, data[1], 2
+        if length > 125:
+            start = 4 if length == 126 else 10
+            length = int.from_bytes(data[2:start], "big")
+        frames.append((opcode, data[start : start + length]))
+        assert len(frames[-1][1]) == length
+        data = data[start + length :]
+    return frames
+
+
+@pytest.mark.parametrize("say", [b"", PONG], ids=["silent", "talking"])
+def test_what_is_owed_is_sent_and_no_disconnect(port, say):
+    """A connection closed with unread input is reset, and loses what was on its way."""
+    with join(port) as peer:
+        for n in range(COUNT):
+            frappe_rt.publish_realtime("n", [n, "x" * EACH], site=SITE)
+        stopping = threading.Thread(target=frappe_rt.stop, args=(PATIENCE,))
+        stopping.start()
+        frames = split_frames(read_all(peer, say))
+        stopping.join()
+    texts = [payload for opcode, payload in frames if opcode == 1]
+    assert [text[: 40 + len(SITE)].split(b'"x')[0] for text in texts] == [
+        f'42/{SITE},["n",[{n},'.encode() for n in range(COUNT)
+    ]
+    assert {opcode for opcode, _ in frames} <= {1, 8}
+
+
+def test_who_never_reads_is_dropped_at_the_deadline(port):
+    with join(port):
+        for n in range(COUNT):
+            frappe_rt.publish_realtime("n", [n, "x" * EACH], site=SITE)
+        assert frappe_rt.stop(1) is True
+        assert "frappe_rt" not in list_thread_names(os.getpid())
