@@ -45,6 +45,10 @@ void rt_fds_forget(int fd) {
 
 void rt_fds_close(int fd) {
     shutdown(fd, SHUT_RDWR);
+    rt_fds_close_ours(fd);
+}
+
+void rt_fds_close_ours(int fd) {
     pthread_mutex_lock(&lock);
     if ((size_t)fd / 8 < bytes)
         bits[fd / 8] &= (uint8_t) ~(1u << (fd % 8));

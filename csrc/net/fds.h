@@ -12,6 +12,8 @@ int rt_fds_add(int fd);
 /* Closes it and forgets it. shutdown() comes first, so that a copy in a child that has not yet run
  * its handler cannot keep the peer waiting. */
 void rt_fds_close(int fd);
+/* The same for a socket that another process goes on with: no shutdown(), which is for all. */
+void rt_fds_close_ours(int fd);
 /* Forgets it without closing: somebody else (curl, hiredis) closes it. */
 void rt_fds_forget(int fd);
 

@@ -166,10 +166,11 @@ void rt_front_set_max_owed(rt_front *f, uint32_t max_owed) {
 }
 
 void rt_front_stop_listening(rt_front *f) {
+    void (*close_listener)(int) = f->opts.listeners_lent ? rt_fds_close_ours : rt_fds_close;
     while (f->listener_count) {
         uv_poll_t *poll = f->listeners[--f->listener_count];
         uv_poll_stop(poll);
-        rt_fds_close(f->listener_fds[f->listener_count]);
+        close_listener(f->listener_fds[f->listener_count]);
         uv_close((uv_handle_t *)poll, free_handle);
     }
 }

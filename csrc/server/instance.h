@@ -41,6 +41,7 @@ typedef struct rt_instance {
     uint64_t started_ms;
     uint32_t patience_ms; /* of the end with what is owed; written before the word to stop */
     rt_last_words last_words;
+    bool handed; /* the sockets it listens on are somebody else's, and stay when it ends */
     bool stopping;
 } rt_instance;
 

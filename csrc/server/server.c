@@ -167,6 +167,7 @@ static int build_net(rt_instance *in, char *why, size_t why_len) {
     const rt_config *c = &in->config;
     rt_front_opts_default(&fo);
     fo.max_owed = (uint32_t)c->max_owed;
+    fo.listeners_lent = in->handed;
     in->front = rt_front_new(&in->loop, in->eio, &fo, rt_instance_route, in);
     rt_web_opts_default(&wo);
     wo.in_flight = (uint32_t)c->web_in_flight;
@@ -221,6 +222,7 @@ static int start_locked(rt_config *config, const rt_handed *handed, rt_server_ad
         return status;
     }
     in->config = *config;
+    in->handed = handed->count > 0;
     status = handed->count
                  ? rt_listeners_take(&listeners, handed->fds, handed->count, where, why, why_len)
                  : rt_listeners_open(&listeners, &in->config, where, why, why_len);
@@ -289,7 +291,7 @@ static int stop_locked(uint32_t deadline_ms) {
         rt_log(RT_LOG_ERROR, "server", "the server thread did not end within %u ms", deadline_ms);
         return RT_AGAIN;
     }
-    if (*in->config.socketio_uds)
+    if (*in->config.socketio_uds && !in->handed)
         unlink(in->config.socketio_uds);
     instance_free(in);
     return RT_OK;

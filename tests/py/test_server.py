@@ -92,6 +92,26 @@ def test_start_on_sockets_that_listen_already(tmp_path):
     assert not is_listening(port)
 
 
+def test_sockets_that_are_somebody_elses_listen_on(tmp_path):
+    """systemd keeps them, and starts us again when somebody comes."""
+    path = str(tmp_path / "s")
+    with socket.create_server(("127.0.0.1", 0)) as tcp, socket.socket(socket.AF_UNIX) as unix:
+        unix.bind(path)
+        unix.listen()
+        for _ in range(2):
+            sockets = [os.dup(tcp.fileno()), os.dup(unix.fileno())]
+            frappe_rt.start("", sockets=sockets, socketio_uds=path, frappe_rt_redis=False)
+            for family, address in ((socket.AF_INET, tcp.getsockname()), (socket.AF_UNIX, path)):
+                with socket.socket(family) as peer:
+                    peer.connect(address)
+                    peer.sendall(b"GET /health HTTP/1.1\r\nHost: x\r\n\r\n")
+                    assert peer.recv(12) == b"HTTP/1.1 200"
+            frappe_rt.stop()
+        for family, address in ((socket.AF_INET, tcp.getsockname()), (socket.AF_UNIX, path)):
+            with socket.socket(family) as peer:
+                peer.connect(address)
+
+
 @pytest.mark.parametrize("count", [1, 9, 65])
 def test_sockets_that_do_not_listen(count):
     with socket.socket() as idle:
@@ -172,8 +192,19 @@ def test_stale_unix_socket_is_replaced(tmp_path):
 
 def test_all_addresses_by_default():
     server = start(frappe_rt_host="")
-    assert f"0.0.0.0:{server.port}" in server.addresses
-    assert is_listening(server.port)
+    assert server.addresses == [f"0.0.0.0:{server.port}", f"[::]:{server.port}"]
+    for address in ("127.0.0.1", "::1"):
+        with socket.create_connection((address, server.port), timeout=20) as peer:
+            peer.sendall(b"GET /health HTTP/1.1\r\nHost: x\r\n\r\n")
+            assert peer.recv(12) == b"HTTP/1.1 200"
+
+
+@pytest.mark.parametrize(("host", "other"), [("127.0.0.1", "::1"), ("::1", "127.0.0.1")])
+def test_one_address_only(host, other):
+    port = start(frappe_rt_host=host).port
+    socket.create_connection((host, port), timeout=20).close()
+    with pytest.raises(ConnectionRefusedError):
+        socket.create_connection((other, port), timeout=20)
 
 
 def test_port_in_use():
