@@ -4,6 +4,7 @@ import fcntl
 import json
 import os
 import pty
+import re
 import resource
 import signal
 import socket
@@ -12,6 +13,7 @@ import sys
 import termios
 import time
 from contextlib import suppress
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
 import pytest
@@ -233,8 +235,10 @@ def test_systemd_is_told(bench, abstract):
         path = f"@{bench}/notify" if abstract else str(bench / "notify")
         systemd.bind(path.replace("@", "\0"))
         systemd.settimeout(PATIENCE)
-        with Serve(bench, "--port", "0", "--no-redis", NOTIFY_SOCKET=path) as serve:
+        port = get_free_port()
+        with Serve(bench, "--port", str(port), "--no-redis", NOTIFY_SOCKET=path) as serve:
             assert systemd.recv(100) == b"READY=1"
+            socket.create_connection(("127.0.0.1", port)).close()  # not a moment too early
             assert serve.end()[0] == 0
             assert systemd.recv(100) == b"STOPPING=1"
 
@@ -353,6 +357,22 @@ def test_a_redis_that_is_none_is_told_with_its_key_and_without_its_password(benc
         f"frappe_rt: {origin}: redis_queue is no URL of a Redis: "
         "expected redis://, rediss:// or unix://\n"
     )
+
+
+def test_log_lines_are_in_frappes_format(bench):
+    """That of `frappe.utils.logger`: time, level, name, text."""
+    log = bench / "frappe_rt.log"
+    options = ["--port", "0", "--no-redis", "--log-file", str(log)]
+    with Serve(bench, *options, TZ="UTC-3") as serve:
+        serve.read_until("web process: ")
+        assert serve.end()[0] == 0
+    line = re.compile(
+        r"(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{3}) WARNING frappe_rt\.local no local .*"
+    )
+    [found] = filter(None, map(line.fullmatch, log.read_text().splitlines()))
+    then = datetime.strptime(found[1], "%Y-%m-%d %H:%M:%S,%f").replace(tzinfo=timezone.utc)
+    # In local time, as Python's logging has it: three hours ahead.
+    assert timedelta(hours=2) < then - datetime.now(timezone.utc) <= timedelta(hours=3)
 
 
 def test_log_file_is_opened_again(bench):
