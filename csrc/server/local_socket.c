@@ -99,10 +99,9 @@ void rt_instance_open_local(rt_instance *in) {
     status = try_to_open(in, path, RT_LISTEN_LOCK_MS, why, sizeof why);
     int code = errno;
     if (status == RT_EIO)
-        rt_log(
-            RT_LOG_WARN, "local",
-            "no local socket: %s (%s); trying again, until then other processes publish by Redis",
-            why, advice(code));
+        rt_log(RT_LOG_WARN, "local", "no local socket: %s (%s); %s", why, advice(code),
+               code == EADDRINUSE ? "taking it over, and keeping it, once that one has ended"
+                                  : "trying again, until then other processes publish by Redis");
     else if (status != RT_OK)
         rt_log(RT_LOG_WARN, "local", "no local socket: %s; trying again", rt_status_text(status));
 }

@@ -137,21 +137,25 @@ def test_the_next_server_takes_it_over_with_the_handlers_of_apps(bench, path, ho
     """The first may end while the second looks for the first time: it looks again."""
     write_app(bench, "chat", HANDLERS)
     first = serve(bench, "--no-redis")
-    second = None
+    second = again = None
     try:
         read_until(first, "handlers of chat: hello")
         second = serve(bench, "--no-redis")
         seen = read_until(second, "handlers do not run yet")
         assert f"belongs to the server of process {first.pid}" in seen
         assert "another server listens there" in seen
+        assert "taking it over, and keeping it, once that one has ended" in seen
         first.send_signal(how)
         first.wait(PATIENCE)
         seen += read_until(second, "handlers of chat: hello")
         assert "processes of this host publish at" in seen
         assert seen.count("no local socket") == 1
         assert len(ask(path, b'{"rt":"hosts"}')[0]["hosts"]) == 1
+        again = serve(bench, "--no-redis")
+        seen = read_until(again, "handlers do not run yet")
+        assert f"belongs to the server of process {second.pid}" in seen
     finally:
-        for process in filter(None, (first, second)):
+        for process in filter(None, (first, second, again)):
             process.terminate()
             process.communicate()
 
