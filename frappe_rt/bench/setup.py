@@ -52,9 +52,19 @@ class Change:
 
     def write(self) -> None:
         """Replace what is in the file; links, owner and mode stay."""
-        if self.path.read_text(encoding="utf-8") != self.before:
+        if _read(self.path) != self.before:
             raise Refused(f"{self.path} has changed meanwhile; run setup again")
-        self.path.write_text(self.after, encoding="utf-8")
+        self.path.write_bytes(self.after.encode())
+
+
+def _read(path: Path) -> str:
+    """As it is: line ends are not translated."""
+    return path.read_bytes().decode()
+
+
+def _end_alike(text: str, before: str) -> str:
+    """Without the last line's end where there was none before."""
+    return text if before.endswith("\n") else text.removesuffix("\n").removesuffix("\r")
 
 
 @dataclass
@@ -114,7 +124,7 @@ def plan(bench: Path, *, undo: bool = False) -> Plan:
             f" A unit for systemd:\n\n{get_unit(bench)}"
         )
     for path, kind in files:
-        text = path.read_text(encoding="utf-8")
+        text = _read(path)
         after = _undo(text, kind) if undo else _replace(path, text, kind, bench)
         if after != text:
             result.changes.append(Change(path, text, after))
@@ -163,7 +173,10 @@ def _replace(path: Path, text: str, kind: _Kind, bench: Path) -> str:
         if OURS in old:
             lines.append(line)
         elif KNOWN.search(old):
-            lines += [f"{kind.comment} {KEPT}{line.rstrip()}{end}", head.group() + command + end]
+            lines += [
+                f"{kind.comment} {KEPT}{line.removesuffix(end)}{end}",
+                head.group() + command + end,
+            ]
         else:
             raise Refused(
                 f"{path}, line {number}: {line.strip()!r} starts no realtime server that is known; "
@@ -173,24 +186,21 @@ def _replace(path: Path, text: str, kind: _Kind, bench: Path) -> str:
         if lines and not lines[-1].endswith("\n"):
             lines[-1] += "\n"
         lines += [f"{kind.comment} {KEPT}{NOTHING}\n", f"socketio: {command}\n"]
-    return "".join(lines)
+    return _end_alike("".join(lines), text)
 
 
 def _undo(text: str, kind: _Kind) -> str:
-    """Each kept line instead of the one below it."""
+    """Each kept line instead of the one below it, if that is still ours."""
     mark = f"{kind.comment} {KEPT}"
     lines: list[str] = []
-    kept: str | None = None
     for line in text.splitlines(keepends=True):
-        if kept is not None and OURS in line:
+        if OURS in line and lines and lines[-1].startswith(mark):
+            kept = lines.pop()[len(mark) :]
             if kept.strip() != NOTHING:
                 lines.append(kept)
-            kept = None
-        elif line.startswith(mark):
-            kept = line[len(mark) :]
         else:
             lines.append(line)
-    return "".join(lines)
+    return _end_alike("".join(lines), text)
 
 
 def _get_commands(path: Path) -> list[str]:

@@ -99,6 +99,26 @@ def test_undo_goes_back_to_the_byte(whole):
     assert setup.plan(whole, undo=True).changes == []
 
 
+@pytest.mark.parametrize("end", ["", "\n", "\r\n", "  \n"])
+@pytest.mark.parametrize("line", ["socketio: node socketio.js", "socketio: bench socketio\t"])
+def test_undo_goes_back_to_the_byte_whatever_ends_the_lines(bench, line, end):
+    for text in (f"web: x\r\n{line}{end}", f"{line}{end}\nweb: x{end}"):
+        (bench / "Procfile").write_bytes(text.encode())
+        write(setup.plan(bench))
+        written = (bench / "Procfile").read_bytes().decode()
+        assert written.endswith("\n") == text.endswith("\n")
+        write(setup.plan(bench, undo=True))
+        assert (bench / "Procfile").read_bytes().decode() == text
+
+
+def test_undo_leaves_what_somebody_has_put_in_our_place(bench):
+    (bench / "Procfile").write_text(PROCFILE)
+    write(setup.plan(bench))
+    text = (bench / "Procfile").read_text().replace("env/bin/python -m frappe_rt serve", "./mine")
+    (bench / "Procfile").write_text(text)
+    assert setup.plan(bench, undo=True).changes == []
+
+
 @pytest.mark.parametrize("end", ["", "\n", "\r\n"])
 def test_a_procfile_without_such_a_line(bench, end):
     text = f"web: bench serve{end}"
@@ -107,7 +127,7 @@ def test_a_procfile_without_such_a_line(bench, end):
     lines = (bench / "Procfile").read_text().splitlines()
     assert lines[-1] == "socketio: env/bin/python -m frappe_rt serve"
     write(setup.plan(bench, undo=True))
-    assert (bench / "Procfile").read_text().splitlines() == ["web: bench serve"]
+    assert (bench / "Procfile").read_bytes() == text.encode()
 
 
 @pytest.mark.parametrize(
