@@ -88,10 +88,8 @@ static void test_refuses_what_cannot_be(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_new_has_room),
-        cmocka_unit_test(test_copy),
-        cmocka_unit_test(test_resize_keeps_the_bytes),
-        cmocka_unit_test(test_last_reference_frees),
+        cmocka_unit_test(test_new_has_room),           cmocka_unit_test(test_copy),
+        cmocka_unit_test(test_resize_keeps_the_bytes), cmocka_unit_test(test_last_reference_frees),
         cmocka_unit_test(test_refuses_what_cannot_be),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
