@@ -214,9 +214,17 @@ def test_a_master_that_is_killed_leaves_the_port_free(bench):
         wait_for(lambda: all(map(is_gone, workers)))
 
 
-def find_next_master(pid):
-    """The child of a master that has workers of its own."""
-    return next((child for child in get_children(pid) if get_children(child)), None)
+def wait_for_next_master(pid):
+    """The child of a master that has workers of its own. While others come and go the kernel may
+    leave it out of a list, so what was seen once counts."""
+    seen = []
+
+    def is_there():
+        seen.extend(child for child in get_children(pid) if get_children(child))
+        return seen
+
+    wait_for(is_there)
+    return seen[0]
 
 
 @pytest.mark.parametrize("preload", [True, False], ids=["preload", "no preload"])
@@ -225,8 +233,7 @@ def test_usr2_the_next_master_takes_the_port_when_the_first_has_gone(bench, prel
         master.wait_until_it_serves()
         [tab] = crowd.come(master.realtime)
         os.kill(master.pid, signal.SIGUSR2)
-        wait_for(lambda: find_next_master(master.pid))
-        following = find_next_master(master.pid)
+        following = wait_for_next_master(master.pid)
         master.also.add(following)
         master.wait_for_line("trying again")
         with Flow(master.web) as flow:  # both masters' workers publish to the server of the first
@@ -254,8 +261,7 @@ def test_usr2_a_next_master_that_is_ended_changes_nothing(bench):
         master.wait_until_it_serves()
         [tab] = crowd.come(master.realtime)
         os.kill(master.pid, signal.SIGUSR2)
-        wait_for(lambda: find_next_master(master.pid))
-        following = find_next_master(master.pid)
+        following = wait_for_next_master(master.pid)
         master.wait_for_line("trying again")
         os.kill(following, signal.SIGTERM)
         wait_for(lambda: get_state(following) is None)  # its parent has seen it go

@@ -75,6 +75,7 @@ def test_children_that_publish_and_end_at_once(bench, redis, events, way):
     assert numbers == list(range(CHILDREN))
 
 
+@pytest.mark.timeout(300)  # under the sanitizers a fork of a process that serves takes 50 ms
 def test_children_of_the_server_itself_that_end_at_once(bench, redis, events):
     """They have no server, and publish through the socket of their parent's."""
     for n in range(CHILDREN):
