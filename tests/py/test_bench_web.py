@@ -11,6 +11,7 @@ import pytest
 from support.bench import PATIENCE, SITE, make_bench, wait_for
 from support.crowd import Crowd, expect_each_once
 from support.processes import (
+    NO_ANSWER,
     PATHS,
     Program,
     ask,
@@ -63,7 +64,7 @@ class Web(Program):
         """None: there is none at this moment."""
         try:
             return self.get_server()
-        except OSError:
+        except NO_ANSWER:
             return None
 
 

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 from contextlib import suppress
+from http.client import HTTPException
 from pathlib import Path
 from urllib.request import urlopen
 
@@ -137,6 +138,10 @@ class Program:
         self.process.stdout.close()
 
 
+#: What `ask` raises of a server that is not there, or goes while it answers.
+NO_ANSWER = (OSError, HTTPException)
+
+
 def ask(port, path):
     """What the stand-in for Frappe answers."""
     with urlopen(f"http://127.0.0.1:{port}{path}", timeout=PATIENCE) as answer:
@@ -146,6 +151,6 @@ def ask(port, path):
 def is_there(port):
     try:
         ask(port, "/state")
-    except OSError:
+    except NO_ANSWER:
         return False
     return True
