@@ -57,6 +57,8 @@ class Order(NamedTuple):
     log_level: str = "info"
     #: Path; None: stderr.
     log_file: str | None = None
+    #: The process that ends this one when it ends; None: there is none.
+    parent: int | None = None
 
 
 def make_order(
@@ -69,27 +71,24 @@ def make_order(
     log_file: str | None = None,
     die_with_parent: bool = False,
 ) -> Order:
-    """The order that the options of ``serve`` give (None: not given); ties this process to its
-    parent when `die_with_parent`."""
-    if die_with_parent:
-        _end_with(os.getppid())
+    """The order that the options of ``serve`` give (None: not given)."""
     overrides = {
         "socketio_port": port,
         "socketio_uds": uds if port is None else uds or "",
         "frappe_rt_host": host,
         "frappe_rt_redis": redis,
     }
-    return Order(bench, overrides, log_level, log_file)
+    return Order(bench, overrides, log_level, log_file, os.getppid() if die_with_parent else None)
 
 
 def _end_with(parent: int) -> None:
-    """Have SIGTERM sent to this process when its parent ends (prctl(2), kept across exec)."""
+    """Have SIGTERM sent to this process when its parent ends (prctl(2))."""
     import ctypes
 
     libc = ctypes.CDLL(None, use_errno=True)
     if libc.prctl(PR_SET_PDEATHSIG, int(signal.SIGTERM), 0, 0, 0) != 0:
         fail(f"--die-with-parent: {os.strerror(ctypes.get_errno())}")
-    if os.getppid() != parent:  # it ended before we had asked
+    if os.getppid() != parent:  # it ended before, and we have another
         raise SystemExit(0)
 
 
@@ -101,7 +100,9 @@ def become(order: Order) -> NoReturn:
 
 def serve(order: Order) -> None:
     """Serve until SIGINT or SIGTERM."""
-    bench, overrides, log_level, log_file = order
+    bench, overrides, log_level, log_file, parent = order
+    if parent is not None:
+        _end_with(parent)
     on_terminal = sys.stdout.isatty()  # not any more once it is closed, so before SIGHUP can wait
     block_signals()
     raise_file_limit()

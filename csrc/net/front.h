@@ -2,7 +2,8 @@
  *
  * `/socket.io/` goes to engineio; every other path to the app's route function.
  *
- * Ownership: new/close; a connection frees itself when its handle is closed. Thread: the loop's.
+ * Ownership: new/close; it owns its connections, and frees a closed one at the end of the turn.
+ * Thread: the loop's.
  * Must not know: sites, users, rooms. */
 #ifndef RT_NET_FRONT_H
 #define RT_NET_FRONT_H

@@ -326,8 +326,11 @@ def test_a_descriptor_that_does_not_listen(bench):
     assert "descriptor 3, handed over to listen on, is no listening stream socket" in done.stderr
 
 
-def test_it_ends_with_its_parent(bench):
-    shell = '"$0" -m frappe_rt serve --port 0 --no-redis --die-with-parent & echo $!; read line'
+@pytest.mark.parametrize("last", ["", "--"], ids=["plain", "read by Click"])
+def test_it_ends_with_its_parent(bench, last):
+    """What Click has to read is served by another program in the same process (`exec`)."""
+    options = f"--port 0 --no-redis --die-with-parent {last}"
+    shell = f'"$0" -m frappe_rt serve {options} & echo $!; read line'
     parent = subprocess.Popen(
         ["sh", "-c", shell, sys.executable],
         cwd=bench,
@@ -344,6 +347,15 @@ def test_it_ends_with_its_parent(bench):
     finally:
         parent.kill()
         parent.communicate()
+
+
+def test_it_does_not_begin_when_its_parent_has_ended_before(bench):
+    order = json.dumps([str(bench), {"socketio_port": 0}, "info", None, os.getpid()])
+    shell = '"$0" -m frappe_rt.serving "$1"; exit $?'  # whose parent is the shell, not this process
+    done = subprocess.run(
+        ["sh", "-c", shell, sys.executable, order], capture_output=True, text=True, timeout=PATIENCE
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
 
 @pytest.mark.parametrize("origin", ["common_site_config.json", "environment"])

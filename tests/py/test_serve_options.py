@@ -32,6 +32,7 @@ GOOD = [
     ["--host", "::1", "--port", "1"],
     ["--redis"],
     ["--redis", "--no-redis"],
+    ["--die-with-parent"],
     ["--log-level", "debug"],
     ["--log-file", "new.log"],
     ["--log-file", "old.log"],
