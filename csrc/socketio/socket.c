@@ -111,11 +111,9 @@ void rt_sio_accept(rt_sio_socket *s) {
 }
 
 void rt_sio_refuse(rt_sio_socket *s, rt_slice message) {
-    rt_sio *io = s->ns->io;
-    rt_sio_release(io);
     if (s->state != RT_SIO_ASKING)
         return;
-    rt_sio_tally(io, RT_SIO_CONNECTS_REFUSED);
+    rt_sio_tally(s->ns->io, RT_SIO_CONNECTS_REFUSED);
     /* Out first: if the answer cannot be made the client is dropped, and on_disconnect must not
      * come for a refused socket. */
     take_out(s);

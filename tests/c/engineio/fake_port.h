@@ -45,6 +45,7 @@ typedef struct fake_conn {
     bool keep_alive, flushed;            /* their arguments */
     bool refuses;                        /* send answers RT_ECLOSED */
     int status;                          /* what the last feed returned */
+    size_t spare;                        /* bytes of the last message that nothing stands in */
 } fake_conn;
 
 typedef struct fake {
@@ -71,6 +72,7 @@ static inline int fake_send(rt_eio_port *p, rt_msg *m) {
     fake_conn *c = fake_of(p);
     if (c->refuses || c->closed)
         return RT_ECLOSED;
+    c->spare = m->cap - m->len;
     return rt_buf_puts(&c->out, rt_msg_slice(m));
 }
 

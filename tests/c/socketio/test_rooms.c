@@ -231,7 +231,9 @@ static void a_turn_ends_the_batch(void **state) {
     emit(ns, "r", "\"b\"", NULL);
     assert_string_equal(polled(&w, c, sids[0]), "42[\"a\",1]\x1e"
                                                 "42[\"b\",1]");
+    assert_false(rt_eio_has_pending(w.f.eio));
     emit(ns, "r", "\"c\"", NULL);
+    assert_true(rt_eio_has_pending(w.f.eio)); /* or the turn would end without it */
     assert_string_equal(polled(&w, c, sids[0]), "42[\"c\",1]");
     assert_string_equal(polled(&w, c, sids[1]), "42[\"a\",1]\x1e"
                                                 "42[\"b\",1]\x1e"
@@ -247,17 +249,21 @@ static void asking_sockets_get_nothing(void **state) {
     fake_conn *a = fake_io_in(&w, "/a"), *b = fake_io_open(&w);
     rt_sio_ns *ns = ns_of(&w);
     rt_sio_join(w.socket, R);
+    rt_sio_join(w.socket, RT_LIT("left"));
     w.hold = true;
     fake_io_say(b, "0/a,");
     rt_sio_socket *asking = w.socket;
     rt_sio_join(asking, R);
     rt_sio_join(asking, RT_LIT("left"));
     rt_sio_leave(asking, RT_LIT("left"));
+    assert_int_equal(emit(ns, "left", "\"d\"", NULL), 1);
     assert_int_equal(emit(ns, "r", "\"e\"", NULL), 1);
     rt_sio_accept(asking);
     assert_int_equal(emit(ns, "r", "\"f\"", NULL), 2);
-    assert_string_equal(fake_frames(a), "42/a,[\"e\",1]|42/a,[\"f\",1]");
-    assert_non_null(strstr(fake_frames(b), "}|42/a,[\"f\",1]"));
+    assert_string_equal(fake_frames(a), "42/a,[\"d\",1]|42/a,[\"e\",1]|42/a,[\"f\",1]");
+    const char *heard = fake_frames(b);
+    assert_int_equal(strncmp(heard, "40/a,{", 6), 0);
+    assert_non_null(strstr(heard, "}|42/a,[\"f\",1]"));
     fake_io_say(fake_io_open(&w), "0/a,");
     rt_sio_join(w.socket, R);
     assert_int_equal(emit(ns, "r", "\"g\"", NULL), 2);
@@ -267,7 +273,7 @@ static void asking_sockets_get_nothing(void **state) {
     fake_io_fini(&w);
 }
 
-/* What was emitted before a client is dropped or let go, it has got. */
+/* What was emitted before a client leaves, is dropped or let go, it has got. */
 static void a_leaver_gets_what_is_held(void **state) {
     (void)state;
     fake_io w;
@@ -283,6 +289,47 @@ static void a_leaver_gets_what_is_held(void **state) {
     emit(ns_of(&w), "r", "\"f\"", NULL);
     rt_sio_disconnect(w.socket);
     assert_string_equal(fake_frames(a), "42/a,[\"f\",1]|41/a,");
+    a = fake_io_in(&w, "/a");
+    rt_sio_join(w.socket, R);
+    emit(ns_of(&w), "r", "\"g\"", NULL);
+    fake_io_say(a, "1/a,");
+    assert_string_equal(fake_frames(a), "42/a,[\"g\",1]");
+    fake_io_fini(&w);
+}
+
+/* Its session is gone by then: what is held is for the others. */
+static void an_end_releases(void **state) {
+    (void)state;
+    fake_io w;
+    fake_io_init(&w, NULL);
+    fake_conn *a = fake_io_in(&w, "/a");
+    rt_sio_join(w.socket, R);
+    fake_conn *b = fake_io_in(&w, "/a");
+    rt_sio_join(w.socket, R);
+    rt_sio_ns *ns = ns_of(&w);
+    assert_int_equal(emit(ns, "r", "\"e\"", NULL), 2);
+    rt_eio_port_closed(w.f.eio, &b->port, false);
+    assert_int_equal(rt_sio_room_size(ns, R), 1);
+    assert_string_equal(fake_frames(a), "42/a,[\"e\",1]");
+    fake_io_fini(&w);
+}
+
+static void order_between_a_room_and_everybody(void **state) {
+    (void)state;
+    fake_io w;
+    fake_io_init(&w, NULL);
+    fake_conn *a = fake_io_in(&w, "/a");
+    rt_sio_ns *ns = ns_of(&w);
+    rt_sio_join(w.socket, R);
+    rt_slice rooms[] = {R, RT_LIT("q")};
+    rt_sio_target both = {.rooms = rooms, .room_count = 2};
+    emit(ns, "r", "\"a\"", NULL);
+    assert_int_equal(rt_sio_emit_ns(ns, RT_LIT("\"b\""), RT_EMPTY, NULL), 1);
+    emit(ns, "r", "\"c\"", NULL);
+    assert_int_equal(rt_sio_emit_to(ns, &both, RT_LIT("\"d\""), RT_EMPTY, NULL, 0), 1);
+    emit(ns, "r", "\"e\"", NULL);
+    assert_string_equal(fake_frames(a), "42/a,[\"a\",1]|42/a,[\"b\"]|42/a,[\"c\",1]|"
+                                        "42/a,[\"d\"]|42/a,[\"e\",1]");
     fake_io_fini(&w);
 }
 
@@ -300,11 +347,16 @@ static void a_batch_is_bounded(void **state) {
         assert_int_equal(rt_sio_emit_room(ns_of(&w), R, RT_LIT("\"e\""), number, NULL), 1);
     assert_int_equal(fake_io_counter(&w, RT_SIO_BATCHED), 0);
     assert_int_equal(strlen(fake_frames(a)), 3 * (sizeof text + strlen("42/a,[\"e\",]")) + 2);
+    for (int i = 0; i < 10; i++)
+        emit(ns_of(&w), "r", "\"e\"", NULL);
+    assert_int_equal(fake_io_counter(&w, RT_SIO_BATCHED), 9);
+    fake_frames(a);
+    assert_int_equal(a->spare, 0); /* what is sent is not larger than it has to be */
     emit(ns_of(&w), "r", "\"f\"", NULL);
     rt_alloc_fail_at(1);
     assert_int_equal(emit(ns_of(&w), "r", "\"g\"", NULL), 1);
     rt_alloc_fail_at(0);
-    assert_int_equal(fake_io_counter(&w, RT_SIO_BATCHED), 0);
+    assert_int_equal(fake_io_counter(&w, RT_SIO_BATCHED), 9);
     assert_string_equal(fake_frames(a), "42/a,[\"f\",1]|42/a,[\"g\",1]");
     fake_io_fini(&w);
 }
@@ -326,6 +378,8 @@ int main(void) {
         cmocka_unit_test_teardown(a_turn_ends_the_batch, leaks),
         cmocka_unit_test_teardown(asking_sockets_get_nothing, leaks),
         cmocka_unit_test_teardown(a_leaver_gets_what_is_held, leaks),
+        cmocka_unit_test_teardown(an_end_releases, leaks),
+        cmocka_unit_test_teardown(order_between_a_room_and_everybody, leaks),
         cmocka_unit_test_teardown(a_batch_is_bounded, leaks),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
