@@ -79,10 +79,8 @@ static void on_probe_due(rt_timerq *q, rt_timer *t) {
  * return (Engine.IO protocol, "Upgrade"). */
 static void on_noop_due(rt_timerq *q, rt_timer *t) {
     rt_eio *e = q->arg;
-    rt_eio_socket *k = RT_OF(t, rt_eio_probe, noop)->socket;
-    rt_eio_poll_answer(k->session, RT_LIT("6"));
-    if (k->probe)
-        rt_timer_arm(&e->noop_due, t, rt_eio_now(e));
+    rt_timer_arm(&e->noop_due, t, rt_eio_now(e));
+    rt_eio_poll_answer(RT_OF(t, rt_eio_probe, noop)->socket->session, RT_LIT("6"));
 }
 
 rt_eio *rt_eio_new(const rt_eio_opts *opts, const rt_eio_app *app, rt_timers *timers,

@@ -153,9 +153,8 @@ static int probe_packet(rt_eio_socket *k, rt_slice packet) {
         if (rt_eio_socket_send_text(k, RT_LIT("3probe")) != RT_OK)
             return RT_ENOMEM;
         s->state = RT_EIO_PROBING;
+        rt_timer_arm(&e->noop_due, &k->probe->noop, rt_eio_now(e));
         rt_eio_poll_answer(s, RT_LIT("6"));
-        if (k->probe) /* answering the poll may have ended it */
-            rt_timer_arm(&e->noop_due, &k->probe->noop, rt_eio_now(e));
         return RT_OK;
     }
     if (rt_slice_eq(packet, RT_LIT("5"))) {

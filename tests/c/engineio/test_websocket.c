@@ -213,8 +213,23 @@ static void broken_frames_have_close_codes(void **state) {
         assert_string_equal(fake_frames(ws), cases[i].answer);
         assert_string_equal(fake_log(&f), "open|close transport error");
         assert_int_equal(fake_figures(&f).counters.v[cases[i].counter], 1);
+        assert_int_equal(fake_figures(&f).counters.v[RT_EIO_UPGRADES_FAILED], 0);
         fake_fini(&f);
     }
+}
+
+static void a_broken_probe_is_a_failed_upgrade(void **state) {
+    (void)state;
+    fake f;
+    char sid[RT_ID_LEN + 1];
+    fake_init(&f, NULL);
+    fake_handshake(&f, sid);
+    fake_conn *ws = fake_websocket(&f, sid);
+    fake_frame(ws, 0xc1, "4a", 2);
+    assert_string_equal(fake_frames(ws), "close 1002");
+    assert_int_equal(fake_figures(&f).counters.v[RT_EIO_UPGRADES_FAILED], 1);
+    assert_int_equal(fake_figures(&f).sessions, 1);
+    fake_fini(&f);
 }
 
 static void bad_packet_closes(void **state) {
@@ -289,6 +304,7 @@ static void connection_ends(void **state) {
         assert_string_equal(fake_log(&f),
                             broken ? "open|close transport error" : "open|close transport close");
         assert_int_equal(fake_figures(&f).websocket, 0);
+        assert_int_equal(fake_figures(&f).counters.v[RT_EIO_UPGRADES_FAILED], 0);
         fake_fini(&f);
     }
 }
@@ -323,6 +339,7 @@ int main(void) {
         cmocka_unit_test_teardown(second_websocket_is_closed, leaks),
         cmocka_unit_test_teardown(close_frames_are_answered, leaks),
         cmocka_unit_test_teardown(broken_frames_have_close_codes, leaks),
+        cmocka_unit_test_teardown(a_broken_probe_is_a_failed_upgrade, leaks),
         cmocka_unit_test_teardown(bad_packet_closes, leaks),
         cmocka_unit_test_teardown(messages_and_pings, leaks),
         cmocka_unit_test_teardown(packets_that_mean_nothing, leaks),
