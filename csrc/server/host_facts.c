@@ -95,13 +95,16 @@ static void put_query(rt_buf *b, rt_slice query) {
     }
 }
 
-void rt_host_put_handshake(rt_buf *b, const rt_http_request *req, rt_slice auth) {
+void rt_host_put_headers(rt_buf *b, const rt_http_request *req) {
     rt_json_put_key(b, RT_LIT("headers"));
     rt_buf_putc(b, '{');
     for (unsigned i = 0; i < req->header_count; i++)
         if (!is_repeat(req, i))
             put_header(b, req, i);
     rt_buf_putc(b, '}');
+}
+
+void rt_host_put_query_and_auth(rt_buf *b, const rt_http_request *req, rt_slice auth) {
     rt_json_put_key(b, RT_LIT("query"));
     rt_buf_putc(b, '{');
     put_query(b, req->query);

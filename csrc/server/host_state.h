@@ -20,7 +20,7 @@ struct rt_host {
     void *peer;    /* NULL: not begun */
     uint8_t state; /* enum rt_host_state */
     uint8_t bit;   /* of its place, in every mask and in rt_sio_socket_bits */
-    bool connects, mirror;
+    bool connects, mirror, handshakes;
     bool all; /* takes every event that is not the server's own */
     uint32_t names;
     uint64_t pid;
@@ -47,8 +47,10 @@ struct rt_hosts {
     rt_host host[RT_HOSTS_MAX];
     rt_map sockets; /* by id, those that were let in; empty while no host is attached */
     rt_map routes;  /* rt_host_route by event */
+    rt_map kept;    /* rt_host_kept by id of a socket; empty while no host asks for it */
+    size_t kept_bytes;
     /* Masks of places. */
-    uint8_t attached, active, all, connects, mirror;
+    uint8_t attached, active, all, connects, mirror, handshakes;
     rt_buf line;     /* being made for a host */
     rt_buf text;     /* decoded texts of the line being read, which does not move meanwhile */
     rt_buf rooms;    /* rt_slice, of that line */
@@ -106,10 +108,20 @@ void rt_host_tell_gone(rt_hosts *h, rt_sio_socket *s, enum rt_eio_reason reason)
 void rt_host_give_up(rt_host *host, int counter, const char *why);
 
 /* --- host_facts.c --- */
-/* `,"headers":{..},"query":{..},"auth":{..}` */
-void rt_host_put_handshake(rt_buf *b, const rt_http_request *req, rt_slice auth);
+/* `"headers":{..}`, after a comma if it is not the first. */
+void rt_host_put_headers(rt_buf *b, const rt_http_request *req);
+/* `"query":{..},"auth":{..}`, the same. */
+void rt_host_put_query_and_auth(rt_buf *b, const rt_http_request *req, rt_slice auth);
 /* JSON text without its newlines. */
 void rt_host_put_json(rt_buf *b, rt_slice json);
+
+/* --- host_kept.c --- */
+/* Keeps the query and auth of a socket's handshake, if a host wants that and it is still there. */
+void rt_host_keep(rt_hosts *h, rt_sio_socket *s, rt_slice auth);
+/* `,"query":{..},"auth":{..}`, or nothing where nothing was kept. */
+void rt_host_put_kept(const rt_hosts *h, const rt_sio_socket *s, rt_buf *b);
+void rt_host_drop_kept(rt_hosts *h, const rt_sio_socket *s);
+void rt_host_drop_all_kept(rt_hosts *h);
 
 /* --- host_asks.c --- */
 /* NULL: too many, or no memory. */

@@ -116,8 +116,12 @@ void rt_host_tell_connect(rt_host *host, rt_sio_socket *s, rt_slice auth, bool a
     rt_buf *b = start_about(h, RT_LIT("connect"), s);
     const rt_http_request *handshake = rt_sio_socket_handshake(s);
     put_person(b, s);
-    if (handshake)
-        rt_host_put_handshake(b, handshake, auth);
+    if (handshake) {
+        rt_host_put_headers(b, handshake);
+        rt_host_put_query_and_auth(b, handshake, auth);
+    } else if (host->handshakes) {
+        rt_host_put_kept(h, s, b);
+    }
     put_rooms(b, s);
     if (again)
         rt_json_put_member_raw(b, RT_LIT("again"), RT_LIT("true"));

@@ -27,6 +27,7 @@ static void on_let_in(void *ctx, rt_sio_socket *s, rt_slice auth) {
         rt_sio_drop_client(s, RT_EIO_NO_MEMORY); /* it comes back by itself */
         return;
     }
+    rt_host_keep(h, s, auth);
     for (rt_host *host = h->host; host < h->host + RT_HOSTS_MAX; host++)
         if (h->connects & host->bit && host->state != RT_HOST_DRAINING)
             rt_host_tell_connect(host, s, auth, false);
@@ -35,6 +36,7 @@ static void on_let_in(void *ctx, rt_sio_socket *s, rt_slice auth) {
 static void on_gone(void *ctx, rt_sio_socket *s, enum rt_eio_reason reason) {
     rt_hosts *h = ctx;
     (void)rt_map_del(&h->sockets, rt_sio_socket_id(s));
+    rt_host_drop_kept(h, s);
     rt_host_tell_gone(h, s, reason);
 }
 
@@ -62,6 +64,8 @@ static int collect(rt_hosts *h, uint8_t bit, rt_buf *namespaces) {
 static void watch(rt_hosts *h) {
     rt_frappe_watch(h->frappe, h->attached ? &h->watcher : NULL);
     rt_sio_watch_rooms(h->io, h->mirror ? rt_host_tell_moved : NULL, h);
+    if (!h->handshakes)
+        rt_host_drop_all_kept(h);
     if (h->attached)
         return;
     rt_map_fini(&h->sockets);
@@ -231,6 +235,7 @@ static int fill(rt_host *host, rt_slice line, rt_buf *answer) {
         host->pid = pid;
     host->mirror = is_set(rt_json_get(line, RT_LIT("mirror")));
     host->connects = host->mirror || is_set(rt_json_get(line, RT_LIT("connects")));
+    host->handshakes = is_set(rt_json_get(line, RT_LIT("handshakes")));
     int status = take_events(host, rt_json_get(line, RT_LIT("events")));
     if (status == RT_OK)
         status = collect(h, host->bit, &host->waiting);
@@ -260,6 +265,7 @@ static void clear(rt_host *host) {
     h->active &= others;
     h->connects &= others;
     h->mirror &= others;
+    h->handshakes &= others;
     uint8_t bit = host->bit;
     memset(host, 0, sizeof *host);
     host->hosts = h;
@@ -296,6 +302,8 @@ int rt_host_attach(rt_hosts *h, rt_slice line, rt_host **out, rt_buf *answer) {
         h->connects |= host->bit;
     if (host->mirror)
         h->mirror |= host->bit;
+    if (host->handshakes)
+        h->handshakes |= host->bit;
     rt_hosts_count(h, RT_HOSTS_ATTACHED);
     watch(h);
     *out = host;
@@ -339,6 +347,7 @@ rt_hosts *rt_hosts_new(rt_frappe *frappe, rt_sio *io, rt_timers *timers, uint64_
     h->line.max = RT_HOST_LINE_MAX;
     rt_map_init(&h->sockets);
     rt_map_init(&h->routes);
+    rt_map_init(&h->kept);
     rt_timerq_init(&h->drain_due, timers, RT_HOST_DRAIN_MS, on_drain_due, h);
     for (int i = 0; i < RT_HOSTS_MAX; i++) {
         h->host[i].hosts = h;
@@ -355,6 +364,7 @@ void rt_hosts_free(rt_hosts *h) {
     rt_timerq_fini(&h->drain_due);
     rt_map_fini(&h->routes);
     rt_map_fini(&h->sockets);
+    rt_map_fini(&h->kept);
     rt_free(h);
 }
 

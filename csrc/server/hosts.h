@@ -11,7 +11,7 @@
  * as fast as the host reads: a host that does not read never takes over.
  *
  * Whether a host has been told of a socket is a bit of that socket. Nothing is kept of any socket
- * while no host is attached.
+ * while no host is attached, and of its handshake only while one is that asked for it.
  *
  * Ownership: new/free; a place is taken by rt_host_attach and given back by rt_host_gone.
  * Thread: the loop's. Must not know: descriptors; it sees a host as a rt_host_link. */
@@ -33,6 +33,8 @@
 #define RT_HOST_EVENT_NAME_MAX 1024   /* bytes of one */
 #define RT_HOST_ASKS_MAX 100000       /* acknowledgements and permissions one host waits for */
 #define RT_HOST_ID_MAX 64             /* bytes of its id */
+#define RT_HOST_KEPT_MAX (4u << 10)   /* bytes kept of one handshake: its query and auth as JSON */
+#define RT_HOST_KEPT_ALL (64u << 20)  /* the same of all handshakes together */
 
 /* Of one host. */
 #define RT_HOST_COUNTERS(X)                                                                        \
@@ -56,6 +58,7 @@ RT_COUNTERS_DECLARE(rt_host, RT_HOST_COUNTERS)
     X(RT_HOSTS_CLOSED_SLOW, "closed_slow")                                                         \
     X(RT_HOSTS_DRAINED_LATE, "drained_late")                                                       \
     X(RT_HOSTS_EVENTS_LOST, "events_lost")                                                         \
+    X(RT_HOSTS_KEPT_OVER_MAX, "handshakes_over_max")                                               \
     X(RT_HOSTS_NO_MEMORY, "no_memory")
 RT_COUNTERS_DECLARE(rt_hosts, RT_HOSTS_COUNTERS)
 

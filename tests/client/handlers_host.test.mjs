@@ -29,6 +29,7 @@ test("a host introduces itself, and takes everything only when an app has handle
         events: ["*"],
         connects: true,
         mirror: true,
+        handshakes: true,
         replaces: "host-number-00000000",
     });
     await host.says("serves one");
@@ -37,8 +38,13 @@ test("a host introduces itself, and takes everything only when an app has handle
 test("without handlers it stays and takes nothing", async () => {
     await begin({ apps: { one: { "setup.py": "" } } });
     assert.deepEqual(
-        [server.first.events, server.first.connects, server.first.mirror],
-        [[], false, false],
+        [
+            server.first.events,
+            server.first.connects,
+            server.first.mirror,
+            server.first.handshakes,
+        ],
+        [[], false, false, false],
     );
     await host.says("serves no app");
 });

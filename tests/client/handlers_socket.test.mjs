@@ -217,7 +217,18 @@ test("what an app is told of its client", async () => {
     });
     const again = (await server.next("told")).a[0];
     assert.deepEqual(
-        [again.recovered, again.origin, again.query, again.installed_apps],
-        [true, `http://${SITE}`, {}, ["frappe", "one"]],
+        [again.recovered, again.origin, again.query, again.auth, again.installed_apps],
+        [true, `http://${SITE}`, {}, {}, ["frappe", "one"]],
+    );
+    server.connect("socket-0000000000003", {
+        headers: undefined,
+        query: { link: "l" },
+        auth: { token: 1 },
+        again: true,
+    });
+    const kept = (await server.next("told")).a[0];
+    assert.deepEqual(
+        [kept.recovered, kept.origin, kept.query, kept.auth],
+        [true, `http://${SITE}`, { link: "l" }, { token: 1 }],
     );
 });

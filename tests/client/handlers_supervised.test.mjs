@@ -106,6 +106,27 @@ async function load(client, running) {
     return versions;
 }
 
+test("a new JavaScript host knows the handshakes that the old one saw", async () => {
+    const tell = "socket.emit('told', socket.recovered, socket.handshake.query, socket.handshake.auth)";
+    await begin(APPS.javascript, `module.exports = (socket) => { ${tell} };`);
+    let { pid } = await another(0);
+    const auth = { token: "é", of: { n: 1 } };
+    for (const transport of ["websocket", "polling"]) {
+        const query = { link: "a b&c=d" };
+        const client = server.connect("ada", { query, auth, transports: [transport] });
+        const first = await next(client, "told");
+        const { link, transport: by } = first[1];
+        assert.deepEqual([first[0], link, by, first[2]], [false, "a b&c=d", transport, auth]);
+        for (let reload = 0; reload < 2; reload++) {
+            const again = next(client, "told", ANSWER_MS);
+            assert.deepEqual(await server.ask({ rt: "reload" }), { ok: true });
+            assert.deepEqual(await again, [true, ...first.slice(1)]);
+            ({ pid } = await another(pid));
+        }
+        client.disconnect();
+    }
+});
+
 for (const [language, app] of Object.entries(APPS)) {
     test(`${language}: a host that is killed in an event comes back, and goes with the server`, async (t) => {
         await begin(app);

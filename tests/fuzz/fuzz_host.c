@@ -12,6 +12,7 @@
 #include "server/host_asks.c"
 #include "server/host_emit.c"
 #include "server/host_facts.c"
+#include "server/host_kept.c"
 #include "server/host_lines.c"
 #include "server/host_read.c"
 #include "server/host_routes.c"
@@ -129,7 +130,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     scene_init(&s);
     comings = 0;
     come(&s);
-    scene_attach(&s, "\"id\":\"A\",\"events\":[\"*\",\"ping\"],\"mirror\":true");
+    scene_attach(&s,
+                 "\"id\":\"A\",\"events\":[\"*\",\"ping\"],\"mirror\":true,\"handshakes\":true");
     rt_slice rest = rt_slice_make(data, size);
     while (rest.n > 0) {
         rt_slice line = rt_slice_make(rest.p, rt_slice_find(rest, '\n'));

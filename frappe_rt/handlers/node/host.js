@@ -51,6 +51,7 @@ class Host {
             events: wanted ? ["*", ...this.taken] : [],
             connects: wanted,
             mirror: wanted,
+            handshakes: wanted,
         };
         if (this.replaces) first.replaces = this.replaces;
         this.link.open(socketPath, first);

@@ -89,6 +89,7 @@ static void note_connect(model *m, rt_slice line, rt_slice id) {
     rt_json_iter it;
     rt_slice room;
     assert_null(find(m, id)); /* told once */
+    assert_true(rt_json_get(line, RT_LIT("query")).n > 0);
     assert_true(m->count < SOCKETS);
     known *k = &m->socket[m->count++];
     memcpy(k->id, id.p, RT_ID_LEN);
@@ -163,6 +164,7 @@ static void compare(const life *l, model *m) {
     for (unsigned i = 0; i < m->count; i++)
         there += m->socket[i].there;
     assert_int_equal(there, ns ? rt_sio_ns_size(ns) : 0);
+    assert_int_equal(there, l->s.hosts->kept.count);
 }
 
 /* --- a life --- */
@@ -177,7 +179,8 @@ static void attach(life *l) {
     assert_non_null(m);
     for (int i = 0; i < CLIENTS; i++)
         m->last[i] = -1;
-    int n = snprintf(members, sizeof members, "\"id\":\"%u\",\"events\":[\"e\"],\"mirror\":true",
+    int n = snprintf(members, sizeof members,
+                     "\"id\":\"%u\",\"events\":[\"e\"],\"mirror\":true,\"handshakes\":true",
                      l->model_count);
     if (l->model_count > 0)
         snprintf(members + n, sizeof members - (size_t)n, ",\"replaces\":\"%u\"",
