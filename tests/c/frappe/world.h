@@ -42,7 +42,8 @@ typedef struct world_client {
     struct world_client *next;
     char *heard, *packets;
     size_t heard_n;
-    bool open; /* the server has not closed the connection */
+    bool open;   /* the server has not closed the connection */
+    size_t owed; /* bytes that its kernel is said not to have taken */
 } world_client;
 
 /* A request to the web process that waits for its answer. */
@@ -226,8 +227,7 @@ static inline void world_port_close(rt_eio_port *p, bool flush) {
 }
 
 static inline size_t world_port_owed(const rt_eio_port *p) {
-    (void)p;
-    return 0;
+    return RT_OF(p, world_client, port)->owed;
 }
 
 static const rt_eio_port_ops world_port_ops = {

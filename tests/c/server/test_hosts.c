@@ -132,6 +132,26 @@ static void test_connect(void **state) {
     scene_fini(&s);
 }
 
+/* By a token, and without a desk. */
+static void test_connect_by_token(void **state) {
+    (void)state;
+    scene s;
+    scene_init(&s);
+    world_connect(&s.w, NS, "Host: a.example\nCookie: sid=Guest\nAuthorization: token a:b\"\n");
+    world_answer(&s.w, 200,
+                 "{\"message\":{\"user\":\"x@a\",\"user_type\":\"Website User\","
+                 "\"installed_apps\":[]}}");
+    scene_last(&s, id);
+    fake_host *h = scene_attach(&s, "\"id\":\"A\",\"events\":[],\"connects\":true");
+    expect(h,
+           "{\"op\":\"connect\",\"s\":\"%s\",\"ns\":\"/a.example\",\"site\":\"a.example\","
+           "\"user\":\"x@a\",\"type\":\"Website User\",\"apps\":[],\"sid\":null,"
+           "\"authorization\":\"token a:b\\\"\",\"rooms\":[\"user:x@a\",\"website\"],"
+           "\"again\":true}\n",
+           id);
+    scene_fini(&s);
+}
+
 #define CONNECT(user, again)                                                                       \
     "{\"op\":\"connect\",\"s\":\"%s\",\"ns\":\"/"                                                  \
     "a.example\",\"site\":\"a.example\",\"user\":\"" user                                          \
@@ -178,6 +198,8 @@ static void test_events(void **state) {
            id, id);
     world_say(c, "2" NS ",12[\"cursor\" ,\n 1 ,\r\n[ 2 ] ]");
     expect(h, "{\"op\":\"event\",\"s\":\"%s\",\"e\":\"cursor\",\"a\":[1 ,  [ 2 ]],\"i\":12}\n", id);
+    world_say(c, "2" NS ",0[\"cursor\"]");
+    expect(h, "{\"op\":\"event\",\"s\":\"%s\",\"e\":\"cursor\",\"a\":[],\"i\":0}\n", id);
     session_emit(c, "[7]");
     expect(h, "{\"op\":\"event\",\"s\":\"%s\",\"e\":\"7\",\"a\":[]}\n", id);
     session_emit(c, "[\"t\\u00e4g\"]");
@@ -456,10 +478,13 @@ static void test_long_lines(void **state) {
 }
 
 static unsigned logged;
+static char last_line[600];
 
 static void count_line(enum rt_log_level level, const char *part, const char *text) {
     (void)level;
-    logged += strcmp(part, "handlers") == 0 && strstr(text, "skipped") != NULL;
+    assert_string_equal(part, "handlers");
+    logged++;
+    snprintf(last_line, sizeof last_line, "%s", text);
 }
 
 static void test_skipped_lines(void **state) {
@@ -509,11 +534,12 @@ static void test_skipped_lines(void **state) {
     };
     (void)state;
     scene s;
+    char text[200];
     scene_init(&s);
     world_client *c = client(&s, "x@a");
     fake_host *h = scene_attach(&s, "\"id\":\"A\",\"events\":[]");
     logged = 0;
-    rt_log_set_sink(count_line, RT_LOG_INFO);
+    rt_log_set_sink(count_line, RT_LOG_WARN);
     size_t n = sizeof lines / sizeof lines[0];
     for (size_t i = 0; i < n; i++) {
         rt_host_line(h->host, rt_slice_of(lines[i]));
@@ -523,12 +549,44 @@ static void test_skipped_lines(void **state) {
     s.w.now += 1000;
     scene_says(h, "x");
     assert_int_equal(logged, 2);
+    snprintf(text, sizeof text,
+             "a line of the unnamed handlers (process 0) is skipped, it is not JSON: x (%zu more "
+             "since the last)",
+             n - 1);
+    assert_string_equal(last_line, text);
     rt_log_set_sink(NULL, RT_LOG_ERROR);
     /* unknown members are nothing to complain about, and of two of one name the last counts */
     scene_says(h, " {\"new\":{\"op\":1},\"op\":\"fly\",\"q\":1,\"o\\u0070\":\"sync\"} ");
     expect(h, "{\"op\":\"result\",\"q\":1}\n");
     assert_int_equal(h->host->counters.v[RT_HOST_LINES_SKIPPED], n + 1);
     assert_string_equal(world_heard(c), "");
+    scene_fini(&s);
+}
+
+/* A room that a socket may not join is told to whoever looks after the host. */
+static void test_rooms_over_max(void **state) {
+    (void)state;
+    scene s;
+    rt_buf line = RT_BUF_INIT;
+    scene_init(&s);
+    client(&s, "x@a");
+    fake_host *h = scene_attach(&s, "\"id\":\"A\",\"events\":[]");
+    logged = 0;
+    rt_log_set_sink(count_line, RT_LOG_WARN);
+    for (int n = RT_SIO_ROOM_NAME_MAX; n <= RT_SIO_ROOM_NAME_MAX + 1; n++) {
+        rt_buf_clear(&line);
+        rt_buf_printf(&line, "{\"op\":\"join\",\"s\":\"%s\",\"r\":\"%0*d\"}", id, n, 0);
+        rt_host_line(h->host, rt_buf_slice(&line));
+    }
+    assert_int_equal(h->host->counters.v[RT_HOST_LINES_SKIPPED], 1);
+    assert_non_null(strstr(last_line, "in too many rooms, or the room's name is too long"));
+    for (int n = 4; n < RT_SIO_ROOMS_PER_SOCKET_MAX; n++)
+        scene_says(h, "{\"op\":\"join\",\"s\":\"%s\",\"r\":\"%d\"}", id, n);
+    assert_int_equal(h->host->counters.v[RT_HOST_LINES_SKIPPED], 1);
+    scene_says(h, "{\"op\":\"join\",\"s\":\"%s\",\"r\":\"one more\"}", id);
+    assert_int_equal(h->host->counters.v[RT_HOST_LINES_SKIPPED], 2);
+    rt_log_set_sink(NULL, RT_LOG_ERROR);
+    rt_buf_fini(&line);
     scene_fini(&s);
 }
 
@@ -568,6 +626,39 @@ static void test_slow(void **state) {
     assert_int_equal(scene_counter(&s, RT_HOSTS_CLOSED_SLOW), 1);
     session_emit(c, "[\"ping\"]");
     assert_string_equal(world_heard(c), "2" NS ",[\"pong\"]");
+    scene_fini(&s);
+}
+
+/* What is lost is in the log, once in ten seconds, and so is the end of a host that reads nothing. */
+static void test_loss_is_logged(void **state) {
+    (void)state;
+    scene s;
+    scene_init(&s);
+    world_client *c = client(&s, "x@a");
+    fake_host *h = scene_attach(&s, "\"id\":\"A\",\"events\":[\"*\"],\"language\":\"python\","
+                                    "\"pid\":77");
+    h->owed_more = RT_HOST_OWED_SOFT + 1;
+    logged = 0;
+    rt_log_set_sink(count_line, RT_LOG_WARN);
+    for (int i = 0; i < 3; i++)
+        session_emit(c, "[\"e\"]");
+    assert_int_equal(logged, 1);
+    assert_string_equal(last_line, "the python handlers (process 77) lose events: they do not "
+                                   "read them (0 more since the last line)");
+    s.w.now += 9999;
+    session_emit(c, "[\"e\"]");
+    assert_int_equal(logged, 1);
+    s.w.now += 1;
+    session_emit(c, "[\"e\"]");
+    assert_int_equal(logged, 2);
+    assert_string_equal(last_line, "the python handlers (process 77) lose events: they do not "
+                                   "read them (3 more since the last line)");
+    h->owed_more = RT_HOST_OWED_MAX;
+    scene_says(h, "{\"op\":\"sync\",\"q\":1}");
+    assert_int_equal(logged, 3);
+    assert_string_equal(last_line, "the python handlers (process 77) are disconnected: they have "
+                                   "not read 32 MB of what they must know");
+    rt_log_set_sink(NULL, RT_LOG_ERROR);
     scene_fini(&s);
 }
 
@@ -623,6 +714,24 @@ static void test_replaced(void **state) {
     scene_fini(&s);
 }
 
+/* A host that is on its way out is not replaced again: it leaves when it was told to. */
+static void test_replaced_once(void **state) {
+    (void)state;
+    scene s;
+    scene_init(&s);
+    fake_host *a = scene_attach(&s, "\"id\":\"A\",\"events\":[\"*\"]");
+    scene_attach(&s, "\"id\":\"B\",\"events\":[\"*\"],\"replaces\":\"A\"");
+    expect(a, "{\"op\":\"drain\"}\n");
+    s.w.now += RT_HOST_DRAIN_MS - 1;
+    scene_attach(&s, "\"id\":\"C\",\"events\":[\"*\"],\"replaces\":\"A\"");
+    expect(a, "%s", "");
+    assert_int_equal(scene_counter(&s, RT_HOSTS_REPLACED), 1);
+    rt_log_set_sink(NULL, RT_LOG_ERROR);
+    world_pass(&s.w, 1);
+    assert_false(a->open);
+    scene_fini(&s);
+}
+
 /* Who does not read what was there before it does not take over. */
 static void test_takes_over_when_it_has_read(void **state) {
     (void)state;
@@ -644,12 +753,19 @@ static void test_takes_over_when_it_has_read(void **state) {
     slow->open = true;
     slow->owed_more = RT_HOST_TELL_OWED;
     rt_host_begin(slow->host, slow);
+    uint64_t ignored = world_counter(&s.w, RT_FRAPPE_EVENTS_IGNORED);
     for (int i = 0; i < 3; i++)
         session_emit(c, "[\"e\"]");
     assert_int_equal(slow->host->state, RT_HOST_JOINING);
     assert_non_null(strstr(scene_told(b), "\"event\""));
     assert_int_equal(((char *)memchr(slow->told, '\n', slow->told_n) - slow->told) + 1,
                      slow->told_n); /* welcome, and no more */
+    scene_says(slow, "{\"op\":\"events\",\"e\":[\"e\"]}"); /* whatever it takes, not yet */
+    assert_int_equal(world_counter(&s.w, RT_FRAPPE_EVENTS_IGNORED), ignored);
+    scene_leaves(b);
+    session_emit(c, "[\"e\"]");
+    assert_int_equal(world_counter(&s.w, RT_FRAPPE_EVENTS_IGNORED), ignored + 1);
+    b = scene_attach(&s, "\"id\":\"B\",\"events\":[\"*\"]");
     slow->owed_more = 0;
     scene_told(slow);
     assert_int_equal(slow->host->state, RT_HOST_ACTIVE);
@@ -772,6 +888,7 @@ int main(void) {
         cmocka_unit_test(test_first_lines),
         cmocka_unit_test(test_too_many_events),
         cmocka_unit_test(test_connect),
+        cmocka_unit_test(test_connect_by_token),
         cmocka_unit_test(test_told_again),
         cmocka_unit_test(test_v15),
         cmocka_unit_test(test_events),
@@ -784,9 +901,12 @@ int main(void) {
         cmocka_unit_test(test_asks_over_max),
         cmocka_unit_test(test_long_lines),
         cmocka_unit_test(test_skipped_lines),
+        cmocka_unit_test(test_rooms_over_max),
         cmocka_unit_test(test_slow),
+        cmocka_unit_test(test_loss_is_logged),
         cmocka_unit_test(test_slow_before_its_first_event),
         cmocka_unit_test(test_replaced),
+        cmocka_unit_test(test_replaced_once),
         cmocka_unit_test(test_takes_over_when_it_has_read),
         cmocka_unit_test(test_telling_is_paced),
         cmocka_unit_test(test_hosts_listed),
