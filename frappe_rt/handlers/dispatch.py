@@ -14,10 +14,10 @@ from collections import deque
 from collections.abc import Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import Context
-from time import monotonic
 from typing import Any
 
 from frappe_rt.handlers.context import frappe_context
+from frappe_rt.handlers.gate import QUIET_SECONDS, Gate
 from frappe_rt.handlers.link import Line, Link
 from frappe_rt.handlers.registry import Handler, Registry
 from frappe_rt.handlers.sockets import GUEST, Session, SyncSocket
@@ -29,32 +29,13 @@ RUNNING_MAX = 10_000
 WAITING_MAX = 8 << 20
 #: Seconds that handlers have after another host took over; the server gives 10.
 DRAIN_SECONDS = 9.0
-#: Seconds between two log lines about the same trouble.
-QUIET_SECONDS = 1.0
+#: Seconds between two log lines about lost events.
 LOST_QUIET_SECONDS = 10.0
 
 log = logging.getLogger("frappe_rt.handlers")
 
 #: Whether a task can be given its context variables.
 _KNOWS_CONTEXT = sys.version_info >= (3, 11)
-
-
-class Gate:
-    """Lets a log line through now and then and counts the others, by what it is about."""
-
-    def __init__(self, seconds: float) -> None:
-        self._seconds = seconds
-        self._next: dict[object, float] = {}
-        self._skipped: dict[object, int] = {}
-
-    def ask(self, about: object) -> int | None:
-        """How many were not let through before this one; None: this one is not, either."""
-        now = monotonic()
-        if now < self._next.get(about, now):
-            self._skipped[about] = self._skipped.get(about, 0) + 1
-            return None
-        self._next[about] = now + self._seconds
-        return self._skipped.pop(about, 0)
 
 
 class Dispatcher:

@@ -8,6 +8,8 @@ and holds up the loop for as long as the server needs, well under a millisecond.
 from __future__ import annotations
 
 import asyncio
+import logging
+import re
 import select
 import socket
 from _thread import get_ident
@@ -16,6 +18,7 @@ from collections.abc import Callable
 from threading import Event, Lock
 from typing import Any
 
+from frappe_rt.handlers.gate import QUIET_SECONDS, Gate
 from frappe_rt.handlers.wire import loads
 
 #: Bytes of one read.
@@ -26,6 +29,11 @@ WRITE_SIZE = 1 << 20
 HIGH, LOW = 1 << 20, 1 << 18
 
 Line = dict[str, Any]
+
+#: What the server answers to a question begins so.
+_ANSWER = re.compile(rb'\{"op":"\w+","q":(\d+)')
+
+log = logging.getLogger("frappe_rt.handlers")
 
 
 class Closed(ConnectionError):
@@ -57,6 +65,7 @@ class Link:
         self._asked: dict[int, Callable[[Line | None], None]] = {}
         self._last_question = 0
         self._waiters: list[Callable[[], None]] = []
+        self._skips = Gate(QUIET_SECONDS)
         self.closed = False
         loop.add_reader(peer.fileno(), self._on_readable)
 
@@ -173,7 +182,11 @@ class Link:
             self._on_line(line)
 
     def _on_line(self, text: bytes) -> None:
-        line = loads(text)
+        try:
+            line = loads(text)
+        except (ValueError, RecursionError) as error:
+            self._on_unreadable(text, error)
+            return
         question = line.get("q")
         if question is None:
             self._take(line, len(text))
@@ -181,6 +194,21 @@ class Link:
         answered = self._asked.pop(question, None)
         if answered:
             answered(line)
+
+    def _on_unreadable(self, text: bytes, error: Exception) -> None:
+        """What a client has sent, nested too deeply: it costs nobody else a line."""
+        more = self._skips.ask("skipped")
+        if more is not None:
+            log.warning(
+                "skipped a line of the server, %.80r (%d more since the last line): %s",
+                text,
+                more,
+                error,
+            )
+        asked = _ANSWER.match(text)
+        answered = self._asked.pop(int(asked[1]), None) if asked else None
+        if answered:
+            answered({"error": "unreadable"})
 
     # ---- questions ----------------------------------------------------------------------------
 

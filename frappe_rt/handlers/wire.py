@@ -7,22 +7,42 @@ from __future__ import annotations
 
 import json
 from base64 import b64decode, b64encode
-from collections.abc import Callable
 from typing import Any
 
 from frappe_rt import message
 
-loads: Callable[[bytes], Any]
-
 try:
     import orjson
 except ImportError:
-    loads = json.loads
-else:
-    loads = orjson.loads
+    orjson = None  # type: ignore[assignment]
 
 #: Attachments that a packet may have.
 MAX_ATTACHMENTS = 10
+
+
+def loads(line: bytes) -> Any:
+    """A line of the server as a value: what a browser's parser would make of it.
+
+    Of what clients may send orjson refuses half a surrogate pair and numbers that no float holds;
+    `json` integers of thousands of digits, which are Infinity in JavaScript as well. Raises
+    RecursionError or ValueError for what is nested too deeply.
+    """
+    if orjson is not None:
+        try:
+            return orjson.loads(line)
+        except orjson.JSONDecodeError:
+            pass
+    try:
+        return json.loads(line)
+    except ValueError:
+        return json.loads(line, parse_int=_to_number)
+
+
+def _to_number(text: str) -> int | float:
+    try:
+        return int(text)
+    except ValueError:
+        return float(text)
 
 
 def dumps(value: Any) -> bytes:

@@ -807,13 +807,72 @@ def test_frappe_that_cannot_be_imported(frappe_bench, run):
     assert ask(peer, "s1", "give", 1) == [1]
 
 
-def test_without_orjson(run, bench):
+@pytest.fixture(params=["orjson", "json"])
+def encoder(request, bench):
+    """The environment of a host that reads and writes lines with that."""
+    if request.param == "orjson":
+        pytest.importorskip("orjson")
+        return {}
     blocked = bench / "blocked"
     blocked.mkdir()
     (blocked / "orjson.py").write_text("raise ImportError\n")
-    peer, _ = run(RETURNS, PYTHONPATH=os.pathsep.join([str(blocked), *sys.path[1:]]))
+    return {"PYTHONPATH": os.pathsep.join([str(blocked), *sys.path[1:]])}
+
+
+def test_either_encoder(run, encoder):
+    peer, _ = run(RETURNS, **encoder)
     peer.connect("s1")
     assert ask(peer, "s1", "give", "ä", [1.5, None]) == ["ä", [1.5, None]]
+
+
+HALF_A_PAIR = "\ud83d"
+RAW_AND_BACK = [
+    ('"\\ud83d"', HALF_A_PAIR),  # as JSON.stringify writes it, and every browser reads it
+    ('{"\\udc00": 1}', {"\udc00": 1}),
+    ("1" * 5000, None),  # Infinity in JavaScript, which its JSON.stringify makes null
+    ("-1e999", None),
+]
+
+
+@pytest.mark.parametrize("raw, back", RAW_AND_BACK, ids=["half", "key", "digits", "exponent"])
+def test_values_that_not_every_parser_takes(run, encoder, raw, back):
+    """They are what they are to a browser, and the lines behind them are not lost."""
+    peer, _ = run(RETURNS, **encoder)
+    peer.connect("s1")
+    line = '{"op":"event","s":"s1","e":"give","a":[0,%s],"i":%d}\n'
+    peer.connection.sendall((line % (raw, 1) + line % ("true", 2)).encode())
+    assert peer.read()["a"] == [0, back]
+    assert peer.read()["a"] == [0, True]
+
+
+def test_lines_that_are_nested_too_deeply(run, encoder):
+    """They are skipped, once in the log; a question that one answers has failed."""
+    peer, process = run(
+        RETURNS
+        + """
+@realtime.on("ring")
+async def ring(socket):
+    try:
+        await socket.call("ring")
+    except TimeoutError as error:
+        return str(error)
+""",
+        **encoder,
+    )
+    peer.connect("s1")
+    deep = "[" * 100_000 + "]" * 100_000
+    line = '{"op":"event","s":"s1","e":"give","a":[VALUE],"i":1}\n'
+    lines = line.replace("VALUE", deep) * 3 + line.replace("VALUE", "1")
+    peer.connection.sendall(lines.encode())
+    assert peer.read()["a"] == [1]
+    peer.event("s1", "ring", i=2)
+    asked = peer.read_op("emit")["q"]
+    peer.connection.sendall(f'{{"op":"ack","q":{asked},"a":[{deep}]}}\n'.encode())
+    assert peer.read()["a"] == ["'ring' was not acknowledged by s1: unreadable"]
+    process.read_log("skipped a line of the server")
+    process.process.kill()
+    process.wait()
+    assert process.log.count("skipped a line") == 1
 
 
 def test_long_lines(run):
