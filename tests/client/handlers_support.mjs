@@ -12,6 +12,7 @@ import { PYTHON, SITE, Target, end, eventually, getFreePort, start, within } fro
 const HOST = fileURLToPath(new URL("../../frappe_rt/handlers/host.js", import.meta.url));
 const NODE = process.env.FRAPPE_RT_NODE ?? process.execPath; // hosts may run in another than tests
 export const SAMPLES = fileURLToPath(new URL("../apps/", import.meta.url));
+const PYTHON_FRAPPE = fileURLToPath(new URL("frappe/", import.meta.url));
 
 /** What Frappe's server has for apps to require: facts of its interface, in a stand-in. */
 const FRAPPE = {
@@ -46,6 +47,10 @@ export class Bench {
                 recursive: true,
             });
         }
+        if (python.length)
+            await cp(PYTHON_FRAPPE, path.join(self.folder, "apps/frappe/frappe"), {
+                recursive: true,
+            });
         for (const app of python)
             await cp(path.join(SAMPLES, app, app), path.join(self.folder, "apps", app, app), {
                 recursive: true,

@@ -5,10 +5,16 @@ import { once } from "node:events";
 import http from "node:http";
 import { createRequire } from "node:module";
 import path from "node:path";
+import { json } from "node:stream/consumers";
 import { Server } from "socket.io";
 import { SITE, Target } from "./support.mjs";
 
-const USERS = { ada: "System User", grace: "System User", customer: "Website User" };
+const USERS = {
+    ada: "System User",
+    grace: "System User",
+    customer: "Website User",
+    Guest: "Website User",
+};
 const API = "/api/method/";
 
 /** Answers for the sessions above; documents named "secret" are nobody's. */
@@ -23,8 +29,8 @@ export class Site {
                 installed_apps: ["frappe", ...apps],
             }),
             "frappe.realtime.has_permission": ({ query }) => query.get("name") !== "secret",
-            "telephony.note": ({ user, query }) =>
-                self.notes.push([user, query.get("call"), query.get("text")]),
+            "telephony.note": ({ user, query, method, body }) =>
+                self.note(user, query.get("call"), method === "POST" && body),
         };
         self.server = http.createServer((request, response) => self.answer(request, response));
         await once(self.server.listen(0, "127.0.0.1"), "listening");
@@ -32,15 +38,25 @@ export class Site {
         return self;
     }
 
-    answer(request, response) {
+    async answer(request, response) {
         const url = new URL(request.url, "http://site");
-        const user = /sid=(\w+)/.exec(request.headers.cookie)?.[1] ?? "Guest";
+        const { cookie, authorization } = request.headers;
+        const user = /Bearer (\w+)/.exec(authorization)?.[1] ?? /sid=(\w+)/.exec(cookie)?.[1];
         const message = this.answers[url.pathname.slice(API.length)]({
-            user,
+            user: user ?? "Guest",
             query: url.searchParams,
+            method: request.method,
+            body: await json(request).catch(() => null),
         });
         response.writeHead(message === false ? 403 : 200, { "content-type": "application/json" });
         response.end(JSON.stringify(message === false ? {} : { message }));
+    }
+
+    /** One more about a call, or those there are. */
+    note(user, call, wanted) {
+        if (call === "secret") return false;
+        if (!wanted) return this.notes.filter((note) => note[1] === call).map((note) => note[2]);
+        return this.notes.push([user, call, wanted.text]);
     }
 
     close() {
@@ -69,11 +85,15 @@ export class Reference extends Target {
     }
 
     async letIn(socket, site) {
-        socket.sid = /sid=(\w+)/.exec(socket.request.headers.cookie)[1];
+        const { cookie, authorization } = socket.request.headers;
+        if (authorization) socket.authorization_header = authorization;
+        else socket.sid = /sid=(\w+)/.exec(cookie)[1];
         socket.site_name = SITE;
-        socket.frappe_request = (where, args = {}) =>
+        const own = authorization ? { authorization } : { cookie };
+        socket.frappe_request = (where, args = {}, opts = {}) =>
             fetch(`http://127.0.0.1:${site.port}${where}?${new URLSearchParams(args)}`, {
-                headers: { cookie: `sid=${socket.sid}` },
+                ...opts,
+                headers: { ...opts.headers, ...own },
             });
         socket.has_permission = async (doctype, name = "") => {
             const response = await socket.frappe_request(`${API}frappe.realtime.has_permission`, {

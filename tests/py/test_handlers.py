@@ -23,6 +23,7 @@ from frappe_rt import config
 
 NS = f"/{SITE}"
 APPS = Path(__file__).parents[1] / "apps"
+FRAPPE = Path(__file__).parents[1] / "client/frappe"
 
 pytestmark = pytest.mark.filterwarnings(
     "ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning"
@@ -35,8 +36,9 @@ def bench(tmp_path):
 
 
 def add_app(bench, name):
-    """One of tests/apps, as the stub web process has it installed."""
+    """One of tests/apps, as the stub web process has it installed, and what it needs of Frappe."""
     shutil.copytree(APPS / name, bench / "apps" / name)
+    shutil.copytree(FRAPPE, bench / "apps/frappe/frappe")
     with (bench / "sites/apps.txt").open("a") as text:
         text.write(f"{name}\n")
 
@@ -109,38 +111,53 @@ def test_chat(bench, realtime, client):
     add_app(bench, "chat")
     server = realtime().server
     ada, grace = client(server, "ada"), client(server, "grace")
-    assert call(ada, "chat_enter", "lobby") == ["ada@example.com"]
-    assert sorted(call(grace, "chat_enter", "lobby")) == ["ada@example.com", "grace@example.com"]
-    wait_for(lambda: ada.heard)
-    assert ada.heard == [("chat_entered", {"room": "lobby", "user": "grace@example.com"})]
+    both = ["ada@example.com", "grace@example.com"]
+    assert call(ada, "chat_join", "lobby") == {"ok": True, "people": both[:1]}
+    assert call(grace, "chat_join", "lobby") == {"ok": True, "people": both}
+    wait_for(lambda: len(ada.heard) == 2)
+    assert ada.heard == [
+        ("message", "welcome to lobby"),
+        ("chat_joined", {"channel": "lobby", "user": "grace@example.com"}),
+    ]
     assert call(grace, "chat_say", "lobby", "hello") == {"ok": True, "number": 1}
-    assert call(ada, "chat_say", "lobby", b"\x00\xff") == {"ok": True, "number": 2}
-    wait_for(lambda: len(ada.heard) == 2 and grace.heard)
-    assert ada.heard[1] == ("chat_said", {"user": "grace@example.com", "text": "hello"})
-    assert grace.heard == [("chat_said", {"user": "ada@example.com", "text": b"\x00\xff"})]
-    assert call(ada, "chat_say", "elsewhere", "x") == {"ok": False, "why": "not in elsewhere"}
-    assert call(ada, "chat_open", "Secret", "x") is False
+    assert call(ada, "chat_say", "lobby", b"\x00\xff") == {"ok": True, "number": 1}
+    wait_for(lambda: len(ada.heard) == 3 and len(grace.heard) == 2)
+    said = {"channel": "lobby", "user": "grace@example.com", "text": "hello"}
+    assert ada.heard[2] == ("chat_said", said)
+    said = {"channel": "lobby", "user": "ada@example.com", "text": b"\x00\xff"}
+    assert grace.heard[1] == ("chat_said", said)
+    assert call(ada, "chat_say", "elsewhere", "x") == {"ok": False}
+    assert call(ada, "chat_open", "Secret", "x") is None
     grace.disconnect()
-    wait_for(lambda: len(ada.heard) == 3)
-    assert ada.heard[2] == ("chat_left", {"room": "lobby", "user": "grace@example.com"})
-    assert call(ada, "chat_enter", "lobby") == ["ada@example.com"]
+    wait_for(lambda: len(ada.heard) == 4)
+    assert ada.heard[3] == ("chat_left", {"channel": "lobby", "user": "grace@example.com"})
+    assert call(ada, "chat_join", "lobby")["people"] == both[:1]
 
 
 def test_telephony(bench, realtime, client):
     add_app(bench, "telephony")
     server = realtime().server
-    desk, agent = client(server, "ada"), client(server, "grace")
+    desk, phone = client(server, "ada"), client(server, "grace")
+    waiting = threading.Event()
 
-    @agent.on("ring", namespace=NS)
-    def ring(call):
-        return {"taken": call["number"].endswith("1")}
+    @phone.on("phone_ring", namespace=NS)
+    def ring(about):
+        if about["calls"] == 2:
+            waiting.wait(PATIENCE)
+        return "hello", about["from"]
 
-    assert call(agent, "agent_ready", "sales") is True
-    assert call(desk, "dial", "sales", "+49 1") == {"by": "grace@example.com"}
-    assert call(desk, "dial", "sales", "+49 2") is None
-    wait_for(lambda: agent.heard)
-    assert agent.heard[0] == ("on_call", "+49 1")
-    assert call(desk, "dial", "nobody", "+49 1") is None
+    grace = "grace@example.com"
+    assert call(desk, "phone_call", grace, 1000) == {"state": "away"}
+    assert call(phone, "phone_ready") == (NS, 1)
+    answered = {"state": "answered", "answer": "hello"}
+    assert call(desk, "phone_call", grace, 1000 * PATIENCE) == answered
+    missed = call(desk, "phone_call", grace, 100)
+    assert missed["state"] == "missed"
+    assert "timeout" in missed["why"]
+    waiting.set()
+    phone.disconnect()
+    wait_for(lambda: desk.heard)
+    assert desk.heard == [("phone_gone", grace)]
 
 
 SLOW = """

@@ -18,8 +18,8 @@ module.exports = function (socket) {
         socket.document_name = name;
         socket.document_color = color;
         socket.join(room_of(name));
-        reply(...(updates.get(name) || []));
         announce(socket, name);
+        reply(...(updates.get(name) || []));
     });
 
     socket.on("document_update", (update, details, reply) => {
@@ -35,11 +35,12 @@ module.exports = function (socket) {
         reply(new Uint8Array(sizes), Uint16Array.from(sizes).buffer);
     });
 
-    socket.on("document_close", () => {
+    socket.on("document_close", (reply) => {
         const name = socket.document_name;
         delete socket.document_name;
         socket.leave(room_of(name));
         announce(socket, name);
+        reply(name);
     });
 
     // Its rooms are left by now.

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from array import array
+from typing import TYPE_CHECKING
 
-from frappe_rt.handlers import Socket, SyncSocket, realtime
+from frappe.realtime import Socket, realtime
+
+if TYPE_CHECKING:
+    from frappe_rt.handlers import SyncSocket
 
 #: Name -> updates, in the order in which they came.
 updates: dict[str, list[bytes]] = {}
@@ -50,11 +54,12 @@ async def get_sizes(socket: Socket) -> tuple[bytes, bytes]:
 
 
 @realtime.on("document_close")
-async def close_document(socket: Socket) -> None:
-    name = socket.get("name")
+async def close_document(socket: Socket) -> str:
+    name: str = socket.get("name")
     await socket.set("name", None)
     await socket.leave(room_of(name))
     await announce(socket, name)
+    return name
 
 
 @realtime.on("disconnect")
