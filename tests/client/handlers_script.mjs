@@ -157,6 +157,7 @@ async function chat(scene, { ada, grace, customer, token }) {
     await scene.ask(ada, "chat_trace", false);
     scene.emit(ada, "chat_poke");
     await scene.ask(ada, "chat_deaf");
+    await scene.ask(ada, "chat_trace", false); // the same: it hears no more
     await scene.note("deaf");
     await scene.ask(grace, "chat_move", "general", "moved");
     await scene.ask(grace, "chat_channels", token.id);
