@@ -349,6 +349,48 @@ def test_supervised_once(bench, realtime):
     assert frappe_rt.server.supervise() is False
 
 
+def test_no_node(bench, realtime, client, monkeypatch, capfd, tmp_path_factory):
+    """One line says what does not run and what to do; all else does, and then that does too."""
+    write_app(bench, "slow", SLOW)
+    script = bench / "apps/board/realtime/handlers.js"
+    script.parent.mkdir(parents=True)
+    script.write_text("module.exports = (s) => s.on('board', (n, reply) => reply(n));")
+    with (bench / "sites/apps.txt").open("a") as text:
+        text.write("board\n")
+    with monkeypatch.context() as without:
+        without.setenv("PATH", str(tmp_path_factory.mktemp("empty")))
+        run = realtime()
+        ada, grace = client(run.server, "ada"), client(run.server, "grace")
+        answers = []
+        ada.emit("board", 1, namespace=NS, callback=lambda *answer: answers.append(answer))
+        for each, user in ((ada, "ada@example.com"), (grace, "grace@example.com")):
+            each.emit("ping", namespace=NS)
+            wait_for(lambda each=each: ("pong",) in each.heard)
+            assert call(each, "quick") == user
+        before = run.hosts()
+        assert [host["language"] for host in before] == ["python"]
+        assert ask(run.path, b'{"rt":"reload"}') == [{"ok": True}]
+        run.wait_for_host(before[0]["pid"])
+        wait_for(lambda: len(run.hosts()) == 1)
+        assert call(ada, "quick") == "ada@example.com"
+        frappe_rt.publish_realtime("news", {"n": 1}, user="grace@example.com")
+        wait_for(lambda: ("news", {"n": 1}) in grace.heard)
+        assert answers == []
+        said = capfd.readouterr().err
+        [line] = [line for line in said.splitlines() if "JavaScript" in line or "node" in line]
+        assert line.endswith(
+            " WARNING frappe_rt.handlers the JavaScript handlers of board do not run: there is no "
+            "node in PATH; install Node 18 or later, then `python -m frappe_rt reload`"
+        )
+        assert "ERROR" not in said
+    assert ask(run.path, b'{"rt":"reload"}') == [{"ok": True}]
+    wait_for(lambda: "javascript" in [host["language"] for host in run.hosts()])
+    wait_for(lambda: all(host["state"] == "active" for host in run.hosts()))
+    assert call(ada, "board", 2) == 2
+    assert ada.connected
+    assert grace.connected
+
+
 def test_serve_runs_handlers(bench, web):
     write_app(bench, "counting", COUNTING)
     with subprocess.Popen(

@@ -430,22 +430,6 @@ def test_somebody_else_reaps(bench, server, watch, monkeypatch):
     assert watching.said(f"(process {pid}) has ended after") == 1
 
 
-def test_no_node(bench, server, watch, monkeypatch):
-    monkeypatch.setattr(supervisor, "_find_program", lambda name: None)
-    write_app(bench, "chat", ECHO)
-    script = bench / "apps/board/realtime/handlers.js"
-    script.parent.mkdir(parents=True)
-    script.touch()
-    with (bench / "sites/apps.txt").open("a") as text:
-        text.write("board\n")
-    watching = watch()
-    old = server.wait_for_host()
-    watching.supervisor.reload()
-    take_over(server, old)
-    watching.wait_for("have taken over")
-    assert watching.said("JavaScript handlers of board do not run: there is no node in PATH") == 1
-
-
 def test_program_in_path(tmp_path, monkeypatch):
     first, second, third = (tmp_path / name for name in "123")
     monkeypatch.setenv("PATH", f"{first}:{second}:{third}:")
