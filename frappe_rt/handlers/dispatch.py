@@ -19,6 +19,7 @@ from typing import Any
 from frappe_rt.handlers.context import frappe_context
 from frappe_rt.handlers.gate import QUIET_SECONDS, Gate
 from frappe_rt.handlers.link import Line, Link
+from frappe_rt.handlers.memory import end_when_exhausted
 from frappe_rt.handlers.registry import Handler, Registry
 from frappe_rt.handlers.sockets import GUEST, Session, SyncSocket
 from frappe_rt.handlers.wire import decode_arguments, encode_arguments, to_arguments
@@ -150,6 +151,8 @@ class Dispatcher:
     def _on_done(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
         if not task.cancelled() and (error := task.exception()):
+            if isinstance(error, MemoryError):
+                end_when_exhausted()
             log.error("a handler's task failed", exc_info=error)
         if self._waiting:
             self._work_soon()
@@ -208,6 +211,8 @@ class Dispatcher:
                     raise
                 self._tell(event, f"a handler of {handler.app} was cancelled", None)
             except Exception as error:
+                if isinstance(error, MemoryError):
+                    end_when_exhausted()
                 self._tell(event, f"a handler of {handler.app} failed", error)
             except (SystemExit, KeyboardInterrupt) as error:
                 self._tell(event, f"a handler of {handler.app} tried to end the process", error)

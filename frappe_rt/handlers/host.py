@@ -13,12 +13,13 @@ import socket
 import sys
 from threading import Thread
 from time import monotonic, sleep
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from frappe_rt import config
 from frappe_rt.handlers import apps, loading
 from frappe_rt.handlers.dispatch import Dispatcher
 from frappe_rt.handlers.link import Line, Link
+from frappe_rt.handlers.memory import end_when_exhausted
 from frappe_rt.handlers.registry import realtime
 
 VERSION = 1
@@ -101,6 +102,7 @@ class Host:
         :param loaded: apps whose handlers are on
         """
         loop = asyncio.get_running_loop()
+        loop.set_exception_handler(_on_error)
         ended = asyncio.Event()
         early = self._greet(replaces)
         names, events = ", ".join(loaded), ", ".join(realtime.events())
@@ -156,6 +158,13 @@ class Host:
         while link.owed and monotonic() < end and not link.closed:
             await asyncio.sleep(0.005)
         return 0
+
+
+def _on_error(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    """Of the link's own callbacks, and of tasks that an app has started."""
+    if isinstance(context.get("exception"), MemoryError):
+        end_when_exhausted()
+    loop.default_exception_handler(context)
 
 
 def watch_process(pid: int) -> None:

@@ -193,7 +193,7 @@ export class Alone {
 
 /** `python -m frappe_rt serve` in a bench; the test starts the hosts itself. */
 export class BenchServer extends Target {
-    static async start(bench, config) {
+    static async start(bench, config, env = {}) {
         const self = new BenchServer();
         self.bench = bench;
         self.port = await getFreePort();
@@ -206,7 +206,10 @@ export class BenchServer extends Target {
             ...config,
         };
         await bench.write("sites/common_site_config.json", JSON.stringify(common));
-        self.child = start(PYTHON, ["-m", "frappe_rt", "serve"], { cwd: bench.folder });
+        self.child = start(PYTHON, ["-m", "frappe_rt", "serve"], {
+            cwd: bench.folder,
+            env: { ...process.env, ...env },
+        });
         await eventually("a listening server", () => {
             if (self.child.exitCode !== null) throw new Error(self.child.output);
             return self.child.output.includes("listens on");

@@ -875,6 +875,69 @@ async def ring(socket):
     assert process.log.count("skipped a line") == 1
 
 
+LEAKING = """
+import resource
+from pathlib import Path
+
+kept = []
+
+def limit(more):
+    pages = int(Path("/proc/self/statm").read_text().split()[0])
+    most = pages * resource.getpagesize() + more
+    resource.setrlimit(resource.RLIMIT_AS, (most, most))
+
+def leak(size):
+    limit(100 << 20)
+    while True:
+        kept.append(bytearray(size))
+
+@realtime.on("leak")
+async def leak_on_the_loop(socket, size):
+    leak(size)
+
+@realtime.on("leak in a thread")
+def leak_in_a_thread(socket, size):
+    leak(size)
+
+@realtime.on("leak in a task")
+async def leak_in_a_task(socket, size):
+    asyncio.get_running_loop().call_soon(leak, size)
+
+@realtime.on("too much")
+async def ask_for_too_much(socket):
+    limit(100 << 20)
+    bytearray(200 << 20)
+
+@realtime.on("here")
+async def here(socket):
+    return True
+"""
+
+
+@pytest.mark.skipif(
+    "FRAPPE_RT_SANITIZED" in os.environ, reason="a sanitizer needs memory of its own"
+)
+@pytest.mark.parametrize("event", ["leak", "leak in a thread", "leak in a task"])
+@pytest.mark.parametrize("size", [1000, 1 << 20])
+def test_a_host_without_memory_ends(run, event, size):
+    peer, process = run(LEAKING)
+    peer.connect("s1")
+    peer.event("s1", event, size, i=1)
+    assert process.wait() == 1
+    assert "has used up its memory, and ends" in process.log
+
+
+@pytest.mark.skipif(
+    "FRAPPE_RT_SANITIZED" in os.environ, reason="a sanitizer needs memory of its own"
+)
+def test_a_handler_that_asks_for_too_much_has_failed(run):
+    peer, process = run(LEAKING)
+    peer.connect("s1")
+    assert ask(peer, "s1", "too much") == []
+    process.read_log("MemoryError")
+    assert ask(peer, "s1", "here") == [True]
+
+
 def test_long_lines(run):
     peer, _ = run(RETURNS)
     peer.connect("s1")
