@@ -4,6 +4,7 @@ import assert from "node:assert/strict";
 import { once } from "node:events";
 import http from "node:http";
 import { createRequire } from "node:module";
+import { tmpdir } from "node:os";
 import { after, afterEach, before, test } from "node:test";
 import { Bench, FakeServer } from "./handlers_support.mjs";
 import { Redis, SITE, eventually } from "./support.mjs";
@@ -139,6 +140,31 @@ test("a redirect is followed on the web process, and never takes credentials els
     );
     assert.ok(seen.every(({ at }) => at === web));
     assert.match((await ask("/to")).error, /after 5 other redirects/);
+});
+
+test("a request that takes too long, or is not wanted any more, fails as a fetch does", async () => {
+    const silent = http.createServer(() => {});
+    await once(silent.listen(0, "127.0.0.1"), "listening");
+    const where = `http://127.0.0.1:${silent.address().port}/x`;
+    const known = new Web(tmpdir(), () => {});
+    known.base = new URL(where).origin;
+    known.getSecret = async () => null;
+    const ask = (opts) => known.request({ site_name: SITE, sid: "the-sid" }, "/x", {}, opts);
+    const reason = new Error("no more");
+    for (const make of [
+        () => AbortSignal.timeout(20),
+        () => AbortSignal.abort(),
+        () => AbortSignal.abort(reason),
+    ]) {
+        const told = ({ name, message }) => ({ name, message });
+        const [theirs, ours] = await Promise.all([
+            fetch(where, { signal: make() }).catch(told),
+            ask({ signal: make() }).catch(told),
+        ]);
+        assert.deepEqual(ours, theirs);
+    }
+    silent.close();
+    silent.closeAllConnections();
 });
 
 test("without Redis a request goes without the secret, and the log says so once", async () => {

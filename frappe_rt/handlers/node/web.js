@@ -129,7 +129,8 @@ function send(url, { method, headers, body, signal }) {
             { method, headers: { ...headers, ...length }, signal },
             resolve,
         );
-        outgoing.on("error", reject);
+        // As fetch: what aborted it, which says whether it took too long.
+        outgoing.on("error", (error) => reject(signal?.aborted ? signal.reason : error));
         outgoing.end(body ?? undefined);
     });
 }
