@@ -31,7 +31,7 @@ def many_descriptors():
     resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
-@pytest.mark.timeout(300 if THOROUGH else 120)
+@pytest.mark.timeout(600)
 def test_forks_lose_no_event_and_no_client(tmp_path, many_descriptors):
     bench = make_bench(tmp_path)
     with StubWeb(SITE) as web, Crowd() as crowd:

@@ -12,8 +12,10 @@ import compare
 import guard
 import pytest
 from harness import plot, table
-from harness.contenders import ALL, free_port
+from harness.contenders import ALL
 from harness.rows import BY_KEY, ROWS, Results
+from support.bench import PATIENCE
+from support.processes import get_free_port
 from support.redis_server import RedisServer
 
 ROOT = Path(__file__).parents[2]
@@ -52,7 +54,7 @@ class Dishonest:
         with self.redis.connect() as connection:
             connection.sendall(b"CLIENT KILL TYPE pubsub\r\n")
             connection.recv(64)
-        self.thread.join(20)
+        self.thread.join(PATIENCE)
         self.listener.close()
 
     def serve(self):
@@ -78,7 +80,7 @@ def drive(port, redis, *commands):
         input="\n".join([*commands, "quit", ""]),
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=PATIENCE * 2,
     )
     return [json.loads(line) for line in process.stdout.splitlines()]
 
@@ -106,13 +108,13 @@ def test_the_generator_sees_what_a_server_does_wrong(redis, change, failure, del
 
 
 def test_the_generator_says_when_nobody_listens(redis):
-    answers = drive(free_port(), redis, "connect 3 websocket 3")
+    answers = drive(get_free_port(), redis, "connect 3 websocket 3")
     assert answers[0]["failure"] == "a client was dropped"
 
 
 @pytest.fixture
 def floor(redis):
-    port = free_port()
+    port = get_free_port()
     process = subprocess.Popen(
         [ROOT / "build/bench/floor", str(port), str(redis.port), SITE],
         stdout=subprocess.PIPE,

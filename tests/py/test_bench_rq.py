@@ -3,13 +3,11 @@
 import pytest
 from redis import Redis
 from rq import Queue
-from support.bench import PATIENCE, SITE, make_bench, start, wait_for
+from support.bench import PATIENCE, SITE, get_figures, make_bench, start, wait_for
 from support.crowd import Crowd
 from support.processes import Program, is_gone
 from support.rq_jobs import report, show_progress
 from support.stub_web import StubWeb
-
-import frappe_rt
 
 #: RQ's own, since Python 3.12.
 pytestmark = pytest.mark.filterwarnings("ignore:datetime.datetime.utcnow:DeprecationWarning")
@@ -29,7 +27,7 @@ def server(bench, redis):
     with StubWeb(SITE) as web:
         options = {"redis_queue": redis.url, "webserver_port": web.port}
         with start(bench, frappe_rt_redis=True, **options) as server:
-            wait_for(lambda: frappe_rt.stats()["redis_subscribed"])
+            wait_for(lambda: get_figures()["redis_subscribed"])
             yield server
 
 
@@ -48,7 +46,7 @@ def work(bench, redis, way):
         "FRAPPE_SITE": SITE,
     }
     with Program(bench, *words, **environment) as worker:
-        status = worker.process.wait(PATIENCE)
+        status = worker.process.wait(2 * PATIENCE)
         worker.reader.join(PATIENCE)
     assert is_gone(worker.pid)
     return worker, status

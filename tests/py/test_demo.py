@@ -5,6 +5,7 @@ import json
 import threading
 
 import pytest
+from support.bench import PATIENCE
 
 import frappe_rt
 from frappe_rt.demo import site
@@ -23,7 +24,7 @@ def web():
 
 @pytest.fixture
 def ask(web):
-    connection = http.client.HTTPConnection("127.0.0.1", web.server_port, timeout=10)
+    connection = http.client.HTTPConnection("127.0.0.1", web.server_port, timeout=PATIENCE)
 
     def ask(method, path, body=None, **headers):
         headers = {name.replace("_", "-"): value for name, value in headers.items()}
@@ -134,7 +135,7 @@ def test_job_goes_from_0_to_100(ask, log_in, rt, monkeypatch):
     ask("POST", "/demo/publish/progress", Cookie=log_in("ada@example.com"))
     for thread in threading.enumerate():
         if thread.name == "demo job":
-            thread.join(10)
+            thread.join(PATIENCE)
     percents = [message["percent"] for *_, message in rt.published]
     assert percents == [step * 2 for step in range(51)]
     assert {room for _, room, *_ in rt.published} == {"user:ada@example.com"}

@@ -8,7 +8,16 @@ import time
 
 import pytest
 import socketio
-from support.bench import PATIENCE, SITE, ask, connect, make_bench, start, wait_for
+from support.bench import (
+    PATIENCE,
+    SITE,
+    ask,
+    connect,
+    get_figures,
+    make_bench,
+    start,
+    wait_for,
+)
 from support.fake_host import FakeHost
 from support.stub_web import StubWeb
 
@@ -136,8 +145,8 @@ def test_gone_in_the_middle_of_an_event(server, client):
     with FakeHost(server.path, ["work"]) as host:
         ada.emit("work", 2, namespace=NS)
         assert host.read_until("event")[0]["a"] == [2]
-    wait_for(lambda: frappe_rt.stats()["handlers"]["gone"] == 2)
-    assert frappe_rt.stats()["handlers"]["attached"] == 2
+    wait_for(lambda: get_figures()["handlers"]["gone"] == 2)
+    assert get_figures()["handlers"]["attached"] == 2
 
 
 def test_replaced_while_events_flow(server, client):
@@ -171,7 +180,7 @@ def test_replaced_while_events_flow(server, client):
             time.sleep(0.011)  # not faster than a socket may
     for _ in range(events * len(clients)):
         assert ready.acquire(timeout=PATIENCE)
-    figures = frappe_rt.stats()
+    figures = get_figures()
     frappe_rt.stop()
     threads[-1].join()
     assert sorted(seen.values()) == [list(range(events))] * len(clients)
@@ -185,15 +194,13 @@ def test_one_that_does_not_read_loses_events(server, client):
         ada, grace = client("ada"), client("grace")
         for n in range(20):
             ada.emit("big", (n, "x" * 900_000), namespace=NS)
-        wait_for(lambda: frappe_rt.stats()["hosts"][0]["events_lost"] > 0)
+        wait_for(lambda: get_figures()["hosts"][0]["events_lost"] > 0)
         grace.emit("ping", namespace=NS)
         wait_for(lambda: grace.heard == [("pong",)])
-        wait_for(lambda: frappe_rt.stats()["handlers"]["events_lost"] >= 5)
-        [figures] = frappe_rt.stats()["hosts"]
-        wait_for(
-            lambda: sum(frappe_rt.stats()["hosts"][0][k] for k in ("events", "events_lost")) == 20
-        )
-        [figures] = frappe_rt.stats()["hosts"]
+        wait_for(lambda: get_figures()["handlers"]["events_lost"] >= 5)
+        [figures] = get_figures()["hosts"]
+        wait_for(lambda: sum(get_figures()["hosts"][0][k] for k in ("events", "events_lost")) == 20)
+        [figures] = get_figures()["hosts"]
         assert figures["owed_bytes"] < 10 << 20
         taken = [host.read_until("event")[0]["a"][0] for _ in range(figures["events"])]
         assert taken == list(range(figures["events"]))
@@ -210,7 +217,7 @@ def test_one_that_never_reads_is_disconnected(server, client):
         while True:
             host.peer.sendall(question * 10_000)
     host.close()
-    assert frappe_rt.stats()["handlers"]["closed_slow"] == 1
+    assert get_figures()["handlers"]["closed_slow"] == 1
     assert ask(server.path, b'{"rt":"health"}') == [{"ok": True, "degraded": None}]
 
 
@@ -240,7 +247,7 @@ def test_listed(server):
     with FakeHost(server.path, ["b"], mirror=True) as host:
         [listed] = ask(server.path, b'{"rt":"hosts"}')[0]["hosts"]
         assert (listed["id"], listed["takes"], listed["state"]) == (host.id, ["b"], "active")
-        [figures] = frappe_rt.stats()["hosts"]
+        [figures] = get_figures()["hosts"]
         assert figures.keys() == listed.keys() - {"takes"}
 
 

@@ -5,6 +5,7 @@ import sys
 import textwrap
 
 import pytest
+from support.bench import PATIENCE
 
 #: A thread that needs MODULE for the first time, and a fork while it is being imported.
 PROGRAM = """
@@ -48,7 +49,7 @@ def test_a_fork_waits_for_an_import(module, use):
         [sys.executable, "-c", textwrap.dedent(PROGRAM).format(module=module, use=use)],
         stdout=subprocess.PIPE,
         text=True,
-        timeout=20,
+        timeout=PATIENCE,
     )
     assert (done.returncode, done.stdout) == (0, "done\n")
 
@@ -57,7 +58,7 @@ def test_a_fork_waits_for_an_import(module, use):
 def test_nothing_is_raised_where_nobody_can_be_told(how):
     program = f"import sys, frappe_rt.deliver as d; {how}; d.lose('lost_no_site', 'why'); print(1)"
     done = subprocess.run(
-        [sys.executable, "-c", program], stdout=subprocess.PIPE, timeout=20, check=True
+        [sys.executable, "-c", program], stdout=subprocess.PIPE, timeout=PATIENCE, check=True
     )
     assert done.stdout == b"1\n"
 
@@ -78,7 +79,7 @@ def test_logging_is_used_and_not_imported(imported):
         [sys.executable, "-c", textwrap.dedent(program)],
         stderr=subprocess.PIPE,
         text=True,
-        timeout=20,
+        timeout=PATIENCE,
         check=True,
     )
     line = "not published, event 'e': why (1 lost so far)\n"

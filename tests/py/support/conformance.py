@@ -5,10 +5,11 @@ import re
 import subprocess
 from pathlib import Path
 
+from support.bench import PATIENCE
+
 PROGRAM = os.environ.get(
     "FRAPPE_RT_CONFORMANCE", str(Path(__file__).parents[3] / "build/conformance")
 )
-PATIENCE = 10
 
 
 def clean_environment():

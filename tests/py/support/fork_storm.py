@@ -10,6 +10,7 @@ from pathlib import Path
 
 import frappe_rt
 from frappe_rt import deliver
+from support.bench import get_figures
 
 #: Between two events of the process itself for a few, and the number of these between two for all.
 TICK_SECONDS = 0.005
@@ -62,7 +63,7 @@ def storm(forks, rate):
 def main(sockets, forks, rate, bench, options):
     server = frappe_rt.start(bench, **json.loads(options))
     print("port", server.port)
-    while frappe_rt.stats()["socketio"]["connects"] < int(sockets):
+    while get_figures()["socketio"]["connects"] < int(sockets):
         time.sleep(0.05)
     going = threading.Event()
     going.set()
@@ -73,7 +74,7 @@ def main(sockets, forks, rate, bench, options):
     seconds = storm(int(forks), float(rate))
     going.clear()
     thread.join()
-    while (figures := frappe_rt.stats())["local_peers"]:  # it sees the last one go
+    while (figures := get_figures())["local_peers"]:  # it sees the last one go
         time.sleep(0.05)
     print(
         "figures",

@@ -9,7 +9,7 @@ import sys
 import threading
 from contextlib import suppress
 
-PATIENCE = 30
+from support.bench import PATIENCE
 
 
 class HostServer:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import random
 import signal
 import socket
 import subprocess
@@ -15,13 +16,19 @@ from urllib.request import urlopen
 from support.bench import PATIENCE, wait_for
 
 TESTS = Path(__file__).parents[1]
+#: Of a task's flags in proc(5): it has begun to end.
+PF_EXITING = 0x4
 #: What such a program finds beside what is installed: this package, and a stand-in for Frappe.
 PATHS = (str(TESTS / "support/bench_apps"), str(TESTS))
 
 
+#: Ports that nobody is given who does not ask for a certain one: below Linux's ephemeral ones.
+_ports = iter(random.sample(range(10_000, 32_768), 20_000))
+
+
 def get_free_port():
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        return free.getsockname()[1]
+    """One that nobody listens on, and that nothing here takes by chance before it is used."""
+    return next(filter(is_free, _ports))
 
 
 def configure(bench, **values):
@@ -64,11 +71,14 @@ def count_descriptors(pid):
 
 
 def list_thread_names(pid):
-    """Names of the threads of a process; "frappe_rt" is the server's."""
+    """Names of the threads of a process; "frappe_rt" is the server's. Who joins a thread may go on
+    before the kernel has it off the list: one that only has to leave it is none any more."""
     names = []
     for task in Path(f"/proc/{pid}/task").iterdir():
         with suppress(FileNotFoundError, ProcessLookupError):  # it has ended meanwhile
-            names.append((task / "comm").read_text().strip())
+            flags = int((task / "stat").read_text().rpartition(")")[2].split()[6])
+            if not flags & PF_EXITING:
+                names.append((task / "comm").read_text().strip())
     return names
 
 

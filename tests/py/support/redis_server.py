@@ -3,16 +3,17 @@
 import json
 import socket
 import subprocess
-import time
 from contextlib import contextmanager
+
+from support.bench import PATIENCE, wait_for
+from support.processes import get_free_port
 
 
 class RedisServer:
     """On a free port of 127.0.0.1; keeps nothing."""
 
     def __init__(self):
-        with socket.create_server(("127.0.0.1", 0)) as free:
-            self.port = free.getsockname()[1]
+        self.port = get_free_port()
         self.process = None
         self.start()
 
@@ -26,22 +27,24 @@ class RedisServer:
             ["redis-server", *given],
             stdout=subprocess.DEVNULL,
         )
-        end = time.monotonic() + 10
-        while True:
-            try:
-                return self.connect().close()
-            except ConnectionRefusedError:
-                assert time.monotonic() < end, "redis-server does not start"
-                time.sleep(0.02)
+        wait_for(self.is_there)
+
+    def is_there(self):
+        assert self.process.poll() is None, "redis-server does not start"
+        try:
+            self.connect().close()
+        except ConnectionRefusedError:
+            return False
+        return True
 
     def stop(self):
         if self.process is not None:
             self.process.terminate()
-            self.process.wait(10)
+            self.process.wait(PATIENCE)
             self.process = None
 
     def connect(self):
-        return socket.create_connection(("127.0.0.1", self.port), timeout=10)
+        return socket.create_connection(("127.0.0.1", self.port), timeout=PATIENCE)
 
     @contextmanager
     def subscribe(self, channel, password=None):

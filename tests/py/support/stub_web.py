@@ -12,6 +12,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import ClassVar
 from urllib.parse import parse_qsl, unquote, urlsplit
 
+from support.bench import PATIENCE
+
 API = "/api/method/frappe.realtime."
 #: Session id -> user and user type.
 SESSIONS = {
@@ -230,7 +232,9 @@ class StubWeb:
     def get_secret(self):
         """Redis key socketio_auth_secret, made when it is not there."""
         with (
-            socket.create_connection(("127.0.0.1", self.redis_port), timeout=10) as connection,
+            socket.create_connection(
+                ("127.0.0.1", self.redis_port), timeout=PATIENCE
+            ) as connection,
             connection.makefile("rwb") as stream,
         ):
             stream.write(f"SET socketio_auth_secret {secrets.token_hex(16)} NX\r\n".encode())
