@@ -13,7 +13,7 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
-from support.bench import PATIENCE, SITE, make_bench, run, start, wait_for
+from support.bench import PATIENCE, SITE, get_figures, make_bench, run, start, wait_for
 
 import frappe_rt
 from frappe_rt import config, deliver
@@ -40,7 +40,7 @@ def path(bench):
 def events(bench, redis):
     """A server that forwards what is published to it, and who hears it: a subscriber."""
     start(bench, frappe_rt_redis=True, redis_queue=redis.url, frappe_rt_forward="on")
-    wait_for(lambda: frappe_rt.stats()["redis_subscribed"])
+    wait_for(lambda: get_figures()["redis_subscribed"])
     with redis.subscribe("events") as subscriber:
         yield subscriber
 
@@ -75,16 +75,29 @@ def test_children_that_publish_and_end_at_once(bench, redis, events, way):
     assert numbers == list(range(CHILDREN))
 
 
-@pytest.mark.timeout(300)  # under the sanitizers a fork of a process that serves takes 50 ms
-def test_children_of_the_server_itself_that_end_at_once(bench, redis, events):
-    """They have no server, and publish through the socket of their parent's."""
-    for n in range(CHILDREN):
-        child = os.fork()
-        if child == 0:
-            deliver.deliver("n", n, "all")
-            os._exit(0 if deliver.get_counters()["to_local"] == 1 else 1)
-        assert os.waitpid(child, 0)[1] == 0
-    assert sorted(events.read()["message"] for _ in range(CHILDREN)) == list(range(CHILDREN))
+def test_children_of_the_server_itself_that_end_at_once(bench, redis):
+    """They have no server, and publish through the socket of their parent's. That is a process of
+    its own: a fork takes longer the more memory a process has, and this one runs all the tests."""
+    code = f"""
+        import os, time
+        import frappe_rt
+        from frappe_rt import deliver
+        options = {{"socketio_port": 0, "frappe_rt_host": "127.0.0.1", "frappe_rt_forward": "on"}}
+        frappe_rt.start({str(bench)!r}, {SITE!r}, **options)
+        while not frappe_rt.stats({PATIENCE})["redis_subscribed"]:
+            time.sleep(0.01)
+        for n in range({CHILDREN}):
+            child = os.fork()
+            if child == 0:
+                deliver.deliver("n", n, "all")
+                os._exit(0 if deliver.get_counters()["to_local"] == 1 else 1)
+            assert os.waitpid(child, 0)[1] == 0
+        while frappe_rt.stats({PATIENCE})["forward"]["sent"] < {CHILDREN}:
+            time.sleep(0.01)
+    """
+    with redis.subscribe("events") as events:
+        run(code, bench, redis)
+        assert sorted(events.read()["message"] for _ in range(CHILDREN)) == list(range(CHILDREN))
 
 
 @pytest.mark.parametrize("way", ["local", "redis"])
@@ -327,7 +340,7 @@ def test_a_server_that_never_reads_costs_a_second_and_no_more(bench, path):
         before = time.monotonic()
         for _ in range(100):
             assert not deliver.deliver("e", "x" * 10_000, "all")
-        assert time.monotonic() - before < 1
+        assert time.monotonic() - before < PATIENCE  # a second for each would be more
 
 
 def test_a_new_server_is_found_by_who_has_published_before(bench, path):
