@@ -58,27 +58,43 @@ def test_both_loopback_addresses_answer():
 
 def test_options_reach_the_server():
     options = {
-        "--ping-interval": 300,
-        "--ping-timeout": 200,
+        "--ping-interval": 30000,
+        "--ping-timeout": 40000,
         "--max-payload": 10,
-        "--connect-timeout": 100,
         "--path": "/some/where",
     }
     words = [word for option in options.items() for word in option]
     with Conformance("socketio", *words) as server:
         hello = handshake(server, "/some/where/")
-        assert (hello["pingInterval"], hello["pingTimeout"]) == (300, 200)
+        assert (hello["pingInterval"], hello["pingTimeout"]) == (30000, 40000)
         assert hello["maxPayload"] == 10
         session = f"/some/where/{OPEN}&sid={hello['sid']}"
-        # No CONNECT comes: the session is closed before the first ping.
-        assert ask(server, session)[1] == "1"
-        session = f"/some/where/{OPEN}&sid={handshake(server, '/some/where/')['sid']}"
         connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=PATIENCE)
         connection.request("POST", session, body="4" * 11)
         assert connection.getresponse().status == 413
         connection.close()
         answer, body = ask(server, "/socket.io/" + OPEN)
         assert (answer.status, body) == (404, "nothing here; look under /some/where/\n")
+
+
+UPGRADE = (
+    b"GET /socket.io/?EIO=4&transport=websocket HTTP/1.1\r\nHost: localhost\r\n"
+    b"Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
+    b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+)
+
+
+def test_a_client_without_connect_is_closed_after_the_time_given():
+    """Long before the first ping, and before the 45 seconds that it has else."""
+    options = ("--ping-interval", 3_600_000, "--connect-timeout", 100)
+    with (
+        Conformance("socketio", *options) as server,
+        socket.create_connection(("127.0.0.1", server.port), timeout=30) as client,
+    ):
+        client.sendall(UPGRADE)
+        said = b"".join(iter(lambda: client.recv(4096), b""))
+        assert b'0{"sid":' in said
+        assert said.endswith(b"\x88\x00")
 
 
 @pytest.mark.parametrize("path", ["/", "//", "/a", "/a/b///"])
