@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 import socketio
-from support.bench import PATIENCE, SITE, ask, make_bench, start, wait_for
+from support.bench import PATIENCE, SITE, ask, get_figures, make_bench, start, wait_for
 from support.host_server import write_app
 from support.stub_web import StubWeb
 
@@ -166,7 +166,7 @@ import asyncio, time
 
 @realtime.on("slow")
 async def slow(socket):
-    await asyncio.sleep(60)
+    await asyncio.sleep(3600)
 
 @realtime.on("quick")
 async def quick(socket):
@@ -186,7 +186,7 @@ def test_host_killed_mid_event(bench, realtime, client, plain):
     assert call(ada, "quick") == "ada@example.com"
     pid = run.hosts()[0]["pid"]
     os.kill(pid, signal.SIGKILL)
-    wait_for(lambda: run.hosts() == [])
+    wait_for(lambda: pid not in [host["pid"] for host in run.hosts()])
     ada.emit("ping", namespace=NS)
     wait_for(lambda: ("pong",) in ada.heard)
     run.wait_for_host(pid)
@@ -200,7 +200,7 @@ def test_blocked_loop_hurts_nobody_else(bench, realtime, client):
         bench,
         "block",
         "from frappe_rt.handlers import realtime\nimport time\n"
-        "@realtime.on('block')\nasync def block(socket):\n    time.sleep(60)\n",
+        "@realtime.on('block')\nasync def block(socket):\n    time.sleep(3600)\n",
     )
     run = realtime()
     ada = client(run.server, "ada")
@@ -210,7 +210,7 @@ def test_blocked_loop_hurts_nobody_else(bench, realtime, client):
     wait_for(lambda: ("pong",) in ada.heard)
     begun = time.monotonic()
     assert frappe_rt.stop()
-    assert time.monotonic() - begun < PATIENCE
+    assert time.monotonic() - begun < PATIENCE  # not the hour that it blocks
 
 
 #: Seconds between two events of a user, who may send a hundred in a second.
@@ -262,6 +262,10 @@ def test_reload_under_load(bench, realtime, client):
         assert call(each, "count", 1) == [5, 1]
 
 
+def count_over_rate():
+    return get_figures()["frappe"]["client_events_over_rate"]
+
+
 def test_more_events_where_they_are_configured(bench, realtime, client):
     """As moving cursors need it; while the server runs."""
     write_app(bench, "counting", COUNTING.replace("VERSION", "0"))
@@ -270,23 +274,26 @@ def test_more_events_where_they_are_configured(bench, realtime, client):
     ada = client(realtime().server, "ada")
 
     def answer(many):
+        """How many have been, when the others have been found to be too many."""
         answered = []
+        before = count_over_rate()
         for number in range(many):
             ada.emit(
                 "count", number, namespace=NS, callback=lambda *answer: answered.append(answer)
             )
-        ada.emit("ping", namespace=NS)  # a host answers later than the server tells of a limit
-        wait_for(lambda: len(answered) == many or ("frappe_rt_limit" in {e[0] for e in ada.heard}))
-        return answered
+        wait_for(lambda: len(answered) + count_over_rate() - before == many)
+        return len(answered)
 
-    assert len(answer(10)) <= 4
-    [limit] = [event[1] for event in ada.heard if event[0] == "frappe_rt_limit"]
-    assert (limit["limit"], limit["max"]) == ("events_per_second", 1)
+    began = time.monotonic()
+    assert answer(10) <= 4 + (time.monotonic() - began)  # four saved up, one earned a second
+    wait_for(lambda: ada.heard)
+    limits = [(told["limit"], told["max"]) for event, told in ada.heard]
+    assert set(limits) == {("events_per_second", 1)}
     common.write_text('{"frappe_rt_events_per_second": 10000}')
     frappe_rt.reload()
-    ada.heard.clear()
+    get_figures()  # it has read that by now
     time.sleep(0.1)  # credit for a thousand
-    assert len(answer(500)) == 500
+    assert answer(500) == 500
 
 
 def test_command_reload(bench, realtime):
@@ -424,7 +431,7 @@ def run_parent(bench, code):
 
 def test_hosts_end_with_a_parent_that_is_killed(bench):
     write_app(bench, "counting", COUNTING)
-    with run_parent(bench, "print(child.pid, flush=True); time.sleep(60)") as parent:
+    with run_parent(bench, "print(child.pid, flush=True); time.sleep(3600)") as parent:
         pid = int(parent.stdout.readline())
         parent.kill()
     wait_for(lambda: not is_running(pid))
