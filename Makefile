@@ -202,7 +202,7 @@ test-client: build conformance $(NODE_MODULES) ## the tests with real clients an
 	@mkdir -p $(RESULTS) $(B)/artifacts
 	FRAPPE_RT_PYTHON=$(PY) FRAPPE_RT_ARTIFACTS=$(CURDIR)/$(B)/artifacts \
 	FRAPPE_RT_CONFORMANCE=$(CURDIR)/$(CONFORMANCE) \
-	timeout 300 node --test --test-reporter=spec --test-reporter-destination=stdout \
+	timeout 1200 node --test --test-reporter=spec --test-reporter-destination=stdout \
 	    --test-reporter=tap --test-reporter-destination=$(RESULTS)/client.tap \
 	    $(wildcard tests/client/*.test.mjs)
 

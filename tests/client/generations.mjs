@@ -14,9 +14,10 @@ export class Generation extends InProcess {
         return Object.assign(self, { redis, settings, generation });
     }
 
-    async restart() {
+    /** With other settings, too, for as long as that server lives. */
+    async restart(more = {}) {
         await this.ask("stop");
-        await this.ask("start", this.settings);
+        await this.ask("start", { ...this.settings, ...more });
     }
 
     /** The web process is well again, and nobody is connected. */

@@ -9,7 +9,7 @@ import path from "node:path";
 import { after, afterEach, before, test } from "node:test";
 import { Bench, BenchServer } from "./handlers_support.mjs";
 import { Site } from "./site.mjs";
-import { PYTHON, eventually, next, within } from "./support.mjs";
+import { PATIENCE_MS, PYTHON, eventually, next, within } from "./support.mjs";
 
 const FLOOD = 100000;
 /** How a host gets little memory, and what it says when that is used up. */
@@ -165,7 +165,7 @@ for (const language of Object.keys(FAULTY)) {
         grace.emit("flood", FLOOD);
         await isUndisturbed(customer);
         assert.equal(await echo(customer, "meanwhile"), "meanwhile");
-        await eventually("the whole flood", () => expected === FLOOD, 60000);
+        await eventually("the whole flood", () => expected === FLOOD, 2 * PATIENCE_MS);
         const host = await activeHost();
         assert.ok(host.emits >= FLOOD);
         assert.deepEqual([host.lines_skipped, host.events_lost], [0, 0]);

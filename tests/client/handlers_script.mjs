@@ -194,10 +194,10 @@ async function write(scene, { ada, grace, customer }) {
 }
 
 async function phone(scene, { ada, grace, customer, token }) {
-    await scene.ask(ada, "phone_call", "grace", 3000);
+    await scene.ask(ada, "phone_call", "grace", 30000);
     for (const client of [grace, customer]) await scene.ask(client, "phone_ready");
     grace.answers.push((answer) => answer("hello"));
-    await scene.ask(ada, "phone_call", "grace", 3000);
+    await scene.ask(ada, "phone_call", "grace", 30000);
     await scene.ask(ada, "phone_call", "customer", 100);
     await scene.note("called");
     ada.once("phone_sure", (number, answer) => answer(`${number}, sure, ${HALF}`));
@@ -207,7 +207,7 @@ async function phone(scene, { ada, grace, customer, token }) {
     await scene.ask(ada, "phone_conference", ["grace", "customer"]);
     await scene.ask(ada, "phone_conference", ["nobody"]);
     for (const client of [customer, grace]) client.answers = [(answer) => answer("yes")];
-    await scene.ask(ada, "phone_poll", 3000);
+    await scene.ask(ada, "phone_poll", 30000);
     customer.answers = [(answer) => answer("alone")];
     await scene.ask(ada, "phone_poll", 300);
     await scene.note("conferred");

@@ -96,7 +96,7 @@ export class Bench {
             eventually(`"${what}"`, () => child.output.includes(what)).catch((error) => {
                 throw new Error(`${error.message}; the host said: ${child.output}`);
             });
-        child.ended = () => within(`exit of the host: ${child.output}`, child.exited, 15000);
+        child.ended = () => within(`exit of the host: ${child.output}`, child.exited);
         return child;
     }
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "py"))
 
+from support.bench import PATIENCE
 from support.stub_web import StubWeb
 
 import frappe_rt
@@ -42,7 +43,7 @@ def progress(**call):
 
 
 def stats():
-    return frappe_rt.stats()
+    return frappe_rt.stats(PATIENCE)
 
 
 def web_go():
