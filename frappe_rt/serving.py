@@ -32,8 +32,7 @@ PORT_MOST = 65535
 PR_SET_PDEATHSIG = 1
 LOG_LEVELS = ("debug", "info", "warning", "error")
 
-_ENDING = {signal.SIGINT, signal.SIGTERM}
-_AWAITED = {*_ENDING, signal.SIGHUP}
+_AWAITED = {signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGALRM}
 
 
 class Peer(NamedTuple):
@@ -318,7 +317,7 @@ def start_or_exit(bench: str | None, site: str | None = None, **options: Any) ->
 
 
 def block_signals() -> None:
-    """Keep SIGINT, SIGTERM, SIGHUP for `wait_for_signal`. Before any thread is started."""
+    """Keep what `wait_for_signal` waits for, for it. Before any thread is started."""
     signal.pthread_sigmask(signal.SIG_BLOCK, _AWAITED)
 
 
@@ -327,14 +326,17 @@ def wait_for_signal(rereading: Rereading | None = None, on_terminal: bool = Fals
 
     Fails when the server thread ends by itself.
     """
+    # Not sigtimedwait: where SIGSTOP and SIGCONT have made it last longer than it should, Python's
+    # returns a signal that has not come.
+    signal.setitimer(signal.ITIMER_REAL, LOOK_SECONDS, LOOK_SECONDS)
     while True:
-        came = signal.sigtimedwait(_AWAITED, LOOK_SECONDS)
-        if came is None:
+        came = signal.sigwait(_AWAITED)
+        if came == signal.SIGALRM:
             if not server.running():
                 fail("the server has stopped by itself; the log says why")
             if rereading:
                 rereading.on_look()
-        elif came.si_signo == signal.SIGHUP and rereading and not on_terminal:
+        elif came == signal.SIGHUP and rereading and not on_terminal:
             rereading.on_hangup()
         else:
             return
@@ -342,6 +344,10 @@ def wait_for_signal(rereading: Rereading | None = None, on_terminal: bool = Fals
 
 def stop_within(seconds: float) -> None:
     """Stop the server. Should anything hang, SIGALRM ends the process after `seconds`."""
+    signal.setitimer(signal.ITIMER_REAL, 0)
+    if signal.SIGALRM in signal.sigpending():
+        signal.sigwait({signal.SIGALRM})  # a look that was due
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGALRM})
     signal.setitimer(signal.ITIMER_REAL, seconds)
     server.stop(seconds * 0.75)
 

@@ -11,6 +11,7 @@ import socket
 import subprocess
 import sys
 import termios
+import time
 from contextlib import suppress
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
@@ -19,6 +20,8 @@ import pytest
 from support.bench import PATIENCE, ask, wait_for
 from support.host_server import write_app
 from support.processes import configure, get_free_port
+
+from frappe_rt.serving import LOOK_SECONDS
 
 
 @pytest.fixture
@@ -573,6 +576,18 @@ class TestReading:
             serve.process.send_signal(signal.SIGHUP)
             assert '"two.localhost" now' in serve.read_until("default_site")
             assert serve.end() == 0
+
+
+def test_it_goes_on_after_it_was_stopped(bench):
+    """By Ctrl-Z and `fg`, say, with the next look at the files due in between."""
+    with Serve(bench, "--port", "0", "--no-redis") as serve:
+        serve.read_until("web process: ")
+        serve.process.send_signal(signal.SIGSTOP)
+        time.sleep(LOOK_SECONDS + 0.5)
+        serve.process.send_signal(signal.SIGCONT)
+        configure(bench, webserver_port=2)
+        assert "webserver_port is 2 now" in serve.read_until("webserver_port")
+        assert serve.end() == 0
 
 
 def test_nobody_reads_what_it_prints(bench):
