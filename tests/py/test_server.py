@@ -145,7 +145,7 @@ def test_a_thread_that_is_not_waited_for_ends_all_the_same():
     for _ in range(50):
         start()
         frappe_rt.stop(0)
-    assert frappe_rt.stop() is False
+    assert frappe_rt.stop(PATIENCE) is False
     assert count_threads() == 0
     assert count_descriptors(os.getpid()) <= before + 1  # what wakes who waits for requests
 
