@@ -24,9 +24,9 @@ afterEach(async () => {
     await eventually("forgetting", async () => !(await preflight()).headers.get("access-control-allow-origin"));
 });
 
-/** Everything in the file is read again, so the common one goes on naming the site. */
+/** Everything in the file is read again, so the common one goes on saying what it said. */
 async function write(name, config) {
-    const kept = name === "common_site_config.json" ? { default_site: SITE } : {};
+    const kept = name === "common_site_config.json" ? server.config : {};
     await writeFile(path.join(server.bench, "sites", name), JSON.stringify({ ...kept, ...config }));
 }
 

@@ -224,8 +224,8 @@ export class Serve extends Target {
         self.bench = await mkdtemp(path.join(tmpdir(), "bench-"));
         self.port = config.socketio_port ?? (await getFreePort());
         for (const folder of ["sites", "apps"]) await mkdir(path.join(self.bench, folder));
-        const common = { socketio_port: self.port, default_site: SITE, ...config };
-        await writeFile(path.join(self.bench, "sites/common_site_config.json"), JSON.stringify(common));
+        self.config = { socketio_port: self.port, default_site: SITE, ...config };
+        await writeFile(path.join(self.bench, "sites/common_site_config.json"), JSON.stringify(self.config));
         self.child = start(PYTHON, ["-m", "frappe_rt", "serve", ...options], { cwd: self.bench });
         await within("listening", Promise.race([
             eventually("listening", () => self.child.output.includes("listens on")),
