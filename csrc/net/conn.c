@@ -8,8 +8,10 @@
 #include "wire/reply.h"
 
 #include <errno.h>
+#include <linux/sockios.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -77,12 +79,29 @@ void rt_conn_close(rt_conn *c, bool broken) {
     rt_eio_port_closed(f->eio, &c->port, broken);
 }
 
+uint32_t rt_conn_unsent(const rt_conn *c) {
+    int unsent = 0;
+    return ioctl(c->fd, SIOCOUTQ, &unsent) == 0 && unsent > 0 ? (uint32_t)unsent : 0;
+}
+
 /* Our side is done: the peer sees the end, reads what we sent, and closes. Closing at once with
  * unread input would reset the connection and could destroy our last words. */
 static void linger(rt_conn *c) {
     c->state = RT_CONN_LINGERING;
     shutdown(c->fd, SHUT_WR);
+    c->owed = rt_conn_unsent(c);
     rt_timer_arm(&c->front->linger_due, &c->timer, now_of(c));
+}
+
+void rt_conn_lingered(rt_conn *c) {
+    uint32_t unsent = rt_conn_unsent(c);
+    if (unsent > 0 && unsent < c->owed) {
+        c->owed = unsent;
+        rt_timer_arm(&c->front->linger_due, &c->timer, now_of(c));
+        return;
+    }
+    rt_front_count(c->front, RT_FRONT_TIMED_OUT_LINGER);
+    rt_conn_close(c, false);
 }
 
 /* Nothing more is read; what is owed is written, then the connection lingers. */

@@ -60,7 +60,7 @@ typedef struct rt_conn {
     rt_http *http;    /* while a request is being read */
     rt_buf *held;     /* bytes behind an open request; NULL: none */
     uint32_t counted; /* while blocked: messages at the front of `out` that `owed` covers */
-    uint32_t owed;    /* while blocked: their bytes */
+    uint32_t owed;    /* while blocked: their bytes; lingering: what the kernel last had to send */
     int fd;
     uint8_t state;
     bool blocked;       /* the kernel would not take more; waiting for writable */
@@ -78,6 +78,10 @@ void rt_conn_close(rt_conn *c, bool broken);
 void rt_conn_free(rt_conn *c);
 /* Offers what is owed to the kernel: one sendmsg. */
 void rt_conn_flush(rt_conn *c);
+/* Bytes that the kernel has and the peer's has not confirmed. */
+uint32_t rt_conn_unsent(const rt_conn *c);
+/* It has lingered for a while: closes it, unless the peer is still taking our last words. */
+void rt_conn_lingered(rt_conn *c);
 /* Goes on with the bytes that were held back. */
 void rt_conn_resume(rt_conn *c);
 

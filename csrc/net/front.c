@@ -10,8 +10,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/sockios.h>
-#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -57,8 +55,8 @@ static void on_write_due(rt_timerq *q, rt_timer *t) {
 }
 
 static void on_linger_due(rt_timerq *q, rt_timer *t) {
-    rt_front_count(q->arg, RT_FRONT_TIMED_OUT_LINGER);
-    rt_conn_close(RT_OF(t, rt_conn, timer), false);
+    (void)q;
+    rt_conn_lingered(RT_OF(t, rt_conn, timer));
 }
 
 /* --- the turn's end --- */
@@ -220,8 +218,7 @@ void rt_front_finish(rt_front *f) {
 bool rt_front_owes(const rt_front *f) {
     for (const rt_list *at = f->open.next; at != &f->open; at = at->next) {
         const rt_conn *c = RT_OF(at, rt_conn, node);
-        int unsent = 0;
-        if (c->state == RT_CONN_FLUSHING || (ioctl(c->fd, SIOCOUTQ, &unsent) == 0 && unsent > 0))
+        if (c->state == RT_CONN_FLUSHING || rt_conn_unsent(c) > 0)
             return true;
     }
     return false;

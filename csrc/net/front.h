@@ -18,7 +18,7 @@
 #define RT_FRONT_BODY_MS 30000  /* for a request body */
 #define RT_FRONT_IDLE_MS 65000  /* between requests; above the 60 s that proxies keep upstreams */
 #define RT_FRONT_WRITE_MS 30000 /* for the rest of an answer when the peer does not read */
-#define RT_FRONT_LINGER_MS 2000 /* for the peer to close after our last byte */
+#define RT_FRONT_LINGER_MS 2000 /* for the peer to take some more of our last bytes, or close */
 #define RT_FRONT_CONNECTIONS_MAX 200000
 #define RT_FRONT_PIPELINED_MAX 16384 /* bytes held back behind an open request */
 /* Not options. */

@@ -343,6 +343,67 @@ static void last_words_survive_unread_input(void **state) {
     live_end(&l);
 }
 
+/* At most so much: to read is to make the kernels pass on more, so that there is no end to it. */
+static void take_some(live_client *c, size_t most) {
+    for (size_t until = c->n + most; c->end == LIVE_OPEN && c->n < until;) {
+        live_make_room(c);
+        ssize_t n = recv(c->fd, c->in + c->n, 1000, MSG_DONTWAIT);
+        if (n < 0 && errno == EAGAIN)
+            break;
+        if (n > 0)
+            c->n += (size_t)n;
+        else
+            c->end = n == 0 ? LIVE_FIN : LIVE_RESET;
+    }
+    c->in[c->n] = '\0';
+}
+
+#define ANSWERS 16
+#define ANSWERS_BUFFER (2 * ANSWERS * LONG_PATH)
+
+/* A peer that takes a while for what the kernel has for it gets it all, though it goes on talking:
+ * after a close that would be a reset. */
+static void linger_while_last_words_are_taken(void **state) {
+    (void)state;
+    live l;
+    live_opts opts;
+    live_client c;
+    char request[LONG_PATH + 100];
+    static char body[LONG_PATH + 100];
+    int bytes = ANSWERS_BUFFER;
+    live_opts_default(&opts);
+    opts.front.linger_ms = LONG_MS;
+    serve(&l, &opts);
+    assert_int_equal(setsockopt(l.listener, SOL_SOCKET, SO_SNDBUF, &bytes, sizeof bytes), 0);
+    l.receive = 2 * LONG_PATH;
+    live_open(&l, &c);
+    for (int i = 0; i < ANSWERS; i++) {
+        const char *close = i == ANSWERS - 1 ? "Connection: close\r\n" : "";
+        snprintf(request, sizeof request, "GET /%0*d HTTP/1.1\r\nHost: x\r\n%s\r\n", LONG_PATH - 1,
+                 i, close);
+        for (size_t at = 0; request[at];) {
+            ssize_t sent = send(c.fd, request + at, strlen(request + at), MSG_DONTWAIT);
+            at += sent > 0 ? (size_t)sent : 0;
+            live_turn(&l);
+        }
+    }
+    while (live_net(&l, RT_FRONT_REQUESTS) < ANSWERS)
+        live_turn(&l);
+    for (uint64_t end = rt_test_ms() + LIVE_HANG_MS; c.end == LIVE_OPEN && rt_test_ms() < end;) {
+        send(c.fd, "x", 1, MSG_DONTWAIT | MSG_NOSIGNAL);
+        take_some(&c, 2 * LONG_PATH);
+        live_turn(&l); /* one, so that it has taken some between two looks */
+        poll(NULL, 0, LONG_MS / 2);
+    }
+    assert_int_equal(c.end, LIVE_FIN);
+    for (int i = 0; i < ANSWERS; i++) {
+        assert_int_equal(live_answer(&l, &c, body, sizeof body), 404);
+        assert_int_equal(atoi(body + 1), i);
+    }
+    live_close(&c);
+    live_end(&l);
+}
+
 /* A WebSocket that does not read what it asked for: closed once it owes too much, and only it. */
 static void owed_bytes(void **state) {
     (void)state;
@@ -662,6 +723,7 @@ int main(void) {
         cmocka_unit_test(write_deadline_runs_on),
         cmocka_unit_test(poll_behind_a_slow_answer_waits),
         cmocka_unit_test(last_words_survive_unread_input),
+        cmocka_unit_test(linger_while_last_words_are_taken),
         cmocka_unit_test(owed_bytes),
         cmocka_unit_test(write_cap),
         cmocka_unit_test(expect_continue),
