@@ -79,7 +79,13 @@ class Supervisor:
     def start(self) -> None:
         """Start the thread, which starts the hosts."""
         self._ended.acquire()
-        start_new_thread(self._run, ())
+        # The process's signals are for the thread that waits for them: Python would note one that
+        # came to ours, and not wake that one.
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
+        try:
+            start_new_thread(self._run, ())
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
     def reload(self) -> None:
         """Read what is needed anew and replace every host that runs."""

@@ -1,6 +1,7 @@
 """The supervisor of handler hosts: with real Python hosts, and with programs that play one."""
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -132,6 +133,20 @@ def test_signals_are_as_in_a_fresh_process(bench, watch, monkeypatch):
         watching.wait_for("blocked [] 0")
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def list_tasks():
+    return {int(task.name) for task in Path("/proc/self/task").iterdir()}
+
+
+def test_signals_of_the_process_are_for_others(watch):
+    before = list_tasks()
+    watch()
+    [thread] = list_tasks() - before
+    status = Path(f"/proc/self/task/{thread}/status").read_text()
+    blocked = int(re.search(r"^SigBlk:\s+(\w+)$", status, re.M)[1], 16)
+    taken = {signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGCHLD, signal.SIGUSR2}
+    assert [number for number in taken if not blocked >> (number - 1) & 1] == []
 
 
 def test_a_host_is_told_its_bench(bench, server, watch, monkeypatch):
