@@ -10,7 +10,13 @@ from collections.abc import Iterable
 from typing import Any
 
 from frappe_rt.handlers.link import Closed, Line, Link
-from frappe_rt.handlers.wire import dumps, encode_arguments, from_arguments, to_arguments
+from frappe_rt.handlers.wire import (
+    decode_arguments,
+    dumps,
+    encode_arguments,
+    from_arguments,
+    to_arguments,
+)
 
 GUEST = "Guest"
 #: Seconds that a client has to acknowledge, when none are given, and at most.
@@ -141,7 +147,7 @@ class _Base:
     def _acknowledged(self, answer: Line, event: str) -> Any:
         if error := answer.get("error"):
             raise TimeoutError(f"{event!r} was not acknowledged by {self.sid}: {error}")
-        return from_arguments(answer.get("a") or [])
+        return from_arguments(decode_arguments(answer))
 
 
 class Socket(_Base):

@@ -247,6 +247,17 @@ def test_call(run, event):
     assert peer.read_op("ack")["a"] == ["yes"]
 
 
+@pytest.mark.parametrize("event", ["call", "call_plain"])
+def test_call_answered_with_bytes(run, event):
+    peer, _ = run(ROOMS)
+    peer.connect("s1")
+    peer.event("s1", event, i=1)
+    place = {"_placeholder": True, "num": 0}
+    peer.say(op="ack", q=peer.read_op("emit")["q"], a=[place], b=["AP8="])
+    answer = peer.read_op("ack")
+    assert (answer["a"], answer["b"]) == ([place], ["AP8="])
+
+
 @pytest.mark.parametrize("why", ["timeout", "gone"])
 def test_call_that_fails(run, why):
     peer, _ = run(ROOMS)
