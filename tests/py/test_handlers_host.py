@@ -225,6 +225,34 @@ def test_identity(run):
     assert ask(peer, "s1", "who") == [[*told, ["frappe", "chat"]]]
 
 
+def test_identity_where_little_is_told(run):
+    peer, _ = run(ROOMS.replace('on("who")', 'on("who", allow_guest=True)'))
+    peer.connect("s1", user=None, type=None, apps=None)
+    told = ["s1", "/one.localhost", "one.localhost", "Guest", ""]
+    assert ask(peer, "s1", "who") == [[*told, ["frappe", "chat"]]]
+    peer.connect("s2", apps=[])  # a site without any app is no site that does not tell
+    assert ask(peer, "s2", "who") == []
+
+
+def test_arguments_that_cannot_be_sent(run):
+    peer, _ = run(
+        """
+@realtime.on("send")
+async def send(socket, what):
+    values = {"many": [b"x"] * 11, "most": [b"x"] * 10}
+    try:
+        await socket.emit("sent", values[what], room="r", skip_sid=["a", "b"])
+    except ValueError as error:
+        return str(error)
+"""
+    )
+    peer.connect("s1")
+    assert "11 binary values" in ask(peer, "s1", "send", "many")[0]
+    peer.event("s1", "send", "most")
+    sent = peer.read()
+    assert (len(sent["b"]), sent["x"]) == (10, ["a", "b"])
+
+
 def test_state_is_per_socket_and_ends_with_it(run):
     peer, _ = run(ROOMS)
     peer.connect("s1")
