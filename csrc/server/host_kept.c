@@ -31,8 +31,8 @@ void rt_host_keep(rt_hosts *h, rt_sio_socket *s, rt_slice auth) {
     rt_host_put_query_and_auth(&text, handshake, auth);
     int status = text.err;
     if (status == RT_OK)
-        status = h->kept_bytes + text.n > RT_HOST_KEPT_ALL ? RT_ELIMIT
-                                                           : put(h, s, rt_buf_slice(&text));
+        status =
+            h->kept_bytes + text.n > RT_HOST_KEPT_ALL ? RT_ELIMIT : put(h, s, rt_buf_slice(&text));
     if (status != RT_OK)
         rt_hosts_count(h, status == RT_ELIMIT ? RT_HOSTS_KEPT_OVER_MAX : RT_HOSTS_NO_MEMORY);
     rt_buf_fini(&text);

@@ -629,7 +629,8 @@ static void test_slow(void **state) {
     scene_fini(&s);
 }
 
-/* What is lost is in the log, once in ten seconds, and so is the end of a host that reads nothing. */
+/* What is lost is in the log, once in ten seconds, and so is the end of a host that reads nothing.
+ */
 static void test_loss_is_logged(void **state) {
     (void)state;
     scene s;
@@ -759,7 +760,7 @@ static void test_takes_over_when_it_has_read(void **state) {
     assert_int_equal(slow->host->state, RT_HOST_JOINING);
     assert_non_null(strstr(scene_told(b), "\"event\""));
     assert_int_equal(((char *)memchr(slow->told, '\n', slow->told_n) - slow->told) + 1,
-                     slow->told_n); /* welcome, and no more */
+                     slow->told_n);                        /* welcome, and no more */
     scene_says(slow, "{\"op\":\"events\",\"e\":[\"e\"]}"); /* whatever it takes, not yet */
     assert_int_equal(world_counter(&s.w, RT_FRAPPE_EVENTS_IGNORED), ignored);
     scene_leaves(b);

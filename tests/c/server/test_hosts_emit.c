@@ -147,10 +147,8 @@ static void test_times(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_to_whom),
-        cmocka_unit_test(test_other_namespace),
-        cmocka_unit_test(test_volatile),
-        cmocka_unit_test(test_binary),
+        cmocka_unit_test(test_to_whom),  cmocka_unit_test(test_other_namespace),
+        cmocka_unit_test(test_volatile), cmocka_unit_test(test_binary),
         cmocka_unit_test(test_times),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

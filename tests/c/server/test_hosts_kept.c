@@ -159,8 +159,8 @@ static int whole_life(void *arg) {
     world_client *c = world_connect(&s.w, NS, HEAD);
     if (s.w.calls)
         world_answer(&s.w, 200, LOGIN);
-    bool whole = h && h->open && c->open &&
-                 s.hosts->kept.count + scene_counter(&s, RT_HOSTS_NO_MEMORY) == 1;
+    bool whole =
+        h && h->open && c->open && s.hosts->kept.count + scene_counter(&s, RT_HOSTS_NO_MEMORY) == 1;
     scene_fini(&s);
     return whole ? RT_OK : RT_ENOMEM;
 }
