@@ -32,6 +32,7 @@ struct rt_host {
     rt_timer drain;
     rt_log_gate lost_gate, skipped_gate;
     rt_host_counters counters;
+    rt_buf apps; /* JSON: the names of its apps; empty: it has told none */
     char id[RT_HOST_ID_MAX + 1];
     char language[RT_HOST_ID_MAX + 1];
     char replaces[RT_HOST_ID_MAX + 1]; /* empty: nobody */

@@ -210,6 +210,21 @@ static int take_events(rt_host *host, rt_slice events) {
     return status == RT_OK || status == RT_ENOMEM || status == RT_ELIMIT ? status : RT_EINVAL;
 }
 
+/* The names are for people who ask which host serves an app. */
+static int take_apps(rt_host *host, rt_slice apps) {
+    rt_json_iter it;
+    rt_slice name;
+    if (apps.n == 0)
+        return RT_OK;
+    if (apps.n > RT_HOST_APPS_MAX || rt_json_type_of(apps) != RT_JSON_ARRAY ||
+        rt_json_iter_init(&it, apps) != RT_OK)
+        return RT_EINVAL;
+    while (rt_json_next(&it, &name))
+        if (rt_json_type_of(name) != RT_JSON_STRING)
+            return RT_EINVAL;
+    return rt_buf_puts(&host->apps, apps);
+}
+
 /* Fills a free place from the first line. */
 static int fill(rt_host *host, rt_slice line, rt_buf *answer) {
     rt_hosts *h = host->hosts;
@@ -236,7 +251,12 @@ static int fill(rt_host *host, rt_slice line, rt_buf *answer) {
     host->mirror = is_set(rt_json_get(line, RT_LIT("mirror")));
     host->connects = host->mirror || is_set(rt_json_get(line, RT_LIT("connects")));
     host->handshakes = is_set(rt_json_get(line, RT_LIT("handshakes")));
-    int status = take_events(host, rt_json_get(line, RT_LIT("events")));
+    int status = take_apps(host, rt_json_get(line, RT_LIT("apps")));
+    if (status == RT_EINVAL)
+        return refuse(h, answer, RT_HOSTS_REFUSED,
+                      "its apps must be an array of names, of at most %d bytes", RT_HOST_APPS_MAX);
+    if (status == RT_OK)
+        status = take_events(host, rt_json_get(line, RT_LIT("events")));
     if (status == RT_OK)
         status = collect(h, host->bit, &host->waiting);
     if (status == RT_EINVAL)
@@ -261,6 +281,7 @@ static void clear(rt_host *host) {
     rt_host_asks_orphan(host);
     rt_timer_disarm(&host->drain);
     rt_buf_fini(&host->waiting);
+    rt_buf_fini(&host->apps);
     h->attached &= others;
     h->active &= others;
     h->connects &= others;
@@ -386,6 +407,8 @@ static void put_host(const rt_host *host, bool names, rt_buf *b) {
     rt_json_put_member_u64(b, RT_LIT("owed_bytes"), host->peer ? h->link->owed(host->peer) : 0);
     rt_json_put_member_u64(b, RT_LIT("waits_for"), host->ask_count);
     if (names) {
+        rt_json_put_member_raw(b, RT_LIT("apps"),
+                               host->apps.n ? rt_buf_slice(&host->apps) : RT_LIT("[]"));
         rt_json_put_key(b, RT_LIT("takes"));
         rt_host_put_names(host, b);
     }

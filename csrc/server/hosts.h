@@ -33,6 +33,7 @@
 #define RT_HOST_EVENT_NAME_MAX 1024   /* bytes of one */
 #define RT_HOST_ASKS_MAX 100000       /* acknowledgements and permissions one host waits for */
 #define RT_HOST_ID_MAX 64             /* bytes of its id */
+#define RT_HOST_APPS_MAX (16u << 10)  /* bytes of its list of apps */
 #define RT_HOST_KEPT_MAX (4u << 10)   /* bytes kept of one handshake: its query and auth as JSON */
 #define RT_HOST_KEPT_ALL (64u << 20)  /* the same of all handshakes together */
 

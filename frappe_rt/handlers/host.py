@@ -104,7 +104,7 @@ class Host:
         loop = asyncio.get_running_loop()
         loop.set_exception_handler(_on_error)
         ended = asyncio.Event()
-        early = self._greet(replaces)
+        early = self._greet(loaded, replaces)
         names, events = ", ".join(loaded), ", ".join(realtime.events())
         log.info("handlers of %s: %s", names or "no app", events or "none")
         dispatcher = Dispatcher(
@@ -119,7 +119,7 @@ class Host:
         await ended.wait()
         return await self._leave(link)
 
-    def _greet(self, replaces: str | None) -> bytes:
+    def _greet(self, loaded: list[str], replaces: str | None) -> bytes:
         """Say who this is, and wait for the welcome. Returns what came behind it."""
         events = realtime.events()
         hello: Line = {
@@ -128,6 +128,7 @@ class Host:
             "id": self._id,
             "language": "python",
             "pid": os.getpid(),
+            "apps": loaded,
             "events": [event for event in events if event not in ("connect", "disconnect")],
             "connects": "connect" in events or "disconnect" in events,
             "mirror": False,

@@ -26,6 +26,7 @@ test("a host introduces itself, and takes everything only when an app has handle
         version: 1,
         id: "host-number-00000001",
         language: "javascript",
+        apps: ["one"],
         events: ["*"],
         connects: true,
         mirror: true,

@@ -384,6 +384,8 @@ def test_no_node(bench, realtime, client, monkeypatch, capfd, path_without_node)
     assert ask(run.path, b'{"rt":"reload"}') == [{"ok": True}]
     wait_for(lambda: "javascript" in [host["language"] for host in run.hosts()])
     wait_for(lambda: all(host["state"] == "active" for host in run.hosts()))
+    served = {host["language"]: host["apps"] for host in run.hosts()}
+    assert served == {"python": ["slow"], "javascript": ["board"]}
     assert call(ada, "board", 2) == 2
     assert ada.connected
     assert grace.connected

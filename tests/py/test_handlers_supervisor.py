@@ -101,6 +101,7 @@ def test_host_of_a_bench(bench, server, watch):
     watching = watch()
     peer = server.wait_for_host()
     assert peer.hello["language"] == "python"
+    assert peer.hello["apps"] == ["chat"]
     assert peer.hello["events"] == ["e"]
     (pid,) = watching.pids()
     assert peer.hello["pid"] == pid

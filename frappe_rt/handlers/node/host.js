@@ -48,6 +48,7 @@ class Host {
             id: this.id,
             language: "javascript",
             pid: process.pid,
+            apps: [...this.apps.handlers.keys()],
             events: wanted ? ["*", ...this.taken] : [],
             connects: wanted,
             mirror: wanted,

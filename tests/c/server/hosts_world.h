@@ -95,7 +95,7 @@ static inline void scene_fini(scene *s) {
 
 /* NULL: turned away, s->answer says why. `members` follow `"rt":"host"`. */
 static inline fake_host *scene_try_attach(scene *s, const char *members) {
-    char line[4096];
+    char line[RT_HOST_APPS_MAX + 4096];
     world_must(s->fakes < SCENE_HOSTS);
     fake_host *f = &s->fake[s->fakes++];
     int n = snprintf(line, sizeof line, "{\"rt\":\"host\",%s}", members);

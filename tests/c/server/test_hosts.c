@@ -60,9 +60,17 @@ static void test_first_lines(void **state) {
             "{\"error\":\"its events must be an array of names of 1 to 1024 bytes\"}");
     refused(&s, "\"version\":1,\"id\":\"B\"",
             "{\"error\":\"its events must be an array of names of 1 to 1024 bytes\"}");
-    assert_int_equal(scene_counter(&s, RT_HOSTS_REFUSED), 6);
+    static char members[RT_HOST_APPS_MAX + 80];
+    memset(members, ' ', sizeof members);
+    snprintf(members + RT_HOST_APPS_MAX + 7, 60, "],\"version\":1,\"id\":\"B\",\"events\":[]");
+    memcpy(members, "\"apps\":[", 8);
+    const char *apps[] = {members, "\"version\":1,\"id\":\"B\",\"events\":[],\"apps\":{}",
+                          "\"version\":1,\"id\":\"B\",\"events\":[],\"apps\":[\"a\",null]"};
+    for (int i = 0; i < 3; i++)
+        refused(&s, apps[i],
+                "{\"error\":\"its apps must be an array of names, of at most 16384 bytes\"}");
+    assert_int_equal(scene_counter(&s, RT_HOSTS_REFUSED), 9);
     for (int i = 1; i < RT_HOSTS_MAX; i++) {
-        char members[60];
         snprintf(members, sizeof members, "\"version\":1,\"id\":\"%d\",\"events\":[\"e\"]", i);
         assert_non_null(scene_try_attach(&s, members));
     }
@@ -821,7 +829,7 @@ static void test_hosts_listed(void **state) {
     assert_memory_equal(b.p, "[]", 2);
     rt_buf_clear(&b);
     fake_host *h = scene_attach(&s, "\"id\":\"A\",\"events\":[\"*\",\"e\"],\"language\":\"python\","
-                                    "\"pid\":77");
+                                    "\"pid\":77,\"apps\":[\"x\", \"\\u00e4\"]");
     h->owed_more = 5;
     s.w.now += 40;
     scene_says(h, "x");
@@ -830,7 +838,8 @@ static void test_hosts_listed(void **state) {
     assert_string_equal(b.p,
                         "[{\"id\":\"A\",\"language\":\"python\",\"pid\":77,\"state\":\"active\","
                         "\"connects\":false,\"mirror\":false,\"attached_ms\":40,\"owed_bytes\":5,"
-                        "\"waits_for\":0,\"takes\":[\"*\",\"e\"],\"events\":0,\"events_lost\":0,"
+                        "\"waits_for\":0,\"apps\":[\"x\", "
+                        "\"\\u00e4\"],\"takes\":[\"*\",\"e\"],\"events\":0,\"events_lost\":0,"
                         "\"sockets_told\":0,\"lines\":1,\"lines_skipped\":1,\"emits\":0,\"acks\":0,"
                         "\"asks_over_max\":0}]");
     rt_buf_fini(&b);
@@ -848,7 +857,8 @@ static int whole_life(void *arg) {
     if (s.w.calls)
         world_answer(&s.w, 200, "{\"message\":{\"user\":\"x@a\",\"installed_apps\":[]}}");
     fake_host *a = scene_try_attach(
-        &s, "\"version\":1,\"id\":\"A\",\"events\":[\"e\",\"ping\"],\"mirror\":true");
+        &s, "\"version\":1,\"id\":\"A\",\"events\":[\"e\",\"ping\"],\"mirror\":true,"
+            "\"apps\":[\"x\"]");
     fake_host *b =
         scene_try_attach(&s, "\"version\":1,\"id\":\"B\",\"events\":[\"e\"],\"replaces\":\"A\"");
     world_client *d = world_connect(&s.w, NS, "Host: a.example\nCookie: sid=s\n");
