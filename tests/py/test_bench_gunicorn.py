@@ -401,6 +401,19 @@ def test_handlers_of_apps_run_beside_the_master(bench, preload, language):
         wait_for(lambda: is_gone(following))
 
 
+def test_handlers_of_apps_run_once_a_port_that_was_taken_is_free(bench):
+    write_handlers(bench, "python")
+    with (
+        socket.create_server(("127.0.0.1", 0)) as taken,
+        Gunicorn(bench, "--preload", socketio_port=taken.getsockname()[1]) as master,
+    ):
+        master.wait_for_line("trying again")
+        taken.close()
+        master.wait_for_line("listens on")
+        wait_for(lambda: list_hosts(bench))
+        assert master.end(signal.SIGTERM) == 0
+
+
 def test_hup_reads_the_configuration_again(bench):
     path = bench / "sites/common_site_config.json"
     with Gunicorn(bench, "--preload") as master:
