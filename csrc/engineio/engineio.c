@@ -72,7 +72,7 @@ static void on_drain_due(rt_timerq *q, rt_timer *t) {
 
 static void on_probe_due(rt_timerq *q, rt_timer *t) {
     rt_eio_count(q->arg, RT_EIO_UPGRADES_FAILED);
-    rt_eio_socket_close(RT_OF(t, rt_eio_probe, due)->socket, 0);
+    rt_eio_ws_close(RT_OF(t, rt_eio_probe, due)->port, 0);
 }
 
 /* While a WebSocket probes, no poll may wait: the client pauses polling by waiting for its poll to
@@ -80,7 +80,7 @@ static void on_probe_due(rt_timerq *q, rt_timer *t) {
 static void on_noop_due(rt_timerq *q, rt_timer *t) {
     rt_eio *e = q->arg;
     rt_timer_arm(&e->noop_due, t, rt_eio_now(e));
-    rt_eio_poll_answer(RT_OF(t, rt_eio_probe, noop)->socket->session, RT_LIT("6"));
+    rt_eio_poll_answer(RT_OF(t, rt_eio_probe, noop)->session, RT_LIT("6"));
 }
 
 rt_eio *rt_eio_new(const rt_eio_opts *opts, const rt_eio_app *app, rt_timers *timers,
@@ -97,7 +97,6 @@ rt_eio *rt_eio_new(const rt_eio_opts *opts, const rt_eio_app *app, rt_timers *ti
     rt_list_init(&e->open);
     rt_list_init(&e->pending);
     rt_list_init(&e->ended);
-    rt_list_init(&e->ended_sockets);
     rt_timerq_init(&e->ping_due, timers, opts->ping_interval_ms, on_ping_due, e);
     rt_timerq_init(&e->pong_due, timers, opts->ping_timeout_ms, on_pong_due, e);
     rt_timerq_init(&e->pong_again_due, timers, opts->ping_timeout_ms, on_pong_due, e);
@@ -133,10 +132,10 @@ void rt_eio_free(rt_eio *e) {
 }
 
 /* Adds what came this turn to the session's bill; true when it owes too much. */
-static bool over_limit(rt_eio_session *s) {
-    for (; s->counted < s->queue.count; s->counted++)
-        s->queued_bytes += rt_outq_at(&s->queue, s->counted)->len;
-    return s->queued_bytes > s->eio->opts.max_owed;
+static bool over_limit(rt_eio_polling *p) {
+    for (; p->counted < p->queue.count; p->counted++)
+        p->queued_bytes += rt_outq_at(&p->queue, p->counted)->len;
+    return p->queued_bytes > p->session->eio->opts.max_owed;
 }
 
 void rt_eio_release(rt_eio *e) {
@@ -149,13 +148,11 @@ void rt_eio_flush(rt_eio *e) {
     rt_list due;
     rt_list_move(&due, &e->pending);
     while (!rt_list_empty(&due)) {
-        rt_eio_session *s = RT_OF(rt_list_first(&due), rt_eio_session, pending);
-        rt_list_unlink(&s->pending);
-        if (s->state == RT_EIO_CLOSED)
-            continue;
-        rt_eio_poll_flush(s);
-        if (over_limit(s))
-            rt_eio_session_end(s, RT_EIO_SLOW_CLIENT);
+        rt_eio_polling *p = RT_OF(rt_list_first(&due), rt_eio_polling, pending);
+        rt_list_unlink(&p->pending);
+        rt_eio_poll_flush(p->session);
+        if (over_limit(p))
+            rt_eio_session_end(p->session, RT_EIO_SLOW_CLIENT);
     }
     /* Kept for one turn: the messages of the next are others. */
     rt_eio_poll_forget(e);
@@ -169,13 +166,7 @@ void rt_eio_reap(rt_eio *e) {
     while (!rt_list_empty(&e->ended)) {
         rt_eio_session *s = RT_OF(rt_list_first(&e->ended), rt_eio_session, node);
         rt_list_unlink(&s->node);
-        rt_eio_handshake_free(s->handshake);
-        rt_free(s);
-    }
-    while (!rt_list_empty(&e->ended_sockets)) {
-        rt_eio_socket *k = RT_OF(rt_list_first(&e->ended_sockets), rt_eio_socket, node);
-        rt_list_unlink(&k->node);
-        rt_eio_socket_free(k);
+        rt_eio_session_free(s);
     }
 }
 

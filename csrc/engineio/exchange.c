@@ -24,19 +24,20 @@ rt_eio_exchange *rt_eio_exchange_new(rt_eio *e, rt_eio_port *port, const rt_http
     rt_eio_exchange *x = rt_alloc0(sizeof *x);
     if (!x)
         return NULL;
-    x->use = RT_EIO_USE_EXCHANGE;
     x->eio = e;
     x->port = port;
     x->keep_alive = req->keep_alive;
     x->read_whole = !req->has_body;
     rt_buf_init(&x->body, e->opts.max_payload);
     rt_buf_init(&x->headers, 0);
-    port->up = &x->use;
+    port->up = x;
+    port->use = RT_EIO_USE_EXCHANGE;
     return x;
 }
 
 void rt_eio_exchange_free(rt_eio_exchange *x) {
     x->port->up = NULL;
+    x->port->use = RT_EIO_USE_NONE;
     rt_buf_fini(&x->body);
     rt_buf_fini(&x->headers);
     rt_free(x);

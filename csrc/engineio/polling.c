@@ -21,12 +21,13 @@ void rt_eio_poll_forget(rt_eio *e) {
  * message, so its payload is built once per turn. */
 static rt_msg *payload_of(rt_eio_session *s) {
     rt_eio *e = s->eio;
-    if (s->queue.count > 1)
-        return rt_eio_payload_encode(&s->queue);
-    rt_msg *source = rt_outq_at(&s->queue, 0);
+    const rt_outq *queue = &s->polling->queue;
+    if (queue->count > 1)
+        return rt_eio_payload_encode(queue);
+    rt_msg *source = rt_outq_at(queue, 0);
     if (source == e->payload_source)
         return rt_msg_hold(e->payload[RT_CODING_IDENTITY]);
-    rt_msg *payload = rt_eio_payload_encode(&s->queue);
+    rt_msg *payload = rt_eio_payload_encode(queue);
     if (!payload)
         return NULL;
     rt_eio_poll_forget(e);
@@ -100,28 +101,29 @@ void rt_eio_poll_reply(rt_eio_exchange *x, rt_slice text) {
 }
 
 rt_eio_exchange *rt_eio_poll_take(rt_eio_session *s) {
-    rt_eio_exchange *x = s->poll;
-    s->poll = NULL;
+    rt_eio_exchange *x = s->polling->poll;
+    s->polling->poll = NULL;
     x->session = NULL;
     s->eio->polls--;
     return x;
 }
 
 void rt_eio_poll_answer(rt_eio_session *s, rt_slice payload) {
-    if (s->poll)
+    if (s->polling && s->polling->poll)
         rt_eio_poll_reply(rt_eio_poll_take(s), payload);
 }
 
 void rt_eio_poll_flush(rt_eio_session *s) {
-    if (!s->poll || rt_outq_empty(&s->queue))
+    rt_eio_polling *p = s->polling;
+    if (!p->poll || rt_outq_empty(&p->queue))
         return;
     rt_msg *payload = payload_of(s);
     if (!payload) {
         rt_eio_session_end(s, RT_EIO_NO_MEMORY);
         return;
     }
-    rt_outq_fini(&s->queue);
-    s->counted = s->queued_bytes = 0;
+    rt_outq_fini(&p->queue);
+    p->counted = p->queued_bytes = 0;
     /* The events have left the queue: what did not go out with them is lost, and so is the session,
      * or its client would never know. */
     if (!reply_payload(rt_eio_poll_take(s), payload))
@@ -139,18 +141,19 @@ static void refuse_overlap(rt_eio_session *s, rt_eio_exchange *x) {
 
 void rt_eio_poll_begin(rt_eio_session *s, rt_eio_exchange *x) {
     rt_eio *e = s->eio;
+    rt_eio_polling *p = s->polling;
     rt_eio_count(e, RT_EIO_POLLS);
-    if (s->poll) {
+    if (p->poll) {
         refuse_overlap(s, x);
         return;
     }
-    s->poll = x;
+    p->poll = x;
     x->session = s;
     e->polls++;
     rt_eio_release(e); /* it belongs into this answer */
-    if (s->poll != x)
+    if (p->poll != x)
         return;
-    if (!rt_outq_empty(&s->queue)) {
+    if (!rt_outq_empty(&p->queue)) {
         rt_eio_poll_flush(s);
     } else if (s->state == RT_EIO_CLOSING) {
         rt_eio_poll_answer(s, RT_LIT("6\x1e"
@@ -161,11 +164,11 @@ void rt_eio_poll_begin(rt_eio_session *s, rt_eio_exchange *x) {
 
 void rt_eio_post_begin(rt_eio_session *s, rt_eio_exchange *x) {
     rt_eio_count(s->eio, RT_EIO_POSTS);
-    if (s->post) {
+    if (s->polling->post) {
         refuse_overlap(s, x);
         return;
     }
-    s->post = x;
+    s->polling->post = x;
     x->session = s;
 }
 
@@ -203,8 +206,7 @@ static void feed_body(rt_eio_session *s, rt_slice body, bool form) {
 
 void rt_eio_post_end(rt_eio_exchange *x) {
     rt_eio_session *s = x->session;
-    s->post = NULL;
-    x->session = NULL;
+    rt_eio_session_let_post_go(s);
     feed_body(s, rt_buf_slice(&x->body), x->jsonp);
     rt_eio_exchange_reply_text(x, 200, "text/html", RT_LIT("ok"));
 }

@@ -5,8 +5,8 @@
  * rt_eio_port_ops.upgrade a WebSocket one. Everything sent is queued and written once, at the end
  * of the loop's turn.
  *
- * Ownership: the connection owns the port. `up` belongs to engineio: what is going on there now.
- * Thread: the loop's. Must not know: fds, libuv. */
+ * Ownership: the connection owns the port. All but `ops` belongs to engineio, and is zero at first:
+ * what is going on there now. Thread: the loop's. Must not know: fds, libuv. */
 #ifndef RT_ENGINEIO_PORT_H
 #define RT_ENGINEIO_PORT_H
 
@@ -31,15 +31,20 @@ typedef struct rt_eio_port_ops {
     size_t (*owed)(const rt_eio_port *p);
 } rt_eio_port_ops;
 
-/* What is on the other side of a port; the first member of each thing `up` can point at. */
+/* What `up` points at. */
 enum rt_eio_use {
-    RT_EIO_USE_EXCHANGE, /* an HTTP request that is not answered yet (exchange.h) */
-    RT_EIO_USE_SOCKET,   /* a WebSocket (websocket.h) */
+    RT_EIO_USE_NONE,      /* NULL: engineio has let go */
+    RT_EIO_USE_EXCHANGE,  /* rt_eio_exchange: an HTTP request that is not answered yet */
+    RT_EIO_USE_PROBE,     /* rt_eio_probe: a WebSocket that may become a session's transport */
+    RT_EIO_USE_TRANSPORT, /* rt_eio_session: a WebSocket that is its transport */
 };
 
 struct rt_eio_port {
     const rt_eio_port_ops *ops;
-    enum rt_eio_use *up; /* NULL: nothing of engineio's */
+    void *up;
+    struct rt_ws *ws;  /* a WebSocket message that has not come whole; else NULL */
+    uint8_t use;       /* enum rt_eio_use */
+    bool ws_as_base64; /* it asked for binary messages as text (`b64`) */
 };
 
 #endif

@@ -191,21 +191,20 @@ static bool websocket_request_valid(const rt_http_request *req) {
            rt_ws_key_valid(rt_http_header_get(req, RT_LIT("Sec-WebSocket-Key")));
 }
 
-static void open_websocket(rt_eio *e, rt_eio_socket *k, const rt_http_request *req) {
+static void open_websocket(rt_eio *e, rt_eio_port *port, const rt_http_request *req) {
     int status;
     rt_eio_session *s = rt_eio_session_new(e, req, true, &status);
     if (!s) {
         rt_eio_count(e, status == RT_ELIMIT ? RT_EIO_REFUSED_FULL : RT_EIO_HANDSHAKES_NO_MEMORY);
-        rt_eio_socket_close(k, 1013);
+        rt_eio_ws_close(port, 1013);
         return;
     }
-    s->ws = k;
-    k->session = s;
+    rt_eio_ws_join(port, s);
     rt_buf open;
     rt_buf_init(&open, 0);
     status = rt_eio_session_put_open(s, &open);
     if (status == RT_OK)
-        status = rt_eio_socket_send_text(k, rt_buf_slice(&open));
+        status = rt_eio_ws_send_text(port, rt_buf_slice(&open));
     rt_buf_fini(&open);
     if (status == RT_OK)
         rt_eio_session_open(s);
@@ -225,18 +224,18 @@ static void upgrade(rt_eio *e, rt_eio_port *port, const rt_http_request *req) {
     rt_buf cors;
     rt_buf_init(&cors, 0);
     put_cors(e, req, &cors);
-    rt_eio_socket *k = rt_eio_socket_accept(e, port, req, &cors);
+    bool accepted = rt_eio_ws_accept(port, req, &cors);
     rt_buf_fini(&cors);
-    if (!k)
+    if (!accepted)
         return;
-    k->as_base64 = a.base64;
+    port->ws_as_base64 = a.base64;
     rt_eio_session *s = a.session;
     if (!a.has_sid)
-        open_websocket(e, k, req);
-    else if (s->state == RT_EIO_POLLING && !s->probe && e->opts.allow_upgrades)
-        rt_eio_socket_start_probe(k, s);
+        open_websocket(e, port, req);
+    else if (s->state == RT_EIO_POLLING && !s->polling->probe && e->opts.allow_upgrades)
+        rt_eio_ws_start_probe(port, s);
     else
-        rt_eio_socket_refuse(k); /* somebody is upgrading it, or has: the first one stays */
+        rt_eio_ws_refuse(e, port); /* somebody is upgrading it, or has: the first one stays */
 }
 
 /* --- ordinary requests --- */
@@ -319,14 +318,12 @@ int rt_eio_request(rt_eio *e, rt_eio_port *port, const rt_http_request *req) {
 }
 
 static rt_eio_exchange *exchange_of(const rt_eio_port *port) {
-    if (!port->up || *port->up != RT_EIO_USE_EXCHANGE)
-        return NULL;
-    return RT_OF(port->up, rt_eio_exchange, use);
+    return port->use == RT_EIO_USE_EXCHANGE ? port->up : NULL;
 }
 
 int rt_eio_request_body(rt_eio *e, rt_eio_port *port, rt_slice bytes) {
     rt_eio_exchange *x = exchange_of(port);
-    if (!x || (x->session && x->session->poll == x))
+    if (!x || (x->session && x->session->polling->poll == x))
         return RT_OK; /* answered already, or a GET whose body nobody reads */
     int status = rt_buf_puts(&x->body, bytes);
     if (status == RT_OK)
@@ -336,8 +333,7 @@ int rt_eio_request_body(rt_eio *e, rt_eio_port *port, rt_slice bytes) {
     /* Too big: only this request is refused, the session lives on. */
     rt_eio_count(e, RT_EIO_REFUSED_TOO_BIG);
     if (x->session)
-        x->session->post = NULL;
-    x->session = NULL;
+        rt_eio_session_let_post_go(x->session);
     rt_eio_exchange_reply(x, 413, NULL, NULL);
     return RT_OK;
 }
@@ -348,52 +344,42 @@ int rt_eio_request_end(rt_eio *e, rt_eio_port *port) {
     if (!x)
         return RT_OK;
     x->read_whole = true;
-    if (x->session && x->session->post == x)
+    if (x->session && x->session->polling->post == x)
         rt_eio_post_end(x);
     return RT_OK;
 }
 
 static void exchange_gone(rt_eio_exchange *x) {
     rt_eio_session *s = x->session;
-    if (s && s->poll == x) {
-        s->poll = NULL;
-        s->eio->polls--;
-    } else if (s && s->post == x) {
-        s->post = NULL;
-    }
+    if (s && s->polling->poll == x)
+        rt_eio_poll_take(s);
+    else if (s)
+        rt_eio_session_let_post_go(s);
     rt_eio_exchange_free(x);
     if (s)
         rt_eio_session_end(s, RT_EIO_TRANSPORT_ERROR);
 }
 
 void rt_eio_port_closed(rt_eio *e, rt_eio_port *port, bool broken) {
-    (void)e;
-    if (!port->up)
-        return;
-    if (*port->up == RT_EIO_USE_EXCHANGE) {
+    if (port->use == RT_EIO_USE_EXCHANGE) {
         exchange_gone(exchange_of(port));
         return;
     }
-    rt_eio_socket *k = RT_OF(port->up, rt_eio_socket, use);
-    rt_eio_session *s = k->session;
-    bool transport = s && s->ws == k;
-    if (s && s->probe == k)
+    rt_eio_session *s = rt_eio_ws_transported(port);
+    if (port->use == RT_EIO_USE_PROBE)
         rt_eio_count(e, RT_EIO_UPGRADES_FAILED);
-    rt_eio_socket_drop(k);
-    if (transport)
+    if (port->up)
+        rt_eio_ws_drop(port);
+    if (s)
         rt_eio_session_end(s, broken ? RT_EIO_TRANSPORT_ERROR : RT_EIO_TRANSPORT_CLOSE);
 }
 
 void rt_eio_port_slow(rt_eio *e, rt_eio_port *port) {
-    if (!port->up)
-        return;
-    if (*port->up == RT_EIO_USE_EXCHANGE) {
+    rt_eio_session *s = rt_eio_ws_transported(port);
+    if (!s) {
         rt_eio_port_closed(e, port, true);
         return;
     }
-    rt_eio_socket *k = RT_OF(port->up, rt_eio_socket, use);
-    rt_eio_session *s = k->session;
-    rt_eio_socket_drop(k); /* no close frame: it would queue behind what is owed */
-    if (s && s->state != RT_EIO_CLOSED && s->ws == k)
-        rt_eio_session_end(s, RT_EIO_SLOW_CLIENT);
+    rt_eio_ws_drop(port); /* no close frame: it would queue behind what is owed */
+    rt_eio_session_end(s, RT_EIO_SLOW_CLIENT);
 }

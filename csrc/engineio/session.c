@@ -12,6 +12,16 @@ static int insert(rt_eio *e, rt_eio_session *s) {
     return rt_map_put(&e->by_sid, rt_slice_make(s->sid, RT_ID_LEN), s);
 }
 
+static rt_eio_polling *polling_new(rt_eio_session *s) {
+    rt_eio_polling *p = rt_alloc0(sizeof *p);
+    if (!p)
+        return NULL;
+    p->session = s;
+    rt_list_init(&p->pending);
+    rt_outq_init(&p->queue);
+    return p;
+}
+
 rt_eio_session *rt_eio_session_new(rt_eio *e, const rt_http_request *req, bool websocket,
                                    int *status) {
     *status = RT_ELIMIT;
@@ -22,16 +32,16 @@ rt_eio_session *rt_eio_session_new(rt_eio *e, const rt_http_request *req, bool w
     if (!s)
         return NULL;
     s->handshake = rt_eio_handshake_new(req);
-    if (!s->handshake)
-        goto fail_session;
+    if (!websocket)
+        s->polling = polling_new(s);
+    if (!s->handshake || !(websocket || s->polling))
+        goto fail;
     *status = insert(e, s);
     if (*status != RT_OK)
-        goto fail_handshake;
+        goto fail;
     s->eio = e;
     s->state = websocket ? RT_EIO_WEBSOCKET : RT_EIO_POLLING;
     e->websockets += websocket;
-    rt_list_init(&s->pending);
-    rt_outq_init(&s->queue);
     rt_list_init(&s->node);
     rt_list_push(&e->open, &s->node);
     rt_timer_init(&s->heartbeat);
@@ -39,11 +49,29 @@ rt_eio_session *rt_eio_session_new(rt_eio *e, const rt_http_request *req, bool w
     rt_eio_count(e, RT_EIO_SESSIONS_OPENED);
     return s;
 
-fail_handshake:
-    rt_eio_handshake_free(s->handshake);
-fail_session:
-    rt_free(s);
+fail:
+    rt_eio_session_free(s);
     return NULL;
+}
+
+void rt_eio_session_free(rt_eio_session *s) {
+    rt_eio_handshake_free(s->handshake);
+    rt_free(s->polling);
+    rt_free(s);
+}
+
+/* A WebSocket needs it no more. */
+static void drop_polling(rt_eio_session *s) {
+    if (s->state != RT_EIO_WEBSOCKET || s->polling->post)
+        return;
+    rt_free(s->polling);
+    s->polling = NULL;
+}
+
+void rt_eio_session_let_post_go(rt_eio_session *s) {
+    s->polling->post->session = NULL;
+    s->polling->post = NULL;
+    drop_polling(s);
 }
 
 int rt_eio_session_open(rt_eio_session *s) {
@@ -69,27 +97,29 @@ int rt_eio_session_put_open(const rt_eio_session *s, rt_buf *out) {
 static void end_poll(rt_eio_session *s, enum rt_eio_reason reason) {
     if (reason != RT_EIO_SERVER_SHUTDOWN)
         rt_eio_poll_answer(s, RT_LIT("1"));
-    else if (s->poll)
+    else if (s->polling->poll)
         rt_eio_exchange_abort(rt_eio_poll_take(s));
 }
 
-static void let_transports_go(rt_eio_session *s, enum rt_eio_reason reason) {
-    if (s->ws) {
-        rt_eio_socket *ws = s->ws;
-        s->ws = NULL;
-        rt_eio_socket_close(ws, 0);
-    }
-    if (s->probe) {
-        rt_eio_socket *probe = s->probe;
-        s->probe = NULL;
-        rt_eio_socket_close(probe, 0);
-    }
+static void let_polling_go(rt_eio_session *s, enum rt_eio_reason reason) {
+    rt_eio_polling *p = s->polling;
+    rt_list_unlink(&p->pending);
+    if (p->probe)
+        rt_eio_ws_close(p->probe->port, 0);
     end_poll(s, reason);
-    if (s->post) {
-        rt_eio_exchange *post = s->post;
-        s->post = NULL;
+    if (p->post) {
+        rt_eio_exchange *post = p->post;
+        p->post = NULL;
         rt_eio_exchange_abort(post);
     }
+    rt_outq_fini(&p->queue);
+}
+
+static void let_transports_go(rt_eio_session *s, enum rt_eio_reason reason) {
+    if (s->port)
+        rt_eio_ws_close(s->port, 0);
+    if (s->polling)
+        let_polling_go(s, reason);
 }
 
 /* The layer above hears of it once, whether the session ends or still drains. */
@@ -110,11 +140,9 @@ void rt_eio_session_end(rt_eio_session *s, enum rt_eio_reason reason) {
     s->state = RT_EIO_CLOSED;
     rt_map_del(&e->by_sid, rt_slice_make(s->sid, RT_ID_LEN));
     rt_timer_disarm(&s->heartbeat);
-    rt_list_unlink(&s->pending);
     rt_list_unlink(&s->node);
     rt_list_push(&e->ended, &s->node);
     let_transports_go(s, reason);
-    rt_outq_fini(&s->queue);
     tell_closed(s, reason);
 }
 
@@ -190,13 +218,13 @@ bool rt_eio_session_packet(rt_eio_session *s, bool binary, rt_slice packet) {
 }
 
 static void queue(rt_eio_session *s, rt_msg *frames) {
-    rt_eio *e = s->eio;
-    if (rt_outq_push(&s->queue, frames) != RT_OK) {
+    rt_eio_polling *p = s->polling;
+    if (rt_outq_push(&p->queue, frames) != RT_OK) {
         rt_eio_session_end(s, RT_EIO_NO_MEMORY);
         return;
     }
-    if (!rt_list_linked(&s->pending))
-        rt_list_push(&e->pending, &s->pending);
+    if (!rt_list_linked(&p->pending))
+        rt_list_push(&s->eio->pending, &p->pending);
 }
 
 void rt_eio_send(rt_eio_session *s, rt_msg *frames) {
@@ -205,7 +233,7 @@ void rt_eio_send(rt_eio_session *s, rt_msg *frames) {
     rt_eio_count(s->eio, RT_EIO_PACKETS_OUT);
     if (s->state != RT_EIO_WEBSOCKET)
         queue(s, frames);
-    else if (rt_eio_socket_send(s->ws, frames) == RT_ENOMEM)
+    else if (rt_eio_ws_send(s->port, frames) == RT_ENOMEM)
         rt_eio_session_end(s, RT_EIO_NO_MEMORY);
 }
 
@@ -219,55 +247,52 @@ void rt_eio_session_send_text(rt_eio_session *s, rt_slice packet) {
     rt_msg_rele(m);
 }
 
-void rt_eio_session_switch(rt_eio_session *s, rt_eio_socket *ws) {
+void rt_eio_session_switch(rt_eio_session *s) {
     rt_eio *e = s->eio;
+    rt_eio_polling *p = s->polling;
     rt_eio_poll_answer(s, RT_LIT("1"));
-    s->probe = NULL;
-    s->ws = ws;
     s->state = RT_EIO_WEBSOCKET;
     e->websockets++;
     rt_eio_count(e, RT_EIO_UPGRADES);
-    rt_list_unlink(&s->pending);
+    rt_list_unlink(&p->pending);
     /* A ping may have gone out on polling; its answer comes the new way, so its clock starts again.
      */
     if (s->awaiting_pong)
         rt_timer_arm(&e->pong_again_due, &s->heartbeat, rt_eio_now(e));
-    while (!rt_outq_empty(&s->queue)) {
-        int status = rt_eio_socket_send(ws, rt_outq_at(&s->queue, 0));
-        rt_outq_pop(&s->queue);
+    while (!rt_outq_empty(&p->queue)) {
+        int status = rt_eio_ws_send(s->port, rt_outq_at(&p->queue, 0));
+        rt_outq_pop(&p->queue);
         if (status != RT_OK) {
             rt_eio_session_end(s, status == RT_ENOMEM ? RT_EIO_NO_MEMORY : RT_EIO_TRANSPORT_ERROR);
             return;
         }
     }
-    s->counted = s->queued_bytes = 0;
+    drop_polling(s);
 }
 
 void rt_eio_close(rt_eio_session *s, enum rt_eio_reason reason) {
     if (!s->opened)
         return;
-    if (s->state == RT_EIO_WEBSOCKET || (s->poll && rt_outq_empty(&s->queue))) {
+    const rt_eio_polling *p = s->polling;
+    if (s->state == RT_EIO_WEBSOCKET || (p->poll && rt_outq_empty(&p->queue))) {
         rt_eio_session_end(s, reason);
         return;
     }
     /* A polling client learns of it at its next poll; what was queued goes out first. */
     rt_eio *e = s->eio;
     s->state = RT_EIO_CLOSING;
-    if (s->probe) {
-        rt_eio_socket *probe = s->probe;
-        s->probe = NULL;
-        rt_eio_socket_close(probe, 0);
-    }
+    if (p->probe)
+        rt_eio_ws_close(p->probe->port, 0);
     rt_timer_arm(&e->drain_due, &s->heartbeat, rt_eio_now(e));
     rt_eio_poll_flush(s);
     tell_closed(s, reason);
 }
 
 bool rt_eio_ready(const rt_eio_session *s) {
-    if (s->state != RT_EIO_WEBSOCKET)
-        return s->opened && s->poll != NULL;
-    rt_eio_port *port = s->ws->port;
-    return s->opened && port && port->ops->owed(port) == 0;
+    if (!s->opened)
+        return false;
+    return s->state == RT_EIO_WEBSOCKET ? s->port->ops->owed(s->port) == 0
+                                        : s->polling->poll != NULL;
 }
 
 void *rt_eio_user(const rt_eio_session *s) {

@@ -1,7 +1,10 @@
 /* The insides of engineio, shared by its files alone: server, session, HTTP exchange, WebSocket.
  *
- * Ownership: a session is in rt_eio.open until it ends, then in rt_eio.ended until the reap; the
- * same for WebSockets. An exchange is freed when it is answered. Thread: the loop's. */
+ * Most clients are idle WebSockets: what they do not need is not in the session, and a WebSocket
+ * has no object of its own, only its port.
+ *
+ * Ownership: a session is in rt_eio.open until it ends, then in rt_eio.ended until the reap. An
+ * exchange is freed when it is answered, a probe when it is decided. Thread: the loop's. */
 #ifndef RT_ENGINEIO_SESSION_H
 #define RT_ENGINEIO_SESSION_H
 
@@ -29,10 +32,9 @@ struct rt_eio {
     void *now_ctx;
     rt_random random;
     rt_map by_sid;
-    rt_list open;          /* sessions, closing ones included */
-    rt_list pending;       /* polling sessions that were sent something this turn */
-    rt_list ended;         /* sessions to free */
-    rt_list ended_sockets; /* WebSockets to free */
+    rt_list open;    /* sessions, closing ones included */
+    rt_list pending; /* rt_eio_polling that were sent something this turn */
+    rt_list ended;   /* sessions to free */
     rt_timerq ping_due;
     rt_timerq pong_due;       /* counted from the ping's own deadline */
     rt_timerq pong_again_due; /* the same, counted again from a later moment */
@@ -52,21 +54,34 @@ struct rt_eio {
 
 #define RT_EIO_JSONP_INDEX_MAX 10 /* digits; the rest is cut off */
 
-typedef struct rt_eio_socket rt_eio_socket;
 typedef struct rt_eio_exchange rt_eio_exchange;
 
-struct rt_eio_session {
-    rt_eio *eio;
-    rt_list node;       /* in open or ended */
-    rt_list pending;    /* in rt_eio.pending */
-    rt_timer heartbeat; /* in ping_due, pong_due, pong_again_due or drain_due */
-    rt_outq queue;      /* packets that no transport has taken: empty once it is a WebSocket */
-    uint32_t counted;   /* messages at the front of the queue that queued_bytes covers */
+/* A WebSocket that may become the transport of a polling session. */
+typedef struct rt_eio_probe {
+    rt_eio_port *port;
+    rt_eio_session *session;
+    rt_timer due;  /* in probe_due */
+    rt_timer noop; /* in noop_due, once it has spoken */
+} rt_eio_probe;
+
+/* What a session needs while it polls: until it ends or, once it has switched, no POST is open. */
+typedef struct rt_eio_polling {
+    rt_eio_session *session;
+    rt_list pending;  /* in rt_eio.pending */
+    rt_outq queue;    /* packets that no transport has taken */
+    uint32_t counted; /* messages at the front of the queue that queued_bytes covers */
     uint32_t queued_bytes;
     rt_eio_exchange *poll;
     rt_eio_exchange *post;
-    rt_eio_socket *ws;    /* the transport, in state WEBSOCKET */
-    rt_eio_socket *probe; /* may become it */
+    rt_eio_probe *probe;
+} rt_eio_polling;
+
+struct rt_eio_session {
+    rt_eio *eio;
+    rt_list node;            /* in open or ended */
+    rt_timer heartbeat;      /* in ping_due, pong_due, pong_again_due or drain_due */
+    rt_eio_port *port;       /* the transport, in state WEBSOCKET */
+    rt_eio_polling *polling; /* never NULL in the states that poll */
     rt_eio_handshake *handshake;
     void *user;
     char sid[RT_ID_LEN];
@@ -76,30 +91,8 @@ struct rt_eio_session {
     bool opened;        /* on_open returned RT_OK */
 };
 
-/* What a WebSocket needs until it is the session's transport. */
-typedef struct rt_eio_probe {
-    rt_eio_socket *socket;
-    rt_timer due;  /* in probe_due */
-    rt_timer noop; /* in noop_due, once it has spoken */
-} rt_eio_probe;
-
-/* A connection that speaks WebSocket. */
-struct rt_eio_socket {
-    enum rt_eio_use use; /* first: rt_eio_port.up points at it */
-    bool ended;
-    bool as_base64; /* it asked for binary messages as text (`b64`) */
-    rt_eio *eio;
-    rt_eio_port *port;       /* NULL once let go */
-    rt_eio_session *session; /* NULL: refused */
-    rt_list node;            /* in ended_sockets */
-    rt_eio_probe *probe;     /* NULL unless it is one */
-    rt_ws ws;
-};
-
 /* An HTTP request that is being read or waits for its answer. */
 struct rt_eio_exchange {
-    enum rt_eio_use use; /* first: rt_eio_port.up points at it */
-    bool is_poll;
     bool keep_alive;
     bool read_whole; /* the request has ended */
     bool jsonp;      /* a script tag's GET, a form's POST */
@@ -131,6 +124,7 @@ void rt_eio_release(rt_eio *e);
  * *status set. on_open has not been called. */
 rt_eio_session *rt_eio_session_new(rt_eio *e, const rt_http_request *req, bool websocket,
                                    int *status);
+void rt_eio_session_free(rt_eio_session *s); /* once it has ended */
 /* Calls on_open; on an error the session ends. */
 int rt_eio_session_open(rt_eio_session *s);
 /* Ends it now: transports are let go, on_close is called, memory waits for the reap. */
@@ -141,7 +135,10 @@ bool rt_eio_session_packet(rt_eio_session *s, bool binary, rt_slice packet);
 int rt_eio_session_put_open(const rt_eio_session *s, rt_buf *out);
 /* Queues a text packet of ours. */
 void rt_eio_session_send_text(rt_eio_session *s, rt_slice packet);
-void rt_eio_session_switch(rt_eio_session *s, rt_eio_socket *ws); /* upgrade: `5` came */
+/* Upgrade: `5` came, and s->port is the WebSocket. */
+void rt_eio_session_switch(rt_eio_session *s);
+/* Its POST, if any, is no longer its business. */
+void rt_eio_session_let_post_go(rt_eio_session *s);
 
 /* --- polling.c --- */
 
@@ -181,19 +178,21 @@ void rt_eio_exchange_free(rt_eio_exchange *x);
 
 /* --- websocket.c --- */
 
-/* Answers 101 and makes the connection a WebSocket; NULL: the connection has been closed. */
-rt_eio_socket *rt_eio_socket_accept(rt_eio *e, rt_eio_port *port, const rt_http_request *req,
-                                    const rt_buf *extra_headers);
-/* Without memory for it the socket is closed. */
-void rt_eio_socket_start_probe(rt_eio_socket *k, rt_eio_session *s);
+/* Answers 101 and makes the connection a WebSocket. False: it has been closed. */
+bool rt_eio_ws_accept(rt_eio_port *port, const rt_http_request *req, const rt_buf *extra_headers);
+/* Without memory for it the WebSocket is closed. */
+void rt_eio_ws_start_probe(rt_eio_port *port, rt_eio_session *s);
 /* Sends a close frame (code 0: without payload) and lets the connection go. */
-void rt_eio_socket_close(rt_eio_socket *k, uint16_t code);
+void rt_eio_ws_close(rt_eio_port *port, uint16_t code);
 /* The same for one that came too late: its session has a WebSocket already, or takes none. */
-void rt_eio_socket_refuse(rt_eio_socket *k);
+void rt_eio_ws_refuse(rt_eio *e, rt_eio_port *port);
 /* Lets go of a connection that is closed already or must vanish at once. */
-void rt_eio_socket_drop(rt_eio_socket *k);
-int rt_eio_socket_send(rt_eio_socket *k, rt_msg *frames);
-int rt_eio_socket_send_text(rt_eio_socket *k, rt_slice packet);
-void rt_eio_socket_free(rt_eio_socket *k);
+void rt_eio_ws_drop(rt_eio_port *port);
+int rt_eio_ws_send(rt_eio_port *port, rt_msg *frames);
+int rt_eio_ws_send_text(rt_eio_port *port, rt_slice packet);
+/* Makes it the transport of a session. */
+void rt_eio_ws_join(rt_eio_port *port, rt_eio_session *s);
+/* The session that it is the transport of, or NULL. */
+rt_eio_session *rt_eio_ws_transported(const rt_eio_port *port);
 
 #endif

@@ -38,82 +38,81 @@ static int send_accept(rt_eio_port *port, const rt_http_request *req, const rt_b
     return status;
 }
 
-rt_eio_socket *rt_eio_socket_accept(rt_eio *e, rt_eio_port *port, const rt_http_request *req,
-                                    const rt_buf *extra_headers) {
-    rt_eio_socket *k = rt_alloc0(sizeof *k);
-    if (!k || send_accept(port, req, extra_headers) != RT_OK) {
-        rt_free(k);
+bool rt_eio_ws_accept(rt_eio_port *port, const rt_http_request *req, const rt_buf *extra_headers) {
+    if (send_accept(port, req, extra_headers) != RT_OK) {
         port->ops->close(port, false);
-        return NULL;
+        return false;
     }
-    k->use = RT_EIO_USE_SOCKET;
-    k->eio = e;
-    k->port = port;
-    rt_list_init(&k->node);
-    rt_ws_init(&k->ws, e->opts.max_payload);
-    port->up = &k->use;
     port->ops->upgrade(port);
-    return k;
+    return true;
 }
 
-void rt_eio_socket_start_probe(rt_eio_socket *k, rt_eio_session *s) {
-    k->probe = rt_alloc(sizeof *k->probe);
-    if (!k->probe) {
-        rt_eio_count(k->eio, RT_EIO_UPGRADES_FAILED);
-        rt_eio_socket_close(k, rt_ws_close_code(RT_ENOMEM));
+void rt_eio_ws_start_probe(rt_eio_port *port, rt_eio_session *s) {
+    rt_eio *e = s->eio;
+    rt_eio_probe *p = rt_alloc(sizeof *p);
+    if (!p) {
+        rt_eio_count(e, RT_EIO_UPGRADES_FAILED);
+        rt_eio_ws_close(port, rt_ws_close_code(RT_ENOMEM));
         return;
     }
-    k->probe->socket = k;
-    rt_timer_init(&k->probe->due);
-    rt_timer_init(&k->probe->noop);
-    k->session = s;
-    s->probe = k;
-    rt_timer_arm(&k->eio->probe_due, &k->probe->due, rt_eio_now(k->eio));
+    p->port = port;
+    p->session = s;
+    rt_timer_init(&p->due);
+    rt_timer_init(&p->noop);
+    port->up = p;
+    port->use = RT_EIO_USE_PROBE;
+    s->polling->probe = p;
+    rt_timer_arm(&e->probe_due, &p->due, rt_eio_now(e));
 }
 
-static void end_probe(rt_eio_socket *k) {
-    if (!k->probe)
+static void end_probe(rt_eio_probe *p) {
+    rt_eio_session *s = p->session;
+    s->polling->probe = NULL;
+    if (s->state == RT_EIO_PROBING)
+        s->state = RT_EIO_POLLING;
+    rt_timer_disarm(&p->due);
+    rt_timer_disarm(&p->noop);
+    rt_free(p);
+}
+
+void rt_eio_ws_join(rt_eio_port *port, rt_eio_session *s) {
+    port->up = s;
+    port->use = RT_EIO_USE_TRANSPORT;
+    s->port = port;
+}
+
+rt_eio_session *rt_eio_ws_transported(const rt_eio_port *port) {
+    return port->use == RT_EIO_USE_TRANSPORT ? port->up : NULL;
+}
+
+/* --- letting go --- */
+
+static void free_parser(rt_ws *ws) {
+    if (!ws)
         return;
-    rt_timer_disarm(&k->probe->due);
-    rt_timer_disarm(&k->probe->noop);
-    rt_free(k->probe);
-    k->probe = NULL;
+    rt_ws_fini(ws);
+    rt_free(ws);
 }
 
-void rt_eio_socket_free(rt_eio_socket *k) {
-    rt_ws_fini(&k->ws);
-    rt_free(k);
-}
-
-/* Undoes every link; the memory waits for the reap, since the parser may be running in it. */
-static rt_eio_port *let_go(rt_eio_socket *k) {
-    rt_eio_port *port = k->port;
-    rt_eio_session *s = k->session;
-    k->ended = true;
-    k->port = NULL;
-    k->session = NULL;
-    end_probe(k);
-    rt_list_push(&k->eio->ended_sockets, &k->node);
+/* Undoes every link. */
+static void let_go(rt_eio_port *port) {
+    if (port->use == RT_EIO_USE_PROBE)
+        end_probe(port->up);
+    else if (port->use == RT_EIO_USE_TRANSPORT)
+        ((rt_eio_session *)port->up)->port = NULL;
+    free_parser(port->ws);
+    port->ws = NULL;
     port->up = NULL;
-    if (s && s->probe == k) {
-        s->probe = NULL;
-        if (s->state == RT_EIO_PROBING)
-            s->state = RT_EIO_POLLING;
-    }
-    return port;
+    port->use = RT_EIO_USE_NONE;
 }
 
-void rt_eio_socket_drop(rt_eio_socket *k) {
-    if (k->ended)
-        return;
-    rt_eio_port *port = let_go(k);
+void rt_eio_ws_drop(rt_eio_port *port) {
+    let_go(port);
     port->ops->close(port, false);
 }
 
-void rt_eio_socket_close(rt_eio_socket *k, uint16_t code) {
-    if (k->ended)
-        return;
-    rt_eio_port *port = let_go(k);
+void rt_eio_ws_close(rt_eio_port *port, uint16_t code) {
+    let_go(port);
     rt_msg *frame = rt_ws_close_frame(code, RT_EMPTY);
     if (frame)
         port->ops->send(port, frame);
@@ -121,104 +120,128 @@ void rt_eio_socket_close(rt_eio_socket *k, uint16_t code) {
     port->ops->close(port, true);
 }
 
-void rt_eio_socket_refuse(rt_eio_socket *k) {
-    rt_eio_count(k->eio, RT_EIO_REFUSED_WEBSOCKET);
-    rt_eio_socket_close(k, 0);
+void rt_eio_ws_refuse(rt_eio *e, rt_eio_port *port) {
+    rt_eio_count(e, RT_EIO_REFUSED_WEBSOCKET);
+    rt_eio_ws_close(port, 0);
 }
 
-int rt_eio_socket_send(rt_eio_socket *k, rt_msg *frames) {
-    if (k->ended)
-        return RT_ECLOSED;
-    if (!k->as_base64)
-        return k->port->ops->send(k->port, frames);
+/* --- sending --- */
+
+int rt_eio_ws_send(rt_eio_port *port, rt_msg *frames) {
+    if (!port->ws_as_base64)
+        return port->ops->send(port, frames);
     rt_msg *text = rt_eio_payload_as_text_frames(frames);
-    int status = text ? k->port->ops->send(k->port, text) : RT_ENOMEM;
+    int status = text ? port->ops->send(port, text) : RT_ENOMEM;
     rt_msg_rele(text);
     return status;
 }
 
-int rt_eio_socket_send_text(rt_eio_socket *k, rt_slice packet) {
+int rt_eio_ws_send_text(rt_eio_port *port, rt_slice packet) {
     rt_msg *m = rt_ws_frame(RT_WS_TEXT, packet);
     if (!m)
         return RT_ENOMEM;
-    int status = rt_eio_socket_send(k, m);
+    int status = rt_eio_ws_send(port, m);
     rt_msg_rele(m);
     return status;
 }
 
-static int probe_packet(rt_eio_socket *k, rt_slice packet) {
-    rt_eio *e = k->eio;
-    rt_eio_session *s = k->session;
+/* --- reading --- */
+
+static int probe_packet(rt_eio_probe *p, rt_slice packet) {
+    rt_eio_session *s = p->session;
+    rt_eio *e = s->eio;
+    rt_eio_port *port = p->port;
     if (rt_slice_eq(packet, RT_LIT("2probe"))) {
-        if (rt_eio_socket_send_text(k, RT_LIT("3probe")) != RT_OK)
+        if (rt_eio_ws_send_text(port, RT_LIT("3probe")) != RT_OK)
             return RT_ENOMEM;
         s->state = RT_EIO_PROBING;
-        rt_timer_arm(&e->noop_due, &k->probe->noop, rt_eio_now(e));
+        rt_timer_arm(&e->noop_due, &p->noop, rt_eio_now(e));
         rt_eio_poll_answer(s, RT_LIT("6"));
         return RT_OK;
     }
     if (rt_slice_eq(packet, RT_LIT("5"))) {
-        end_probe(k);
-        rt_eio_session_switch(s, k);
-        return k->ended ? RT_ECLOSED : RT_OK;
+        end_probe(p);
+        rt_eio_ws_join(port, s);
+        rt_eio_session_switch(s);
+        return port->up ? RT_OK : RT_ECLOSED;
     }
     return RT_EEIO_PACKET;
 }
 
 static int on_message(void *arg, bool binary, rt_slice bytes) {
-    rt_eio_socket *k = arg;
-    if (!k->session)
-        return RT_ECLOSED;
-    if (k->session->probe == k)
-        return binary ? RT_EEIO_PACKET : probe_packet(k, bytes);
-    rt_eio_session_packet(k->session, binary, bytes);
-    return k->ended ? RT_ECLOSED : RT_OK;
+    rt_eio_port *port = arg;
+    if (port->use == RT_EIO_USE_PROBE)
+        return binary ? RT_EEIO_PACKET : probe_packet(port->up, bytes);
+    if (port->use == RT_EIO_USE_TRANSPORT)
+        rt_eio_session_packet(port->up, binary, bytes);
+    return port->up ? RT_OK : RT_ECLOSED;
 }
 
 static int on_ping(void *arg, rt_slice payload) {
     rt_msg *pong = rt_ws_frame(RT_WS_PONG, payload);
     if (!pong)
         return RT_ENOMEM;
-    int status = rt_eio_socket_send(arg, pong);
+    int status = rt_eio_ws_send(arg, pong);
     rt_msg_rele(pong);
     return status;
 }
 
 static int on_pong(void *arg, rt_slice payload) {
     (void)payload;
-    return ((rt_eio_socket *)arg)->ended ? RT_ECLOSED : RT_OK;
+    return ((const rt_eio_port *)arg)->up ? RT_OK : RT_ECLOSED;
 }
 
 /* The peer's close frame is answered with its own code (RFC 6455, 5.5.1). */
 static int on_close(void *arg, uint16_t code, rt_slice reason) {
     (void)reason;
-    rt_eio_socket *k = arg;
-    rt_eio_session *s = k->session;
-    bool transport = s && s->ws == k;
-    rt_eio_socket_close(k, code == 1005 ? 0 : code);
-    if (transport)
+    rt_eio_port *port = arg;
+    rt_eio_session *s = rt_eio_ws_transported(port);
+    rt_eio_ws_close(port, code == 1005 ? 0 : code);
+    if (s)
         rt_eio_session_end(s, RT_EIO_TRANSPORT_CLOSE);
     return RT_ECLOSED;
 }
 
 static const rt_ws_events events = {on_message, on_ping, on_pong, on_close};
 
+/* Most bytes are whole messages, after which a parser knows nothing that a new one would not: it
+ * lives on the stack, and is kept only while a message has not come whole. */
+static int feed(rt_eio *e, rt_eio_port *port, char *bytes, size_t n) {
+    rt_ws ws;
+    rt_ws *kept = port->ws;
+    port->ws = NULL; /* a callback may let go of the port */
+    if (kept)
+        ws = *kept;
+    else
+        rt_ws_init(&ws, e->opts.max_payload);
+    int status = rt_ws_feed(&ws, bytes, n, &events, port);
+    if (status == RT_OK && port->up && !rt_ws_at_rest(&ws)) {
+        port->ws = kept ? kept : rt_alloc(sizeof ws);
+        if (port->ws) {
+            *port->ws = ws;
+            return RT_OK;
+        }
+        status = RT_ENOMEM;
+    }
+    rt_ws_fini(&ws);
+    rt_free(kept);
+    return status;
+}
+
 void rt_eio_websocket_bytes(rt_eio *e, rt_eio_port *port, char *bytes, size_t n) {
-    if (!port->up || *port->up != RT_EIO_USE_SOCKET)
+    if (!port->up)
         return;
-    rt_eio_socket *k = RT_OF(port->up, rt_eio_socket, use);
-    int status = rt_ws_feed(&k->ws, bytes, n, &events, k);
-    if (status == RT_OK || k->ended)
+    int status = feed(e, port, bytes, n);
+    if (status == RT_OK || !port->up)
         return;
-    rt_eio_session *s = k->session;
-    bool transport = s && s->ws == k;
+    rt_eio_session *s = rt_eio_ws_transported(port);
     if (status == RT_EWS_TOO_BIG)
         rt_eio_count(e, RT_EIO_REFUSED_TOO_BIG);
     else if (status == RT_EWS_PROTOCOL || status == RT_EWS_UTF8)
         rt_eio_count(e, RT_EIO_BAD_FRAMES);
-    if (s && s->probe == k)
+    if (!s)
         rt_eio_count(e, RT_EIO_UPGRADES_FAILED);
-    rt_eio_socket_close(k, status == RT_EEIO_PACKET ? 0 : rt_ws_close_code(status));
-    if (transport)
+    rt_eio_ws_close(port, status == RT_EEIO_PACKET ? 0 : rt_ws_close_code(status));
+    if (s)
         rt_eio_session_end(s, status == RT_ENOMEM ? RT_EIO_NO_MEMORY : RT_EIO_TRANSPORT_ERROR);
 }

@@ -237,6 +237,10 @@ static int take_payload(rt_ws *ws, char *p, size_t n, const rt_ws_events *events
                                   : take_data(ws, bytes, last, events, arg);
 }
 
+bool rt_ws_at_rest(const rt_ws *ws) {
+    return !ws->in_payload && ws->head_len == 0 && ws->msg_opcode == 0 && !ws->closed;
+}
+
 int rt_ws_feed(rt_ws *ws, char *bytes, size_t n, const rt_ws_events *events, void *arg) {
     int rc;
     while (n > 0 && !ws->closed) {

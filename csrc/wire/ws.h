@@ -61,6 +61,9 @@ void rt_ws_fini(rt_ws *ws);
  * parser must not be fed again. */
 int rt_ws_feed(rt_ws *ws, char *bytes, size_t n, const rt_ws_events *events, void *arg);
 
+/* Nothing has begun that is not whole: a new parser would go on as this one. */
+bool rt_ws_at_rest(const rt_ws *ws);
+
 /* The close code to send for a feed error: 1002, 1007, 1009, 1011 (out of memory), else 1000. */
 uint16_t rt_ws_close_code(int status);
 

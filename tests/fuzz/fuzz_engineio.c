@@ -87,7 +87,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     const rt_eio_app app = {.on_open = on_open, .on_message = on_message, .on_close = on_close};
     rt_eio_opts opts;
     rt_timers timers;
-    rt_eio_port port = {&ops, NULL};
+    rt_eio_port port = {.ops = &ops};
     rt_eio_opts_default(&opts);
     opts.max_payload = 4096;
     rt_timers_init(&timers);
