@@ -50,6 +50,81 @@ static void order_across_upgrade(void **state) {
     fake_fini(&f);
 }
 
+/* A POST that was under way when the client switched still counts, whether it comes whole or not.
+ */
+static void post_across_upgrade(void **state) {
+    (void)state;
+    static const char head[] = " HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\n\r\n4p";
+    for (int whole = 0; whole < 2; whole++) {
+        fake f;
+        char sid[RT_ID_LEN + 1], text[256];
+        fake_init(&f, NULL);
+        rt_eio_session *s = fake_handshake(&f, sid);
+        fake_conn *post = fake_open(&f), *ws = fake_websocket(&f, sid);
+        snprintf(text, sizeof text, "POST " FAKE_POLLING "&sid=%s%s", sid, head);
+        fake_request(post, text);
+        fake_text_frame(ws, "2probe");
+        fake_text_frame(ws, "5");
+        fake_text_frame(ws, "4ws");
+        assert_string_equal(fake_log(&f), "message ws");
+        assert_true(rt_eio_is_websocket(s));
+        if (whole) {
+            fake_request(post, "st");
+            assert_string_equal(fake_body(post, "200"), "ok");
+            assert_string_equal(fake_log(&f), "message pst");
+            fake_text_frame(ws, "4on");
+            assert_string_equal(fake_log(&f), "message on");
+        } else {
+            rt_eio_port_closed(f.eio, &post->port, true);
+            assert_string_equal(fake_log(&f), "close transport error");
+            assert_string_equal(fake_frames(ws), "3probe|close");
+        }
+        fake_fini(&f);
+    }
+}
+
+/* Between two messages nothing is kept of the parser, between two parts of one it is. */
+static void parser_is_kept_for_a_part(void **state) {
+    (void)state;
+    fake f;
+    fake_init(&f, NULL);
+    fake_conn *ws = fake_websocket(&f, NULL);
+    fake_log(&f);
+    long at_rest = rt_alloc_live();
+    char frame[] = {(char)0x81, (char)0x83, 0, 0, 0, 0, '4', 'h', 'i'};
+    for (size_t at = 1; at < sizeof frame; at++) {
+        char bytes[sizeof frame];
+        memcpy(bytes, frame, sizeof frame);
+        rt_eio_websocket_bytes(f.eio, &ws->port, bytes, at);
+        assert_true(rt_alloc_live() > at_rest);
+        rt_eio_websocket_bytes(f.eio, &ws->port, bytes + at, sizeof frame - at);
+        assert_string_equal(fake_log(&f), "message hi");
+        assert_int_equal(rt_alloc_live(), at_rest);
+    }
+    fake_frame(ws, 0x01, "4a", 2); /* a fragment, and a frame that comes between two */
+    fake_frame(ws, 0x89, "x", 1);
+    assert_true(rt_alloc_live() > at_rest);
+    fake_frame(ws, 0x80, "b", 1);
+    assert_string_equal(fake_log(&f), "message ab");
+    assert_int_equal(rt_alloc_live(), at_rest);
+    fake_fini(&f);
+}
+
+static void no_memory_to_keep_a_part(void **state) {
+    (void)state;
+    fake f;
+    fake_init(&f, NULL);
+    fake_conn *ws = fake_websocket(&f, NULL);
+    fake_frames(ws);
+    char part[] = {(char)0x81};
+    rt_alloc_fail_at(1);
+    rt_eio_websocket_bytes(f.eio, &ws->port, part, sizeof part);
+    rt_alloc_fail_at(0);
+    assert_string_equal(fake_log(&f), "open|close out of memory");
+    assert_string_equal(fake_frames(ws), "close 1011");
+    fake_fini(&f);
+}
+
 static void polls_return_while_probing(void **state) {
     (void)state;
     fake f;
@@ -331,6 +406,9 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_teardown(upgrade_whole, leaks),
         cmocka_unit_test_teardown(order_across_upgrade, leaks),
+        cmocka_unit_test_teardown(post_across_upgrade, leaks),
+        cmocka_unit_test_teardown(parser_is_kept_for_a_part, leaks),
+        cmocka_unit_test_teardown(no_memory_to_keep_a_part, leaks),
         cmocka_unit_test_teardown(polls_return_while_probing, leaks),
         cmocka_unit_test_teardown(probe_has_a_deadline, leaks),
         cmocka_unit_test_teardown(bad_probe_is_dropped, leaks),
