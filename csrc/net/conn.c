@@ -37,8 +37,15 @@ static void set_deadline(rt_conn *c, rt_timerq *due) {
 }
 
 static void mark_pending(rt_conn *c) {
-    if (!rt_list_linked(&c->pending))
-        rt_list_push(&c->front->pending, &c->pending);
+    rt_front *f = c->front;
+    if (c->pending)
+        return;
+    c->pending = c;
+    if (f->pending)
+        f->last_pending->pending = c;
+    else
+        f->pending = c;
+    f->last_pending = c;
 }
 
 /* --- closing --- */
@@ -51,7 +58,8 @@ static void free_parser(rt_conn *c) {
 static void free_held(rt_conn *c) {
     if (!c->held)
         return;
-    rt_buf_fini(c->held);
+    rt_list_unlink(&c->held->resume);
+    rt_buf_fini(&c->held->bytes);
     rt_free(c->held);
     c->held = NULL;
 }
@@ -70,8 +78,8 @@ void rt_conn_close(rt_conn *c, bool broken) {
     rt_timer_disarm(&c->timer);
     rt_list_unlink(&c->node);
     rt_list_push(&f->closed, &c->node);
-    rt_list_unlink(&c->pending);
-    rt_list_unlink(&c->resume);
+    if (c->held)
+        rt_list_unlink(&c->held->resume);
     rt_outq_fini(&c->out);
     f->connections--;
     rt_poller_remove(&f->poller, c->fd, c);
@@ -109,7 +117,8 @@ static void finish_up(rt_conn *c) {
     if (c->state >= RT_CONN_FLUSHING)
         return;
     c->state = RT_CONN_FLUSHING;
-    rt_list_unlink(&c->resume);
+    if (c->held)
+        rt_list_unlink(&c->held->resume);
     rt_timer_arm(&c->front->write_due, &c->timer, now_of(c));
     mark_pending(c);
 }
@@ -137,8 +146,8 @@ static void port_finish(rt_eio_port *p, bool keep_alive) {
     }
     c->state = RT_CONN_READING;
     set_deadline(c, &c->front->idle_due);
-    if (c->held && !rt_list_linked(&c->resume))
-        rt_list_push(&c->front->resume, &c->resume);
+    if (c->held && !rt_list_linked(&c->held->resume))
+        rt_list_push(&c->front->resume, &c->held->resume);
 }
 
 static void port_upgrade(rt_eio_port *p) {
@@ -262,9 +271,11 @@ static int hold(rt_conn *c, const char *bytes, size_t n) {
         c->held = rt_alloc(sizeof *c->held);
         if (!c->held)
             return RT_ENOMEM;
-        rt_buf_init(c->held, c->front->opts.max_pipelined);
+        rt_list_init(&c->held->resume);
+        c->held->conn = c;
+        rt_buf_init(&c->held->bytes, c->front->opts.max_pipelined);
     }
-    return rt_buf_put(c->held, bytes, n);
+    return rt_buf_put(&c->held->bytes, bytes, n);
 }
 
 /* The head's time runs from here: not from each of the empty lines that may come before it. */
@@ -317,11 +328,11 @@ static void on_bytes(rt_conn *c, char *bytes, size_t n) {
 }
 
 void rt_conn_resume(rt_conn *c) {
-    rt_list_unlink(&c->resume);
-    rt_buf *held = c->held;
+    rt_conn_held *held = c->held;
+    rt_list_unlink(&held->resume);
     c->held = NULL;
-    on_bytes(c, held->p, held->n);
-    rt_buf_fini(held);
+    on_bytes(c, held->bytes.p, held->bytes.n);
+    rt_buf_fini(&held->bytes);
     rt_free(held);
 }
 
@@ -421,7 +432,8 @@ static ssize_t send_pieces(int fd, struct iovec *iov, int n) {
 
 void rt_conn_flush(rt_conn *c) {
     rt_front *f = c->front;
-    rt_list_unlink(&c->pending);
+    if (c->state == RT_CONN_CLOSED)
+        return;
     if (c->blocked) {
         check_debt(c);
         return;
@@ -463,8 +475,6 @@ void rt_conn_new(rt_front *f, int fd) {
     c->fd = fd;
     c->port.ops = &port_ops;
     rt_list_init(&c->node);
-    rt_list_init(&c->pending);
-    rt_list_init(&c->resume);
     rt_timer_init(&c->timer);
     rt_outq_init(&c->out);
     if (rt_poller_add(&f->poller, fd, c, EPOLLIN) != RT_OK) {

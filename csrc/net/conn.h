@@ -30,9 +30,11 @@ struct rt_front {
     int spare_fd;     /* given up to accept and close one connection when descriptors run out */
     rt_poller poller; /* of the connections */
     rt_list open;
-    rt_list closed;  /* to be freed */
-    rt_list pending; /* owe bytes that were not offered to the kernel yet */
-    rt_list resume;  /* answered; requests that came meanwhile wait in `held` */
+    rt_list closed; /* to be freed */
+    /* Owe bytes that were not offered to the kernel yet, linked by rt_conn.pending; closed ones
+     * stay until the turn's end, which comes before they are freed. NULL: none. */
+    struct rt_conn *pending, *last_pending;
+    rt_list resume; /* rt_conn_held: answered, requests that came meanwhile may go on */
     rt_timerq head_due, body_due, idle_due, write_due, linger_due;
     rt_loop_hook hook;
     rt_log_gate accept_gate;
@@ -49,18 +51,24 @@ enum rt_conn_state {
     RT_CONN_CLOSED,
 };
 
+/* Bytes behind an open request. */
+typedef struct rt_conn_held {
+    rt_list resume; /* in front->resume */
+    struct rt_conn *conn;
+    rt_buf bytes;
+} rt_conn_held;
+
 typedef struct rt_conn {
     rt_front *front;
     rt_eio_port port;
-    rt_list node;    /* in front->open or front->closed */
-    rt_list pending; /* in front->pending */
-    rt_list resume;  /* in front->resume */
+    rt_list node;            /* in front->open or front->closed */
+    struct rt_conn *pending; /* the next of them, the last one's itself; NULL: it owes nothing */
     rt_timer timer;
     rt_outq out;
-    rt_http *http;    /* while a request is being read */
-    rt_buf *held;     /* bytes behind an open request; NULL: none */
-    uint32_t counted; /* while blocked: messages at the front of `out` that `owed` covers */
-    uint32_t owed;    /* while blocked: their bytes; lingering: what the kernel last had to send */
+    rt_http *http;      /* while a request is being read */
+    rt_conn_held *held; /* NULL: nothing */
+    uint32_t counted;   /* while blocked: messages at the front of `out` that `owed` covers */
+    uint32_t owed; /* while blocked: their bytes; lingering: what the kernel last had to send */
     int fd;
     uint8_t state;
     bool blocked;       /* the kernel would not take more; waiting for writable */

@@ -69,6 +69,13 @@ static void free_closed(rt_front *f) {
     }
 }
 
+static rt_conn *take_pending(rt_front *f) {
+    rt_conn *c = f->pending;
+    f->pending = c->pending == c ? NULL : c->pending;
+    c->pending = NULL;
+    return c;
+}
+
 /* A write that fails ends a session, which may owe news to others: go on until nobody is pending.
  */
 static void at_turn_end(void *arg) {
@@ -76,10 +83,10 @@ static void at_turn_end(void *arg) {
     do {
         rt_eio_flush(f->eio);
         while (!rt_list_empty(&f->resume))
-            rt_conn_resume(RT_OF(rt_list_first(&f->resume), rt_conn, resume));
+            rt_conn_resume(RT_OF(rt_list_first(&f->resume), rt_conn_held, resume)->conn);
         rt_eio_flush(f->eio);
-        while (!rt_list_empty(&f->pending))
-            rt_conn_flush(RT_OF(rt_list_first(&f->pending), rt_conn, pending));
+        while (f->pending)
+            rt_conn_flush(take_pending(f));
     } while (!rt_list_empty(&f->resume) || rt_eio_has_pending(f->eio));
     free_closed(f);
 }
@@ -192,7 +199,6 @@ rt_front *rt_front_new(rt_loop *loop, rt_eio *eio, const rt_front_opts *opts, rt
     f->spare_fd = open_spare();
     rt_list_init(&f->open);
     rt_list_init(&f->closed);
-    rt_list_init(&f->pending);
     rt_list_init(&f->resume);
     rt_timerq_init(&f->head_due, &loop->timers, opts->head_ms, on_head_due, f);
     rt_timerq_init(&f->body_due, &loop->timers, opts->body_ms, on_body_due, f);
