@@ -16,14 +16,14 @@ rt_msg *rt_sio_event_msg(rt_sio *io, const rt_sio_out *o) {
     return m;
 }
 
-static uint32_t to_members(const rt_sio_room *r, rt_msg *m, const rt_sio_socket *except) {
+static uint32_t to_members(rt_sio_room *r, rt_msg *m, const rt_sio_socket *except) {
     uint32_t sent = 0;
     /* Sending may end a session, and with it memberships: the last member moves to its place. Going
      * backwards, what moves has been served already. */
     for (uint32_t i = r->count; i-- > 0;) {
         if (i >= r->count)
             continue;
-        rt_sio_socket *s = r->members[i].socket;
+        rt_sio_socket *s = rt_sio_room_members(r)[i].socket;
         if (s == except || s->state != RT_SIO_IN)
             continue;
         rt_eio_send(s->client->session, m);

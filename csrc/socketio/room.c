@@ -3,7 +3,7 @@
 #include "socketio/state.h"
 
 static rt_sio_room *room_new(rt_sio_ns *ns, rt_slice name) {
-    rt_sio_room *r = rt_alloc0(sizeof *r + name.n);
+    rt_sio_room *r = rt_alloc0(offsetof(rt_sio_room, name) + name.n);
     if (!r)
         return NULL;
     r->ns = ns;
@@ -22,22 +22,38 @@ void rt_sio_room_settle(rt_sio_room *r) {
         return;
     r->ns->io->rooms--;
     rt_map_del(&r->ns->rooms, rt_sio_room_name(r));
-    rt_free(r->members);
+    if (r->cap)
+        rt_free(r->many);
     rt_free(r);
 }
 
 /* A browser of Frappe is in three: its user's, everybody's, and that of its kind of user. */
 #define FIRST_ROOMS 3
 
-static bool grow(void **array, uint32_t count, uint32_t *cap, uint32_t first, size_t size) {
-    if (count < *cap)
+/* Room for one more. */
+static bool grow_room(rt_sio_room *r) {
+    if (r->count == 0 || r->count < r->cap)
         return true;
-    uint32_t wanted = *cap ? *cap * 2 : first;
-    void *grown = rt_realloc(*array, wanted * size);
+    uint32_t cap = r->cap ? r->cap * 2 : 2;
+    rt_sio_member *many = rt_realloc(r->cap ? r->many : NULL, cap * sizeof *many);
+    if (!many)
+        return false;
+    if (!r->cap)
+        many[0] = r->one;
+    r->many = many;
+    r->cap = cap;
+    return true;
+}
+
+static bool grow_socket(rt_sio_socket *s) {
+    if (s->room_count < s->room_cap)
+        return true;
+    uint32_t cap = s->room_cap ? s->room_cap * 2 : FIRST_ROOMS;
+    rt_sio_membership *grown = rt_realloc(s->memberships, cap * sizeof *grown);
     if (!grown)
         return false;
-    *array = grown;
-    *cap = wanted;
+    s->memberships = grown;
+    s->room_cap = cap;
     return true;
 }
 
@@ -54,17 +70,11 @@ static uint32_t membership_of(const rt_sio_socket *s, const rt_sio_room *r) {
 }
 
 static int enter(rt_sio_socket *s, rt_sio_room *r) {
-    void *members = r->members, *memberships = s->memberships;
-    bool room_grown = grow(&members, r->count, &r->cap, 2, sizeof *r->members);
-    r->members = members;
-    bool socket_grown =
-        grow(&memberships, s->room_count, &s->room_cap, FIRST_ROOMS, sizeof *s->memberships);
-    s->memberships = memberships;
-    if (!room_grown || !socket_grown)
+    if (!grow_room(r) || !grow_socket(s))
         return RT_ENOMEM;
     r->asking += s->state == RT_SIO_ASKING;
     s->memberships[s->room_count] = (rt_sio_membership){r, r->count};
-    r->members[r->count] = (rt_sio_member){s, s->room_count};
+    rt_sio_room_members(r)[r->count] = (rt_sio_member){s, s->room_count};
     s->room_count++;
     r->count++;
     return RT_OK;
@@ -106,10 +116,11 @@ int rt_sio_join(rt_sio_socket *s, rt_slice name) {
 
 /* Takes the entry out of the room; the last member moves into its place. */
 static void remove_member(rt_sio_room *r, uint32_t at) {
-    rt_sio_member last = r->members[--r->count];
+    rt_sio_member *members = rt_sio_room_members(r);
+    rt_sio_member last = members[--r->count];
     if (at == r->count)
         return;
-    r->members[at] = last;
+    members[at] = last;
     last.socket->memberships[last.at].at = at;
 }
 
@@ -118,7 +129,7 @@ static void remove_membership(rt_sio_socket *s, uint32_t at) {
     if (at == s->room_count)
         return;
     s->memberships[at] = last;
-    last.room->members[last.at].at = at;
+    rt_sio_room_members(last.room)[last.at].at = at;
 }
 
 bool rt_sio_leave(rt_sio_socket *s, rt_slice name) {
@@ -179,9 +190,9 @@ uint32_t rt_sio_room_size(const rt_sio_ns *ns, rt_slice name) {
 }
 
 bool rt_sio_room_member(const rt_sio_ns *ns, rt_slice name, uint32_t i, rt_sio_socket **socket) {
-    const rt_sio_room *r = rt_sio_room_find(ns, name);
+    rt_sio_room *r = rt_sio_room_find(ns, name);
     if (!r || i >= r->count)
         return false;
-    *socket = r->members[i].socket;
+    *socket = rt_sio_room_members(r)[i].socket;
     return true;
 }

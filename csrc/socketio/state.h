@@ -106,7 +106,10 @@ typedef struct rt_sio_member {
 
 struct rt_sio_room {
     rt_sio_ns *ns;
-    rt_sio_member *members;
+    union {
+        rt_sio_member one;   /* while cap is 0: the member, if count is 1; a user's room, mostly */
+        rt_sio_member *many; /* `cap` entries */
+    };
     uint32_t count, cap;
     uint32_t asking; /* members that are not let in yet, and get no events */
     uint32_t pins;   /* sockets that are leaving and still name it; events that are held for it */
@@ -116,6 +119,10 @@ struct rt_sio_room {
 
 static inline void rt_sio_tally(rt_sio *io, int counter) {
     io->counters.v[counter]++;
+}
+
+static inline rt_sio_member *rt_sio_room_members(rt_sio_room *r) {
+    return r->cap ? r->many : &r->one;
 }
 
 static inline rt_slice rt_sio_room_name(const rt_sio_room *r) {

@@ -41,7 +41,7 @@ static void give_room(spread *p, const rt_sio_ns *ns, rt_slice name) {
     r->pins++;
     for (uint32_t i = r->count; i-- > 0;)
         if (i < r->count)
-            give(p, r->members[i].socket);
+            give(p, rt_sio_room_members(r)[i].socket);
     r->pins--;
     rt_sio_room_settle(r);
 }
