@@ -124,8 +124,8 @@ typedef struct rt_eio_session rt_eio_session;
 /* Calls up. Any of them may close the session it is about, or others. */
 typedef struct rt_eio_app {
     void *ctx;
-    /* A new session. `user` (rt_eio_user) is NULL and the app's to set. RT_OK, or an error that
-     * closes the session at once. */
+    size_t user_size; /* bytes of each session that are the app's, zero at first: rt_eio_user */
+    /* A new session. RT_OK, or an error that closes it at once. */
     int (*on_open)(void *ctx, rt_eio_session *s);
     void (*on_message)(void *ctx, rt_eio_session *s, bool binary, rt_slice bytes);
     /* Exactly once for each on_open that returned RT_OK. The session is unusable afterwards. */
@@ -195,8 +195,8 @@ void rt_eio_close(rt_eio_session *s, enum rt_eio_reason reason);
  */
 bool rt_eio_ready(const rt_eio_session *s);
 
-void *rt_eio_user(const rt_eio_session *s);
-void rt_eio_set_user(rt_eio_session *s, void *user);
+/* The app's part of it, which lives as long: until the reap after on_close. */
+void *rt_eio_user(rt_eio_session *s);
 rt_slice rt_eio_sid(const rt_eio_session *s);
 bool rt_eio_is_websocket(const rt_eio_session *s);
 

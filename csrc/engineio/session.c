@@ -28,7 +28,7 @@ rt_eio_session *rt_eio_session_new(rt_eio *e, const rt_http_request *req, bool w
     if (e->by_sid.count >= e->opts.max_sessions)
         return NULL;
     *status = RT_ENOMEM;
-    rt_eio_session *s = rt_alloc0(sizeof *s);
+    rt_eio_session *s = rt_alloc0(sizeof *s + e->app.user_size);
     if (!s)
         return NULL;
     s->handshake = rt_eio_handshake_new(req);
@@ -295,12 +295,8 @@ bool rt_eio_ready(const rt_eio_session *s) {
                                         : s->polling->poll != NULL;
 }
 
-void *rt_eio_user(const rt_eio_session *s) {
+void *rt_eio_user(rt_eio_session *s) {
     return s->user;
-}
-
-void rt_eio_set_user(rt_eio_session *s, void *user) {
-    s->user = user;
 }
 
 rt_slice rt_eio_sid(const rt_eio_session *s) {

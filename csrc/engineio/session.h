@@ -83,12 +83,12 @@ struct rt_eio_session {
     rt_eio_port *port;       /* the transport, in state WEBSOCKET */
     rt_eio_polling *polling; /* never NULL in the states that poll */
     rt_eio_handshake *handshake;
-    void *user;
     char sid[RT_ID_LEN];
     uint8_t state;
     bool awaiting_pong; /* heartbeat is in pong_due or pong_again_due */
     bool pong_extended; /* another packet has extended the current pong deadline */
     bool opened;        /* on_open returned RT_OK */
+    max_align_t user[]; /* app.user_size bytes */
 };
 
 /* An HTTP request that is being read or waits for its answer. */

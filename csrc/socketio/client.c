@@ -8,16 +8,11 @@
 
 int rt_sio_client_open(void *io_, rt_eio_session *session) {
     rt_sio *io = io_;
-    rt_sio_client *c = rt_alloc0(sizeof *c);
-    if (!c)
-        return RT_ENOMEM;
-    c->io = io;
+    rt_sio_client *c = rt_eio_user(session);
     c->session = session;
     rt_list_init(&c->sockets);
-    rt_list_init(&c->node);
     rt_timer_init(&c->connect_timer);
     rt_timer_arm(&io->connect_due, &c->connect_timer, io->now(io->now_ctx));
-    rt_eio_set_user(session, c);
     io->clients++;
     return RT_OK;
 }
@@ -30,15 +25,11 @@ static void drop_incoming(rt_sio_client *c) {
     c->incoming = NULL;
 }
 
-void rt_sio_client_free(rt_sio_client *c) {
-    rt_free(c);
-}
-
 void rt_sio_client_close(void *io_, rt_eio_session *session, enum rt_eio_reason reason) {
     rt_sio *io = io_;
     rt_sio_client *c = rt_eio_user(session);
     rt_sio_release(io);
-    c->session = NULL;
+    c->gone = true;
     rt_timer_disarm(&c->connect_timer);
     drop_incoming(c);
     while (!rt_list_empty(&c->sockets))
@@ -47,23 +38,19 @@ void rt_sio_client_close(void *io_, rt_eio_session *session, enum rt_eio_reason 
         io->app.on_client_gone(io->app.ctx, c->user);
     c->user = NULL;
     io->clients--;
-    rt_list_push(&io->gone, &c->node);
 }
 
-static void bad_packet(rt_sio_client *c) {
-    rt_sio_tally(c->io, RT_SIO_BAD_PACKETS);
-    if (c->session)
-        rt_eio_close(c->session, RT_EIO_FORCED_CLOSE);
+static void bad_packet(rt_sio *io, rt_sio_client *c) {
+    rt_sio_tally(io, RT_SIO_BAD_PACKETS);
+    rt_eio_close(c->session, RT_EIO_FORCED_CLOSE);
 }
 
-void rt_sio_client_no_memory(rt_sio_client *c) {
-    rt_sio_tally(c->io, RT_SIO_NO_MEMORY);
-    if (c->session)
-        rt_eio_close(c->session, RT_EIO_NO_MEMORY);
+void rt_sio_client_no_memory(rt_sio *io, rt_sio_client *c) {
+    rt_sio_tally(io, RT_SIO_NO_MEMORY);
+    rt_eio_close(c->session, RT_EIO_NO_MEMORY);
 }
 
-static void on_connect(rt_sio_client *c, const rt_sio_packet *p) {
-    rt_sio *io = c->io;
+static void on_connect(rt_sio *io, rt_sio_client *c, const rt_sio_packet *p) {
     rt_sio_socket *s = rt_sio_socket_find(c, p->ns);
     if (s) {
         /* Clients repeat a CONNECT after a blip. Refusing would kill the tab, so the answer is
@@ -75,12 +62,12 @@ static void on_connect(rt_sio_client *c, const rt_sio_packet *p) {
     }
     if (c->socket_count >= io->opts.max_sockets_per_client || p->ns.n > RT_SIO_NAMESPACE_MAX) {
         rt_sio_tally(io, RT_SIO_NAMESPACES_OVER_MAX);
-        bad_packet(c);
+        bad_packet(io, c);
         return;
     }
-    s = rt_sio_socket_new(c, p->ns);
+    s = rt_sio_socket_new(io, c, p->ns);
     if (!s) {
-        rt_sio_client_no_memory(c);
+        rt_sio_client_no_memory(io, c);
         return;
     }
     io->app.on_connect(io->app.ctx, s, p->data);
@@ -114,15 +101,16 @@ static void on_ack(rt_sio_socket *s, const rt_sio_packet *p, const rt_slice *att
 }
 
 /* A packet that is whole, attachments included. */
-static void dispatch(rt_sio_client *c, const rt_sio_packet *p, const rt_slice *attachments) {
+static void dispatch(rt_sio *io, rt_sio_client *c, const rt_sio_packet *p,
+                     const rt_slice *attachments) {
     if (p->type == RT_SIO_CONNECT) {
-        on_connect(c, p);
+        on_connect(io, c, p);
         return;
     }
     rt_sio_socket *s = rt_sio_socket_find(c, p->ns);
     if (!s || p->type == RT_SIO_CONNECT_ERROR ||
         (s->state != RT_SIO_IN && p->type != RT_SIO_DISCONNECT)) {
-        bad_packet(c);
+        bad_packet(io, c);
         return;
     }
     switch (p->type) {
@@ -139,7 +127,7 @@ static void dispatch(rt_sio_client *c, const rt_sio_packet *p, const rt_slice *a
     }
 }
 
-static void start_incoming(rt_sio_client *c, rt_slice text, const rt_sio_packet *p) {
+static void start_incoming(rt_sio *io, rt_sio_client *c, rt_slice text, const rt_sio_packet *p) {
     rt_sio_incoming *in = rt_alloc0(sizeof *in + p->attachments * sizeof in->ends[0]);
     if (!in)
         goto fail;
@@ -153,11 +141,11 @@ static void start_incoming(rt_sio_client *c, rt_slice text, const rt_sio_packet 
 
 fail:
     rt_free(in);
-    rt_sio_client_no_memory(c);
+    rt_sio_client_no_memory(io, c);
 }
 
 /* The last attachment has come: the slices are made now that the buffer no longer moves. */
-static void finish_incoming(rt_sio_client *c) {
+static void finish_incoming(rt_sio *io, rt_sio_client *c) {
     rt_sio_incoming *in = c->incoming;
     rt_slice attachments[RT_SIO_ATTACHMENTS_MAX];
     size_t at = in->text_len;
@@ -167,52 +155,51 @@ static void finish_incoming(rt_sio_client *c) {
     }
     c->incoming = NULL;
     rt_sio_packet p;
-    int status = rt_sio_packet_parse(rt_slice_make(in->bytes.p, in->text_len),
-                                     c->io->opts.max_attachments, &p);
+    int status =
+        rt_sio_packet_parse(rt_slice_make(in->bytes.p, in->text_len), io->opts.max_attachments, &p);
     if (status == RT_OK)
-        dispatch(c, &p, attachments);
+        dispatch(io, c, &p, attachments);
     rt_buf_fini(&in->bytes);
     rt_free(in);
 }
 
-static void on_binary(rt_sio_client *c, rt_slice bytes) {
+static void on_binary(rt_sio *io, rt_sio_client *c, rt_slice bytes) {
     rt_sio_incoming *in = c->incoming;
     if (!in) {
-        bad_packet(c);
+        bad_packet(io, c);
         return;
     }
-    if (in->bytes.n - in->text_len + bytes.n > c->io->opts.max_binary_bytes) {
-        rt_sio_tally(c->io, RT_SIO_BINARY_OVER_MAX);
-        bad_packet(c);
+    if (in->bytes.n - in->text_len + bytes.n > io->opts.max_binary_bytes) {
+        rt_sio_tally(io, RT_SIO_BINARY_OVER_MAX);
+        bad_packet(io, c);
         return;
     }
     if (rt_buf_puts(&in->bytes, bytes) != RT_OK) {
-        rt_sio_client_no_memory(c);
+        rt_sio_client_no_memory(io, c);
         return;
     }
     in->ends[in->have++] = in->bytes.n;
     if (in->have == in->expected)
-        finish_incoming(c);
+        finish_incoming(io, c);
 }
 
-static void on_text(rt_sio_client *c, rt_slice text) {
+static void on_text(rt_sio *io, rt_sio_client *c, rt_slice text) {
     rt_sio_packet p;
-    if (c->incoming || rt_sio_packet_parse(text, c->io->opts.max_attachments, &p) != RT_OK ||
+    if (c->incoming || rt_sio_packet_parse(text, io->opts.max_attachments, &p) != RT_OK ||
         !(p.attachments == 0 || rt_sio_placeholders_valid(p.data, p.attachments))) {
-        bad_packet(c);
+        bad_packet(io, c);
         return;
     }
     if (p.attachments)
-        start_incoming(c, text, &p);
+        start_incoming(io, c, text, &p);
     else
-        dispatch(c, &p, NULL);
+        dispatch(io, c, &p, NULL);
 }
 
 void rt_sio_client_message(void *io, rt_eio_session *session, bool binary, rt_slice bytes) {
-    (void)io;
     rt_sio_client *c = rt_eio_user(session);
     if (binary)
-        on_binary(c, bytes);
+        on_binary(io, c, bytes);
     else
-        on_text(c, bytes);
+        on_text(io, c, bytes);
 }

@@ -9,13 +9,13 @@
 #include "json/write.h"
 #include "socketio/state.h"
 
-rt_sio_socket *rt_sio_socket_new(rt_sio_client *c, rt_slice ns) {
+rt_sio_socket *rt_sio_socket_new(rt_sio *io, rt_sio_client *c, rt_slice ns) {
     rt_sio_socket *s = rt_alloc0(sizeof *s);
     if (!s)
         return NULL;
-    if (rt_random_id(&c->io->random, s->id) != RT_OK)
+    if (rt_random_id(&io->random, s->id) != RT_OK)
         goto fail;
-    s->ns = rt_sio_ns_take(c->io, ns);
+    s->ns = rt_sio_ns_take(io, ns);
     if (!s->ns)
         goto fail;
     s->client = c;
@@ -23,7 +23,7 @@ rt_sio_socket *rt_sio_socket_new(rt_sio_client *c, rt_slice ns) {
     rt_list_init(&s->node);
     rt_list_push(&c->sockets, &s->node);
     c->socket_count++;
-    c->io->sockets++;
+    io->sockets++;
     return s;
 
 fail:
@@ -73,11 +73,11 @@ void rt_sio_socket_end(rt_sio_socket *s, enum rt_eio_reason reason) {
 void rt_sio_socket_send(rt_sio_socket *s, const rt_sio_out *o) {
     rt_sio *io = s->ns->io;
     rt_sio_release(io);
-    if (!s->client->session)
+    if (s->client->gone)
         return;
     rt_msg *m = rt_sio_out_msg(o);
     if (!m) {
-        rt_sio_client_no_memory(s->client);
+        rt_sio_client_no_memory(io, s->client);
         return;
     }
     rt_eio_send(s->client->session, m);
@@ -100,7 +100,7 @@ void rt_sio_accept(rt_sio_socket *s) {
     if (s->state != RT_SIO_ASKING)
         return;
     if (rt_sio_ns_add(s->ns, s) != RT_OK) {
-        rt_sio_client_no_memory(s->client);
+        rt_sio_client_no_memory(s->ns->io, s->client);
         return;
     }
     rt_sio_stop_asking(s);
@@ -127,7 +127,7 @@ void rt_sio_refuse(rt_sio_socket *s, rt_slice message) {
                                             .ns = rt_sio_ns_name(s->ns),
                                             .data = rt_buf_slice(&data)});
     else
-        rt_sio_client_no_memory(s->client);
+        rt_sio_client_no_memory(s->ns->io, s->client);
     rt_buf_fini(&data);
 }
 
@@ -141,8 +141,7 @@ void rt_sio_disconnect(rt_sio_socket *s) {
 
 void rt_sio_drop_client(rt_sio_socket *s, enum rt_eio_reason reason) {
     rt_sio_release(s->ns->io);
-    if (s->client->session)
-        rt_eio_close(s->client->session, reason);
+    rt_eio_close(s->client->session, reason);
 }
 
 void *rt_sio_socket_user(const rt_sio_socket *s) {
@@ -186,10 +185,9 @@ bool rt_sio_socket_connected(const rt_sio_socket *s) {
 }
 
 const rt_http_request *rt_sio_socket_handshake(const rt_sio_socket *s) {
-    return s->client->session ? rt_eio_handshake_of(s->client->session) : NULL;
+    return rt_eio_handshake_of(s->client->session);
 }
 
 void rt_sio_socket_drop_handshake(rt_sio_socket *s) {
-    if (s->client->session)
-        rt_eio_drop_handshake(s->client->session);
+    rt_eio_drop_handshake(s->client->session);
 }

@@ -39,7 +39,6 @@ rt_sio *rt_sio_new(const rt_sio_opts *opts, const rt_sio_app *app, rt_timers *ti
     rt_random_init(&io->random);
     rt_map_init(&io->namespaces);
     rt_list_init(&io->closed);
-    rt_list_init(&io->gone);
     rt_timerq_init(&io->connect_due, timers, opts->connect_timeout_ms, on_connect_due, io);
     rt_sio_acks_init(io, timers);
     return io;
@@ -56,6 +55,7 @@ void rt_sio_free(rt_sio *io) {
 rt_eio_app rt_sio_engine_app(rt_sio *io) {
     return (rt_eio_app){
         .ctx = io,
+        .user_size = sizeof(rt_sio_client),
         .on_open = rt_sio_client_open,
         .on_message = rt_sio_client_message,
         .on_close = rt_sio_client_close,
@@ -69,11 +69,6 @@ void rt_sio_reap(rt_sio *io) {
         rt_sio_socket *s = RT_OF(rt_list_first(&io->closed), rt_sio_socket, node);
         rt_list_unlink(&s->node);
         rt_sio_socket_free(s);
-    }
-    while (!rt_list_empty(&io->gone)) {
-        rt_sio_client *c = RT_OF(rt_list_first(&io->gone), rt_sio_client, node);
-        rt_list_unlink(&c->node);
-        rt_sio_client_free(c);
     }
 }
 

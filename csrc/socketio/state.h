@@ -3,8 +3,8 @@
  * A membership is one entry on each side, each knowing the other's place, so that joining, leaving
  * and disconnecting cost the rooms of that socket and nothing else.
  *
- * Ownership: a client lives from on_open to the reap after on_close; a socket is in its client's
- * list until it closes, then in rt_sio.closed until the reap. A namespace lives while a socket,
+ * Ownership: a client is a part of its session (rt_eio_user); a socket is in its client's list
+ * until it closes, then in rt_sio.closed until the reap. A namespace lives while a socket,
  * connected or asking, is in it; a room while it has members. Thread: the loop's. */
 #ifndef RT_SOCKETIO_STATE_H
 #define RT_SOCKETIO_STATE_H
@@ -35,7 +35,6 @@ struct rt_sio {
     rt_random random;
     rt_map namespaces; /* by name */
     rt_list closed;    /* sockets to free */
-    rt_list gone;      /* clients to free */
     rt_timerq connect_due;
     rt_timerq ack_due;
     rt_timerq ack_steps[RT_SIO_ACK_STEPS]; /* 1, 4, 16 .. ms: other times are made of these */
@@ -56,14 +55,13 @@ typedef struct rt_sio_incoming {
 } rt_sio_incoming;
 
 struct rt_sio_client {
-    rt_sio *io;
-    rt_eio_session *session; /* NULL once it has ended */
+    rt_eio_session *session;
     rt_list sockets;
-    rt_list node; /* in gone */
     rt_timer connect_timer;
     rt_sio_incoming *incoming;
     void *user;
     uint32_t socket_count;
+    bool gone; /* the session has ended */
 };
 
 enum rt_sio_state { RT_SIO_ASKING, RT_SIO_IN, RT_SIO_OUT };
@@ -133,13 +131,12 @@ static inline rt_slice rt_sio_room_name(const rt_sio_room *r) {
 int rt_sio_client_open(void *io, rt_eio_session *s);
 void rt_sio_client_message(void *io, rt_eio_session *s, bool binary, rt_slice bytes);
 void rt_sio_client_close(void *io, rt_eio_session *s, enum rt_eio_reason reason);
-void rt_sio_client_free(rt_sio_client *c);
 /* Memory has run out over something it must not miss: it is dropped, and will come back. */
-void rt_sio_client_no_memory(rt_sio_client *c);
+void rt_sio_client_no_memory(rt_sio *io, rt_sio_client *c);
 
 /* --- socket.c --- */
 /* A socket that asks for a namespace; NULL: out of memory. */
-rt_sio_socket *rt_sio_socket_new(rt_sio_client *c, rt_slice ns);
+rt_sio_socket *rt_sio_socket_new(rt_sio *io, rt_sio_client *c, rt_slice ns);
 /* Out of its rooms and namespace; the app hears of it. The memory waits for the reap. */
 void rt_sio_socket_end(rt_sio_socket *s, enum rt_eio_reason reason);
 rt_sio_socket *rt_sio_socket_find(const rt_sio_client *c, rt_slice ns);

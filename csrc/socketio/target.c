@@ -22,7 +22,7 @@ static uint32_t next_stamp(rt_sio *io) {
 }
 
 static void give(spread *p, rt_sio_socket *s) {
-    if (s->state != RT_SIO_IN || s->stamp == p->stamp || !s->client->session)
+    if (s->state != RT_SIO_IN || s->stamp == p->stamp || s->client->gone)
         return;
     s->stamp = p->stamp;
     if (p->only_ready && !rt_eio_ready(s->client->session)) {
