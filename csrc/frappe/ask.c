@@ -70,9 +70,21 @@ static int put_key(rt_buf *b, const rt_subject *s) {
     return rt_buf_puts(b, s->second);
 }
 
+static bool is_known_login(const rt_subject *s, rt_identity **who) {
+    if (s->who)
+        return false;
+    *who = rt_logins_find(s->site, s->first, s->second);
+    return *who != NULL;
+}
+
 int rt_ask(rt_asker *a, const rt_subject *subject, rt_waiter *w, enum rt_verdict *verdict,
            rt_identity **who) {
     rt_buf key = RT_BUF_INIT;
+    if (is_known_login(subject, who)) {
+        a->counters[RT_FRAPPE_QUESTIONS_CACHED]++;
+        *verdict = RT_VERDICT_YES;
+        return RT_OK;
+    }
     if (put_key(&key, subject)) {
         rt_buf_fini(&key);
         return RT_ENOMEM;
@@ -112,6 +124,7 @@ static bool is_about(const rt_question *q, rt_slice site, rt_slice user) {
 
 void rt_asker_forget(rt_asker *a, rt_slice site, rt_slice user) {
     rt_list *next;
+    rt_logins_forget(&a->logins, site, user);
     for (rt_list *node = a->answered.next; node != &a->answered; node = next) {
         next = node->next;
         if (is_about(RT_OF(node, rt_question, node), site, user))
@@ -147,6 +160,7 @@ void rt_asker_init(rt_asker *a, const rt_asker_opts *opts, const rt_frappe_ports
         rt_timerq_init(&a->backoff[i], timers, ms, rt_question_rested, a);
         ms = ms * 2 < RT_FRAPPE_RETRY_MAX_MS ? ms * 2 : RT_FRAPPE_RETRY_MAX_MS;
     }
+    rt_logins_init(&a->logins, timers, opts->keep_ms, opts->keep_max, ports->now, ports->ctx);
     init_keep(&a->keep, timers, opts->keep_ms, a);
     init_keep(&a->keep_refused, timers, opts->keep_refused_ms, a);
     rt_timerq_init(&a->patience, timers, opts->patience_ms, patience_over, a);
@@ -170,6 +184,7 @@ void rt_asker_fini(rt_asker *a) {
     drop_all(&a->answered);
     for (int i = 0; i < RT_ASK_BACKOFFS; i++)
         rt_timerq_fini(&a->backoff[i]);
+    rt_logins_fini(&a->logins);
     rt_timerq_fini(&a->keep);
     rt_timerq_fini(&a->keep_refused);
     rt_timerq_fini(&a->patience);

@@ -1,7 +1,8 @@
 /* Questions to the web process, asked once however many want to know.
  *
  * A question is a site, a kind, and what it is about. While one is in flight, others who ask the
- * same wait for the same answer; afterwards the answer is kept for a short time. Only an answer
+ * same wait for the same answer; afterwards the answer is kept for a short time: as a question that
+ * is ANSWERED, or, of a login that told who it is, in rt_logins (logins.h). Only an answer
  * counts: while the web process is away the question rests and is asked again, with backoff, for as
  * long as somebody waits.
  *
@@ -21,6 +22,7 @@
 #include "base/log.h"
 #include "base/timers.h"
 #include "frappe/identity.h"
+#include "frappe/logins.h"
 #include "frappe/secret.h"
 
 #define RT_ASK_BACKOFFS 5 /* 250, 500, 1000, 2000, 4000 ms */
@@ -85,6 +87,7 @@ struct rt_question {
     bool other_tried;        /* the kind's: both methods have been */
     bool wrong_secret;       /* RT_MEANS_WRONG_SECRET came: the next request has a fresh one */
     bool listed;             /* in rt_asker.questions: others may join */
+    bool login;              /* asked for nobody yet: who a credential is */
     bool refused;            /* ANSWERED: no */
     uint8_t head;            /* bytes of the key in front of the subject */
     uint32_t key_len;
@@ -95,6 +98,7 @@ struct rt_asker {
     const rt_frappe_ports *ports;
     uint64_t *counters; /* rt_frappe_counters.v */
     rt_sites sites;
+    rt_logins logins;
     rt_map questions; /* by key */
     rt_list open;     /* not answered yet */
     rt_list answered; /* kept answers, oldest first */
@@ -104,7 +108,8 @@ struct rt_asker {
     rt_timerq patience;
     rt_secret secret;
     rt_log_gate gate;
-    uint32_t open_count, waiting, kept;
+    uint32_t open_count, waiting;
+    uint32_t kept; /* in answered; rt_logins counts its own */
     uint32_t kept_max;
 };
 
@@ -112,7 +117,7 @@ typedef struct rt_asker_opts {
     uint32_t patience_ms;
     uint32_t keep_ms; /* 0: answers are not kept */
     uint32_t keep_refused_ms;
-    uint32_t keep_max;
+    uint32_t keep_max; /* logins, and as many other answers */
 } rt_asker_opts;
 
 void rt_asker_init(rt_asker *a, const rt_asker_opts *opts, const rt_frappe_ports *ports,

@@ -162,7 +162,7 @@ void rt_frappe_get_figures(const rt_frappe *f, rt_frappe_figures *out) {
         .identities = f->asker.sites.connected,
         .questions = f->asker.open_count,
         .waiting = f->asker.waiting,
-        .cached = f->asker.kept,
+        .cached = f->asker.kept + f->asker.logins.count,
         .counters = f->counters,
     };
 }

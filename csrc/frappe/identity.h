@@ -51,6 +51,7 @@ typedef struct rt_identity {
     bool system_user; /* user_type is "System User" */
     bool has_apps;    /* installed_apps came along: v16 or later */
     bool current;     /* in its site's map */
+    bool kept;        /* rt_logins holds it */
     char text[];      /* kind and value of the credential, the user */
 } rt_identity;
 

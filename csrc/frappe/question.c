@@ -41,6 +41,7 @@ rt_question *rt_question_new(rt_asker *a, const rt_subject *s, rt_slice key) {
     a->open_count++;
     q->site = rt_site_hold(s->site);
     q->site->open++;
+    q->login = !s->who;
     q->who = s->who ? rt_identity_hold(s->who) : NULL;
     /* Without room in the map it works as well, it is only not shared. */
     q->listed = rt_map_put(&a->questions, key_of(q), q) == RT_OK;
@@ -152,8 +153,10 @@ static void log_secret_refused(rt_question *q) {
 static void keep_or_drop(rt_question *q) {
     rt_asker *a = q->asker;
     rt_timerq *time = q->refused ? &a->keep_refused : &a->keep;
+    if (q->listed && q->login && !q->refused && !rt_logins_keep(&a->logins, q->who))
+        a->counters[RT_FRAPPE_ANSWERS_OVER_MAX]++;
     /* rt_timerq knows no 0 ms: rt_asker_init leaves such a queue without `arg`. */
-    if (!q->listed || !time->arg || a->kept_max == 0) {
+    if (!q->listed || (q->login && !q->refused) || !time->arg || a->kept_max == 0) {
         rt_question_drop(q);
         return;
     }
@@ -249,7 +252,7 @@ static void answer_came(void *arg, const rt_frappe_answer *answer) {
     } else if (meaning != RT_MEANS_WRONG_SECRET) {
         note_back(q);
     }
-    if (!q->who) /* only get_user_info is asked for nobody yet, and this was no user */
+    if (!q->who) /* a login, and this was no user */
         q->site->login_refused = (uint16_t)answer->status;
     act_on(q, meaning);
 }
