@@ -41,10 +41,10 @@ enum rt_eio_use {
 
 struct rt_eio_port {
     const rt_eio_port_ops *ops;
-    void *up;
-    struct rt_ws *ws;  /* a WebSocket message that has not come whole; else NULL */
     uint8_t use;       /* enum rt_eio_use */
     bool ws_as_base64; /* it asked for binary messages as text (`b64`) */
+    void *up;
+    struct rt_ws *ws; /* a WebSocket message that has not come whole; else NULL */
 };
 
 #endif

@@ -76,18 +76,19 @@ typedef struct rt_eio_polling {
     rt_eio_probe *probe;
 } rt_eio_polling;
 
+/* First what a message to a WebSocket needs: one line of the processor's cache. */
 struct rt_eio_session {
     rt_eio *eio;
-    rt_list node;            /* in open or ended */
-    rt_timer heartbeat;      /* in ping_due, pong_due, pong_again_due or drain_due */
-    rt_eio_port *port;       /* the transport, in state WEBSOCKET */
-    rt_eio_polling *polling; /* never NULL in the states that poll */
-    rt_eio_handshake *handshake;
-    char sid[RT_ID_LEN];
+    rt_eio_port *port; /* the transport, in state WEBSOCKET */
     uint8_t state;
+    bool opened;        /* on_open returned RT_OK */
     bool awaiting_pong; /* heartbeat is in pong_due or pong_again_due */
     bool pong_extended; /* another packet has extended the current pong deadline */
-    bool opened;        /* on_open returned RT_OK */
+    char sid[RT_ID_LEN];
+    rt_list node;            /* in open or ended */
+    rt_timer heartbeat;      /* in ping_due, pong_due, pong_again_due or drain_due */
+    rt_eio_polling *polling; /* never NULL in the states that poll */
+    rt_eio_handshake *handshake;
     max_align_t user[]; /* app.user_size bytes */
 };
 

@@ -58,22 +58,23 @@ typedef struct rt_conn_held {
     rt_buf bytes;
 } rt_conn_held;
 
+/* First what a write needs, the port's first words included: one line of the processor's cache. */
 typedef struct rt_conn {
     rt_front *front;
-    rt_eio_port port;
-    rt_list node;            /* in front->open or front->closed */
     struct rt_conn *pending; /* the next of them, the last one's itself; NULL: it owes nothing */
-    rt_timer timer;
     rt_outq out;
-    rt_http *http;      /* while a request is being read */
-    rt_conn_held *held; /* NULL: nothing */
-    uint32_t counted;   /* while blocked: messages at the front of `out` that `owed` covers */
-    uint32_t owed; /* while blocked: their bytes; lingering: what the kernel last had to send */
     int fd;
     uint8_t state;
     bool blocked;       /* the kernel would not take more; waiting for writable */
     bool watches_write; /* the poller is asked for EPOLLOUT */
     bool engineio;      /* the open request is engineio's */
+    rt_eio_port port;
+    rt_list node; /* in front->open or front->closed */
+    rt_timer timer;
+    rt_http *http;      /* while a request is being read */
+    rt_conn_held *held; /* NULL: nothing */
+    uint32_t counted;   /* while blocked: messages at the front of `out` that `owed` covers */
+    uint32_t owed; /* while blocked: their bytes; lingering: what the kernel last had to send */
 } rt_conn;
 
 /* Takes an accepted, non-blocking descriptor; closes it when something fails. */

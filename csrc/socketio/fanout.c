@@ -26,7 +26,7 @@ static uint32_t to_members(rt_sio_room *r, rt_msg *m, const rt_sio_socket *excep
         rt_sio_socket *s = rt_sio_room_members(r)[i].socket;
         if (s == except || s->state != RT_SIO_IN)
             continue;
-        rt_eio_send(s->client->session, m);
+        rt_eio_send(s->session, m);
         sent++;
     }
     return sent;
@@ -131,7 +131,7 @@ uint32_t rt_sio_emit_ns(rt_sio_ns *ns, rt_slice event, rt_slice args, const rt_s
     for (uint32_t i = ns->count; i-- > 0;) {
         if (i >= ns->count || ns->sockets[i] == except)
             continue;
-        rt_eio_send(ns->sockets[i]->client->session, m);
+        rt_eio_send(ns->sockets[i]->session, m);
         sent++;
     }
     rt_msg_rele(m);

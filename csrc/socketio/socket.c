@@ -18,7 +18,7 @@ rt_sio_socket *rt_sio_socket_new(rt_sio *io, rt_sio_client *c, rt_slice ns) {
     s->ns = rt_sio_ns_take(io, ns);
     if (!s->ns)
         goto fail;
-    s->client = c;
+    s->session = c->session;
     rt_list_init(&s->acks);
     rt_list_init(&s->node);
     rt_list_push(&c->sockets, &s->node);
@@ -54,7 +54,7 @@ static void take_out(rt_sio_socket *s) {
     s->state = RT_SIO_OUT;
     rt_list_unlink(&s->node);
     rt_list_push(&io->closed, &s->node);
-    s->client->socket_count--;
+    rt_sio_client_of(s)->socket_count--;
     io->sockets--;
 }
 
@@ -73,14 +73,14 @@ void rt_sio_socket_end(rt_sio_socket *s, enum rt_eio_reason reason) {
 void rt_sio_socket_send(rt_sio_socket *s, const rt_sio_out *o) {
     rt_sio *io = s->ns->io;
     rt_sio_release(io);
-    if (s->client->gone)
+    if (rt_sio_client_of(s)->gone)
         return;
     rt_msg *m = rt_sio_out_msg(o);
     if (!m) {
-        rt_sio_client_no_memory(io, s->client);
+        rt_sio_client_no_memory(io, rt_sio_client_of(s));
         return;
     }
-    rt_eio_send(s->client->session, m);
+    rt_eio_send(s->session, m);
     rt_msg_rele(m);
 }
 
@@ -100,12 +100,12 @@ void rt_sio_accept(rt_sio_socket *s) {
     if (s->state != RT_SIO_ASKING)
         return;
     if (rt_sio_ns_add(s->ns, s) != RT_OK) {
-        rt_sio_client_no_memory(s->ns->io, s->client);
+        rt_sio_client_no_memory(s->ns->io, rt_sio_client_of(s));
         return;
     }
     rt_sio_stop_asking(s);
     s->state = RT_SIO_IN;
-    rt_timer_disarm(&s->client->connect_timer);
+    rt_timer_disarm(&rt_sio_client_of(s)->connect_timer);
     rt_sio_tally(io, RT_SIO_CONNECTS);
     rt_sio_socket_greet(s);
 }
@@ -127,7 +127,7 @@ void rt_sio_refuse(rt_sio_socket *s, rt_slice message) {
                                             .ns = rt_sio_ns_name(s->ns),
                                             .data = rt_buf_slice(&data)});
     else
-        rt_sio_client_no_memory(s->ns->io, s->client);
+        rt_sio_client_no_memory(s->ns->io, rt_sio_client_of(s));
     rt_buf_fini(&data);
 }
 
@@ -141,7 +141,7 @@ void rt_sio_disconnect(rt_sio_socket *s) {
 
 void rt_sio_drop_client(rt_sio_socket *s, enum rt_eio_reason reason) {
     rt_sio_release(s->ns->io);
-    rt_eio_close(s->client->session, reason);
+    rt_eio_close(s->session, reason);
 }
 
 void *rt_sio_socket_user(const rt_sio_socket *s) {
@@ -161,11 +161,11 @@ void rt_sio_socket_set_bits(rt_sio_socket *s, uint8_t bits) {
 }
 
 void *rt_sio_client_user(const rt_sio_socket *s) {
-    return s->client->user;
+    return rt_sio_client_of(s)->user;
 }
 
 void rt_sio_client_set_user(rt_sio_socket *s, void *user) {
-    s->client->user = user;
+    rt_sio_client_of(s)->user = user;
 }
 
 rt_slice rt_sio_socket_id(const rt_sio_socket *s) {
@@ -185,9 +185,9 @@ bool rt_sio_socket_connected(const rt_sio_socket *s) {
 }
 
 const rt_http_request *rt_sio_socket_handshake(const rt_sio_socket *s) {
-    return rt_eio_handshake_of(s->client->session);
+    return rt_eio_handshake_of(s->session);
 }
 
 void rt_sio_socket_drop_handshake(rt_sio_socket *s) {
-    rt_eio_drop_handshake(s->client->session);
+    rt_eio_drop_handshake(s->session);
 }

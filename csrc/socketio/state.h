@@ -71,18 +71,19 @@ typedef struct rt_sio_membership {
     uint32_t at; /* index of this socket in room->members */
 } rt_sio_membership;
 
+/* First what an event to a room needs: one line of the processor's cache. */
 struct rt_sio_socket {
-    rt_list node; /* in client->sockets or rt_sio.closed */
-    rt_sio_client *client;
+    rt_eio_session *session; /* of its client */
+    uint8_t state;
+    uint8_t bits;   /* the app's */
+    uint32_t stamp; /* of the last event to several rooms that it was looked at for */
+    uint32_t at;    /* index in ns->sockets, while IN */
+    char id[RT_ID_LEN];
+    rt_list node; /* in its client's sockets or rt_sio.closed */
     rt_sio_ns *ns;
     void *user;
     rt_sio_membership *memberships;
     uint32_t room_count, room_cap;
-    uint32_t at;    /* index in ns->sockets, while IN */
-    uint32_t stamp; /* of the last event to several rooms that it was looked at for */
-    uint8_t state;
-    uint8_t bits; /* the app's */
-    char id[RT_ID_LEN];
     rt_list acks; /* rt_sio_ack_wait.node */
 };
 
@@ -121,6 +122,10 @@ static inline void rt_sio_tally(rt_sio *io, int counter) {
 
 static inline rt_sio_member *rt_sio_room_members(rt_sio_room *r) {
     return r->cap ? r->many : &r->one;
+}
+
+static inline rt_sio_client *rt_sio_client_of(const rt_sio_socket *s) {
+    return rt_eio_user(s->session);
 }
 
 static inline rt_slice rt_sio_room_name(const rt_sio_room *r) {

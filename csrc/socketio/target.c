@@ -22,14 +22,14 @@ static uint32_t next_stamp(rt_sio *io) {
 }
 
 static void give(spread *p, rt_sio_socket *s) {
-    if (s->state != RT_SIO_IN || s->stamp == p->stamp || s->client->gone)
+    if (s->state != RT_SIO_IN || s->stamp == p->stamp || rt_sio_client_of(s)->gone)
         return;
     s->stamp = p->stamp;
-    if (p->only_ready && !rt_eio_ready(s->client->session)) {
+    if (p->only_ready && !rt_eio_ready(s->session)) {
         rt_sio_tally(s->ns->io, RT_SIO_VOLATILE_SKIPPED);
         return;
     }
-    rt_eio_send(s->client->session, p->msg);
+    rt_eio_send(s->session, p->msg);
     p->sent++;
 }
 
