@@ -9,6 +9,7 @@ import threading
 from collections import Counter
 from contextlib import suppress
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 from gunicorn.config import Config
@@ -428,6 +429,40 @@ def test_hup_reads_the_configuration_again(bench):
         os.kill(master.pid, signal.SIGHUP)
         told = master.wait_for_line("the configuration stays as it was")
         assert "sites/common_site_config.json, line 1" in told
+
+
+class Worker:
+    """Of gunicorn: what it is warned of."""
+
+    def __init__(self):
+        self.log = self
+        self.warnings = []
+
+    def warning(self, line, *arguments):
+        self.warnings.append(line % arguments)
+
+
+def test_a_worker_of_another_application_is_left_alone(monkeypatch):
+    for name in ("frappe", "frappe.realtime"):
+        monkeypatch.delitem(sys.modules, name, raising=False)
+    worker = Worker()
+    frappe_rt.bench.gunicorn.post_worker_init(worker)
+    assert worker.warnings == []
+    assert "frappe" not in sys.modules
+
+
+def test_a_worker_whose_frappe_publishes_otherwise_serves_all_the_same(monkeypatch):
+    realtime = ModuleType("frappe.realtime")
+    exec("def emit_via_redis(event, message, room, namespace): pass", vars(realtime))
+    frappe = ModuleType("frappe")
+    frappe.realtime = realtime
+    monkeypatch.setitem(sys.modules, "frappe", frappe)
+    monkeypatch.setitem(sys.modules, "frappe.realtime", realtime)
+    worker = Worker()
+    frappe_rt.bench.gunicorn.post_worker_init(worker)
+    [warning] = worker.warnings
+    assert "takes (event, message, room, namespace), frappe_rt knows" in warning
+    assert warning.endswith("; Frappe publishes through Redis as before")
 
 
 def test_gunicorn_takes_nothing_else_of_the_module_for_a_setting():
