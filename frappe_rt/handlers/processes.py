@@ -17,6 +17,7 @@ import signal
 import time
 from binascii import hexlify
 from collections.abc import Callable
+from contextlib import suppress
 
 #: Seconds until a host that has ended is started again, at first and at most.
 FIRST_PAUSE, LONGEST_PAUSE = 0.2, 30.0
@@ -56,7 +57,10 @@ class Child:
             self.descriptor = -1
             self.reaped = True
         except OSError as error:
+            self.descriptor = -1
             self.kill(signal.SIGKILL)
+            with suppress(ChildProcessError):
+                os.waitpid(self.pid, 0)
             raise OSError(error.errno, f"pidfd_open: {error.strerror}") from None
 
     def has_ended(self) -> bool:

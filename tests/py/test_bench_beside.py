@@ -104,6 +104,30 @@ def test_who_waits_ends_before_the_process_does(run):
     """) == ["alone"]
 
 
+def test_who_is_told_to_end_has_ended_then(run):
+    """Also where it is just about to start the server: nobody would know of that one."""
+    assert run("""
+        import time
+        from frappe_rt import server
+        from frappe_rt.bench import beside
+        tries, done = [], []
+
+        def take_long(*_, **__):
+            tries.append(1)
+            if len(tries) > 1:
+                wait_for(lambda: beside._waiting is None)
+                time.sleep(0.1)
+                done.append(1)
+            raise OSError("not yet")
+
+        server.start = take_long
+        start(beside)
+        wait_for(lambda: len(tries) == 2)
+        beside.stop_waiting()
+        print(done)
+    """) == ["[1]"]
+
+
 def test_it_waits_until_the_configuration_is_wrong(run):
     """Changed meanwhile: said once, and the web process goes on without a server."""
     assert run("""

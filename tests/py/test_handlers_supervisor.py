@@ -1,5 +1,6 @@
 """The supervisor of handler hosts: with real Python hosts, and with programs that play one."""
 
+import errno
 import os
 import re
 import signal
@@ -12,6 +13,7 @@ from pathlib import Path
 import pytest
 from support.bench import PATIENCE, make_bench, wait_for
 from support.host_server import HostServer, write_app
+from support.processes import count_descriptors
 
 from frappe_rt.handlers import processes, supervisor
 
@@ -186,6 +188,100 @@ def test_crash_loop_slows_down(bench, watch, monkeypatch):
     watching.wait_for("ended with status 7", 3)
     for pause in ("0.2", "0.4", "0.8"):
         assert watching.said(f"again in {pause}\n") == 1
+
+
+@pytest.fixture
+def spawn(tmp_path):
+    """A process as a host's, and what it has printed."""
+    path = tmp_path / "printed"
+    log = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
+    children = []
+
+    def spawn(code):
+        command = [sys.executable, "-c", code]
+        children.append(processes.Child(command, "an id", log, dict(os.environ)))
+        return children[-1], path.read_text
+
+    yield spawn
+    for child in children:
+        child.kill(signal.SIGKILL)
+        if not child.reaped:
+            os.waitpid(child.pid, 0)
+    os.close(log)
+
+
+def test_what_a_host_prints_is_logged_and_it_has_no_input(spawn):
+    read, write = os.pipe()
+    before = os.dup(0)
+    os.dup2(read, 0)
+    try:
+        child, printed = spawn(
+            "import os, sys; print(os.readlink('/proc/self/fd/0')); print('error', file=sys.stderr)"
+        )
+    finally:
+        os.dup2(before, 0)
+        for descriptor in (before, read, write):
+            os.close(descriptor)
+    wait_for(child.has_ended)
+    assert sorted(printed().split()) == [os.devnull, "error"]
+
+
+def test_a_host_that_ended_leaves_no_descriptor(spawn):
+    before = count_descriptors(os.getpid())
+    child, _ = spawn("raise SystemExit(5)")
+    wait_for(child.has_ended)
+    assert count_descriptors(os.getpid()) == before + 1
+    assert child.reap() == "ended with status 5"
+    assert count_descriptors(os.getpid()) == before
+    assert child.has_ended()
+
+
+def forbid(monkeypatch, *names):
+    """What would reach another process by now."""
+
+    def fail(*_):
+        raise AssertionError
+
+    for name in names:
+        monkeypatch.setattr(*name, fail)
+
+
+def test_a_host_that_somebody_has_reaped_is_not_killed(spawn, monkeypatch):
+    """Its number may be another's by then."""
+    child, _ = spawn("")
+    os.waitpid(child.pid, 0)
+    with monkeypatch.context() as patched:
+        forbid(patched, (os, "kill"))
+        child.kill(signal.SIGTERM)
+        assert child.reap() == "has ended"
+        forbid(patched, (signal, "pidfd_send_signal"))
+        child.kill(signal.SIGTERM)
+
+
+def test_a_host_that_was_reaped_before_it_could_be_watched(spawn, monkeypatch):
+    def reap_and_open(pid):
+        os.waitpid(pid, 0)
+        raise ProcessLookupError
+
+    monkeypatch.setattr(os, "pidfd_open", reap_and_open)
+    forbid(monkeypatch, (os, "kill"))
+    child, _ = spawn("")
+    assert child.has_ended()
+    child.kill(signal.SIGTERM)
+    assert child.reap() == "has ended"
+
+
+def test_a_host_that_cannot_be_watched_does_not_stay(spawn, monkeypatch):
+    pids = []
+
+    def open_none(pid):
+        pids.append(pid)
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    monkeypatch.setattr(os, "pidfd_open", open_none)
+    with pytest.raises(OSError, match="pidfd_open: Too many open files"):
+        spawn("import time; time.sleep(3600)")
+    assert not is_alive(pids[0])  # nor is it a zombie
 
 
 class FakeChild:
