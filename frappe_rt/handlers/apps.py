@@ -23,7 +23,7 @@ def find_python(bench: str, app: str) -> Path | None:
     """The module ``<app>.realtime.handlers``: its file, or None."""
     folder = Path(bench, "apps", app, app, "realtime")
     for found in (folder / "handlers.py", folder / "handlers/__init__.py"):
-        if found.is_file():
+        if _is_file(found):
             return found
     return None
 
@@ -31,7 +31,16 @@ def find_python(bench: str, app: str) -> Path | None:
 def find_javascript(bench: str, app: str) -> Path | None:
     """The app's ``realtime/handlers.js``, or None."""
     found = Path(bench, "apps", app, "realtime/handlers.js")
-    return found if found.is_file() else None
+    return found if _is_file(found) else None
+
+
+def _is_file(path: Path) -> bool:
+    """Where it cannot be looked at either (the folder is another user's, the name no name), the
+    other apps' handlers run."""
+    try:
+        return path.is_file()
+    except OSError:
+        return False
 
 
 def find_handlers(bench: str) -> dict[str, dict[str, Path]]:
@@ -52,9 +61,9 @@ def stamp(files: dict[str, Path]) -> dict[str, tuple[int, int]]:
 
 def _look(files: dict[str, Path]) -> Iterator[tuple[str, tuple[int, int]]]:
     for file in files.values():
-        for beside in file.parent.glob(f"*{file.suffix}"):
-            try:
+        try:
+            for beside in file.parent.glob(f"*{file.suffix}"):
                 seen = beside.stat()
-            except OSError:  # gone since
-                continue
-            yield str(beside), (seen.st_mtime_ns, seen.st_size)
+                yield str(beside), (seen.st_mtime_ns, seen.st_size)
+        except OSError:  # gone since: the next look sees another state
+            continue

@@ -138,3 +138,21 @@ def test_stamp_changes_with_a_file_and_its_neighbours(bench):
     assert between != before
     file.write_text("# changed")
     assert apps.stamp({"crm": file}) != between
+
+
+def test_an_app_that_cannot_be_looked_at_is_without_handlers(bench):
+    file = add(bench, "crm", "crm/realtime/handlers.py") / "crm/realtime/handlers.py"
+    with (bench / "sites/apps.txt").open("a") as listed:
+        listed.write("x" * 300)  # no folder can have that name
+    assert apps.find_handlers(str(bench)) == {"python": {"crm": file}}
+
+
+def test_stamp_of_files_that_go_meanwhile(bench, monkeypatch):
+    """A checkout of another branch, say."""
+    file = add(bench, "crm", "crm/realtime/handlers.py") / "crm/realtime/handlers.py"
+
+    def find_none(*_):
+        raise FileNotFoundError
+
+    monkeypatch.setattr(type(file), "glob", find_none)
+    assert apps.stamp({"crm": file}) == {}
