@@ -128,25 +128,22 @@ class Host:
         for child in [child for child in self.leaving if child.has_ended()]:
             child.reap()
             self.leaving.remove(child)
-        self._look_at_successor(now)
+        if self.successor:
+            self._look_at_successor(self.successor, now)
         if self.current and self.current.has_ended():
             self._on_end(self.current, now)
+        if self.reload_again and not self.successor:
+            self.reload_again = False
+            self.reload(now)
         if self.wanted and not self.current and now >= self.due:
             self.current = self._try_to_start(None, now)
 
-    def _look_at_successor(self, now: float) -> None:
-        successor = self.successor
-        if not successor:
-            return
+    def _look_at_successor(self, successor: Child, now: float) -> None:
         if successor.has_ended():
             how = successor.reap()
             self.successor = None
-            self._say("ERROR", f"the new {self.name} handlers {how}; the old ones go on")
-        elif self.current and self.current.has_ended():
-            # It was told to go, after the other had taken over.
-            self.current.reap()
-            self.current, self.successor = successor, None
-            self._say("INFO", f"the new {self.name} handlers have taken over")
+            if self.wanted:
+                self._say("ERROR", f"the new {self.name} handlers {how}; the old ones go on")
         elif now - successor.since > SUCCEED_SECONDS:
             successor.kill(signal.SIGKILL)
             self.leaving.append(successor)
@@ -156,23 +153,23 @@ class Host:
                 f"the new {self.name} handlers were not ready in {SUCCEED_SECONDS:g} seconds; "
                 "the old ones go on",
             )
-        if not self.successor and self.reload_again:
-            self.reload_again = False
-            self.reload(now)
 
     def _on_end(self, child: Child, now: float) -> None:
         how = child.reap()
-        self.current = None
-        lived = now - child.since
+        # With a successor: it was told to go, after that one had taken over, which otherwise does.
+        self.current, self.successor = self.successor, None
         if not self.wanted:
             return
-        if lived >= HEALTHY_SECONDS:
+        if self.current:
+            self._say("INFO", f"the new {self.name} handlers have taken over")
+            return
+        if now - child.since >= HEALTHY_SECONDS:
             self.pause = FIRST_PAUSE
         self.due = now + self.pause
         self._say(
             "ERROR",
-            f"the {self.name} handlers (process {child.pid}) {how} after {lived:.1f} seconds; "
-            f"starting them again in {self.pause:g}",
+            f"the {self.name} handlers (process {child.pid}) {how} after "
+            f"{now - child.since:.1f} seconds; starting them again in {self.pause:g}",
         )
         self.pause = min(self.pause * 2, LONGEST_PAUSE)
 
@@ -209,6 +206,6 @@ class Host:
 
     def end(self) -> None:
         """No app needs it any more."""
-        self.wanted = False
+        self.wanted = self.reload_again = False
         for child in self.children():
             child.kill(signal.SIGTERM)

@@ -291,10 +291,14 @@ class FakeChild:
         self.id, self.replaces, self.since = id, replaces, now
         self.pid = 1
         self.ended = False
+        self.ends_after_looks = None
         self.signals = []
         self.reaped = False
 
     def has_ended(self):
+        if self.ends_after_looks is not None:
+            self.ended = self.ends_after_looks <= 0
+            self.ends_after_looks -= 1
         return self.ended
 
     def reap(self):
@@ -353,8 +357,13 @@ def test_program_that_cannot_be_started(hosts):
     hosts.started[-1].ended = True
     hosts.tick()
     hosts.error = PermissionError(13, "Permission denied")
-    hosts.tick(1)
-    assert "cannot be started (Permission denied)" in hosts.said[-1]
+    for pause in (0.4, 0.8, 1.6):
+        hosts.tick(1)
+        assert "cannot be started (Permission denied)" in hosts.said[-1]
+        assert f"trying again in {pause:g} seconds" in hosts.said[-1]
+        assert hosts.host.get_due() - hosts.now == pytest.approx(pause)
+        hosts.tick(pause - 0.1)
+        hosts.now += 0.1
     hosts.error = None
     hosts.tick(1)
     assert len(hosts.started) == 2
@@ -387,12 +396,15 @@ def test_successor_that_hangs_is_killed(hosts):
     old, new = hosts.started
     hosts.tick(processes.SUCCEED_SECONDS)
     assert hosts.host.successor is new
+    assert hosts.host.get_due() == hosts.now
     hosts.tick(1)
     assert new.signals == [signal.SIGKILL]
+    assert "not ready in 60 seconds; the old ones go on" in hosts.said[-1]
     assert hosts.host.children() == [old, new]
     new.ended = True
     hosts.tick()
     assert hosts.host.children() == [old]
+    assert (new.reaped, hosts.host.get_due()) == (True, None)
 
 
 def test_reload_while_one_is_under_way_is_done_once_more(hosts):
@@ -419,6 +431,9 @@ def test_reload_of_what_waits_starts_it_at_once(hosts):
     before = len(hosts.started)
     hosts.tick()
     assert len(hosts.started) == before + 1
+    hosts.started[-1].ended = True
+    hosts.tick()
+    assert hosts.host.get_due() - hosts.now == pytest.approx(processes.FIRST_PAUSE)
 
 
 def test_both_end_at_once(hosts):
@@ -428,6 +443,28 @@ def test_both_end_at_once(hosts):
     hosts.tick()
     hosts.tick(1)
     assert len(hosts.started) == 3
+
+
+def test_the_old_one_ends_while_it_is_looked_at(hosts):
+    """Its successor is there: no third one starts, which would take every event as well."""
+    hosts.host.reload(hosts.now)
+    old, new = hosts.started
+    old.ends_after_looks = 1
+    for _ in range(3):
+        hosts.tick(1)
+    assert hosts.host.children() == hosts.started[1:] == [new]
+
+
+def test_what_no_app_needs_ends_without_a_word(hosts):
+    hosts.host.reload(hosts.now)
+    hosts.host.reload(hosts.now)
+    hosts.host.end()
+    assert [child.signals for child in hosts.started] == [[signal.SIGTERM]] * 2
+    for child in reversed(hosts.started):
+        child.ended = True
+        hosts.tick(1)
+    assert (hosts.host.children(), hosts.host.get_due(), hosts.said) == ([], None, [])
+    assert len(hosts.started) == 2
 
 
 def take_over(server, old):
