@@ -232,3 +232,26 @@ test("what an app is told of its client", async () => {
         [true, `http://${SITE}`, { link: "l" }, { token: 1 }],
     );
 });
+
+test("an app can look at where its client is, by the socket, its request or its connection", async () => {
+    await begin({
+        apps: {
+            one: handlers(`
+        const { handshake, request, conn, client, sid, authorization_header } = socket;
+        const { address, xdomain, secure } = handshake;
+        socket.emit("told", [address, xdomain, secure, conn.transport.name], [request.connection, request.socket,
+            conn, client.conn, conn.request.connection].every(({ remoteAddress }) => remoteAddress === address),
+            sid === undefined, authorization_header === undefined);`),
+        },
+    });
+    const origin = "https://one.example.com";
+    for (const [headers, query, expected] of [
+        [{ "x-real-ip": "10.0.0.1", "x-forwarded-for": "no" }, { transport: "polling" }, ["10.0.0.1", false, false, "polling"]],
+        [{ "x-forwarded-for": "10.0.0.2 , 10.0.0.3", origin }, {}, ["10.0.0.2", true, true, "websocket"]],
+        [{ origin: "http://x" }, { transport: "websocket" }, ["127.0.0.1", true, false, "websocket"]],
+    ]) {
+        const s = `socket-000000000000${expected[0]}`;
+        server.connect(s, { headers, query, sid: null, authorization: null });
+        assert.deepEqual((await server.next("told")).a, [expected, true, true, true]);
+    }
+});

@@ -6,6 +6,7 @@ const fs = require("node:fs");
 const path = require("node:path");
 const { keepLinks } = require("./links");
 
+const FOR_ALL = /\.(onAny|prependAny|use)\(/; // how an app gets to see every event
 const FRAMEWORK = "frappe"; // its own handlers are the server itself
 
 class Apps {
@@ -38,8 +39,9 @@ class Apps {
     }
 
     /**
-     * Which of these texts stand in quotes in the apps' own files. A host that takes over must say
-     * what it takes before the first call of a handler can show it.
+     * Which of these texts stand in quotes in the apps' own files; all, where one looks at every
+     * event. A host that takes over must say what it takes before the first call of a handler can
+     * show it.
      */
     mentioned(texts) {
         const ours = (file) => !file.startsWith(__dirname) && !file.includes("/node_modules/");
@@ -48,7 +50,8 @@ class Apps {
             .map((file) => fs.readFileSync(file, "utf8"));
         const stands = (text) =>
             sources.some((source) => new RegExp(`["'\`]${text}["'\`]`).test(source));
-        return this.handlers.size ? texts.filter(stands) : [];
+        if (!this.handlers.size) return [];
+        return sources.some((source) => FOR_ALL.test(source)) ? texts : texts.filter(stands);
     }
 
     /** Hands a new connection to every app of its site; one that throws does not stop the next. */

@@ -104,11 +104,6 @@ class BroadcastOperator {
         });
     }
 
-    send(...args) {
-        this.emit("message", ...args);
-        return this;
-    }
-
     allSockets() {
         return this.adapter.sockets(this.rooms);
     }

@@ -138,6 +138,11 @@ class Host {
         this.link.send({ op: "events", e: [event] });
     }
 
+    /** An app looks at every event. */
+    registeredForAll() {
+        for (const event of SERVER_EVENTS) this.registered(event);
+    }
+
     async busyWhile(promise) {
         this.requests++;
         try {

@@ -168,6 +168,10 @@ class Namespace extends EventEmitter {
         return this;
     }
 
+    write(...args) {
+        return this.send(...args);
+    }
+
     emitWithAck(event, ...args) {
         return this.operator().emitWithAck(event, ...args);
     }

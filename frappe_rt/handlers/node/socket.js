@@ -36,6 +36,7 @@ const MIDDLEWARE = Symbol("middleware");
 const INCOMING = Symbol("any"); // listeners of every event that comes
 const OUTGOING = Symbol("any outgoing");
 const APP = Symbol("app"); // of a listener: who registered it
+const OWN = Symbol("own");
 
 class Socket extends EventEmitter {
     constructor(nsp, told, host) {
@@ -55,8 +56,7 @@ class Socket extends EventEmitter {
         this.authorization_header = told.authorization ?? undefined;
         this.site_name = told.site;
         this.handshake = handshakeOf(told, host.web);
-        this.request = { headers: this.handshake.headers, url: this.handshake.url };
-        super.on("error", ignore); // a client may send an event of that name
+        this.request = requestOf(this.handshake);
     }
 
     // ---- what Frappe's server adds ----
@@ -83,8 +83,7 @@ class Socket extends EventEmitter {
 
     on(event, listener) {
         this[HOST].registered(event);
-        own(listener, this[HOST].errors.running);
-        return super.on(event, listener);
+        return super.on(event, this[OWN](listener));
     }
 
     addListener(event, listener) {
@@ -93,22 +92,24 @@ class Socket extends EventEmitter {
 
     prependListener(event, listener) {
         this[HOST].registered(event);
-        own(listener, this[HOST].errors.running);
-        return super.prependListener(event, listener);
+        return super.prependListener(event, this[OWN](listener));
     }
 
     use(middleware) {
-        (this[MIDDLEWARE] ??= []).push(middleware);
+        this[HOST].registeredForAll();
+        (this[MIDDLEWARE] ??= []).push(this[OWN](middleware));
         return this;
     }
 
     onAny(listener) {
-        (this[INCOMING] ??= []).push(listener);
+        this[HOST].registeredForAll();
+        (this[INCOMING] ??= []).push(this[OWN](listener));
         return this;
     }
 
     prependAny(listener) {
-        (this[INCOMING] ??= []).unshift(listener);
+        this[HOST].registeredForAll();
+        (this[INCOMING] ??= []).unshift(this[OWN](listener));
         return this;
     }
 
@@ -122,13 +123,31 @@ class Socket extends EventEmitter {
     }
 
     onAnyOutgoing(listener) {
-        (this[OUTGOING] ??= []).push(listener);
+        (this[OUTGOING] ??= []).push(this[OWN](listener));
+        return this;
+    }
+
+    prependAnyOutgoing(listener) {
+        (this[OUTGOING] ??= []).unshift(this[OWN](listener));
         return this;
     }
 
     offAnyOutgoing(listener) {
         this[OUTGOING] = without(this[OUTGOING], listener);
         return this;
+    }
+
+    listenersAnyOutgoing() {
+        return this[OUTGOING] ?? [];
+    }
+
+    /** Remembers whose listener it is; `once` registers one of its own, which gets the mark. */
+    [OWN](listener) {
+        const app = this[HOST].errors.running;
+        const marked = typeof listener !== "function" || APP in listener;
+        if (app && !marked && Object.isExtensible(listener))
+            Object.defineProperty(listener, APP, { value: app });
+        return listener;
     }
 
     // ---- events to clients ----
@@ -138,7 +157,7 @@ class Socket extends EventEmitter {
         const flags = this[FLAGS];
         this[FLAGS] = {};
         const callback = typeof args.at(-1) === "function" ? args.pop() : null;
-        for (const listener of this[OUTGOING] ?? []) listener(event, ...args);
+        if (this[OUTGOING]) callAll(this, [...this[OUTGOING]], "onAnyOutgoing", [event, ...args]);
         if (callback) this[ASK](event, args, flags.timeout, callback, false);
         else if (flags.volatile)
             this[HOST].emit({ op: "emit", ns: this.nsp.name, r: [this.id], v: true }, [
@@ -183,9 +202,16 @@ class Socket extends EventEmitter {
             else if (timed && told.error === "timeout") late();
         });
         const timer = timed ? setTimeout(late, timeout ?? MAX_ACK_MS) : null;
-        if (!this.connected) return timed || host.forget(q);
         const t = Math.min(timeout ?? MAX_ACK_MS, MAX_ACK_MS);
-        host.emit({ op: "emit", s: this.id, q, t }, [event, ...args]);
+        try {
+            const message = { op: "emit", s: this.id, q, t };
+            const sent = this.connected && host.emit(message, [event, ...args]);
+            if (!sent && !timed) host.forget(q);
+        } catch (error) {
+            clearTimeout(timer);
+            host.forget(q);
+            throw error;
+        }
     }
 
     send(...args) {
@@ -260,7 +286,10 @@ class Socket extends EventEmitter {
     /** The connection below is the server's own; what is here is what can be told without it. */
     get conn() {
         const conn = new EventEmitter();
-        Object.assign(conn, { id: this.id, writeBuffer: [], request: this.request, protocol: 4 });
+        const { address: remoteAddress, query } = this.handshake;
+        const transport = { name: query.transport ?? "websocket" };
+        const told = { id: this.id, request: this.request, remoteAddress, transport };
+        Object.assign(conn, told, { writeBuffer: [], protocol: 4 });
         Object.defineProperty(this, "conn", { value: conn, configurable: true, writable: true });
         return conn;
     }
@@ -268,23 +297,18 @@ class Socket extends EventEmitter {
     get client() {
         return { conn: this.conn, request: this.request };
     }
-}
 
-function ignore() {}
+    get adapter() {
+        return this.nsp.adapter;
+    }
+
+    get server() {
+        return this.nsp.server;
+    }
+}
 
 function without(listeners, listener) {
     return listener ? listeners?.filter((other) => other !== listener) : [];
-}
-
-/** Remembers whose listener it is; `once` registers a function of its own, which gets the mark. */
-function own(listener, app) {
-    if (
-        app &&
-        typeof listener === "function" &&
-        !(APP in listener) &&
-        Object.isExtensible(listener)
-    )
-        Object.defineProperty(listener, APP, { value: app });
 }
 
 /**
@@ -308,11 +332,21 @@ function handshakeOf(told, web) {
     };
 }
 
-/** Calls everybody who listens; one that throws does not stop the next. */
-function call(socket, event, args) {
+/** The request it began with, as far as apps look at one: for its headers, and whose it was. */
+function requestOf({ headers, url, address: remoteAddress }) {
+    const connection = { remoteAddress };
+    return { headers, url, method: "GET", connection, socket: connection };
+}
+
+/** Calls each of them; one that throws does not stop the next. */
+function callAll(socket, listeners, what, args) {
     const { errors } = socket[HOST];
-    for (const listener of socket.rawListeners(event))
-        errors.run(listener[APP], `event ${String(event)}`, listener, socket, args);
+    for (const listener of listeners) errors.run(listener[APP], what, listener, socket, args);
+}
+
+/** Calls everybody who listens to an event. */
+function call(socket, event, args) {
+    callAll(socket, socket.rawListeners(event), `event ${String(event)}`, args);
 }
 
 /** A client's event. */
@@ -322,9 +356,7 @@ function deliver(socket, message) {
     const args = unpack(message);
     if (message.i !== undefined && message.i !== null)
         args.push(acknowledge(socket, message.i, event));
-    const { errors } = socket[HOST];
-    for (const listener of [...socket.listenersAny()])
-        errors.run(listener[APP], "onAny", listener, socket, [event, ...args]);
+    callAll(socket, [...socket.listenersAny()], "onAny", [event, ...args]);
     if (!socket[MIDDLEWARE]) call(socket, event, args);
     else runMiddleware(socket, 0, [event, ...args]);
 }
@@ -332,11 +364,13 @@ function deliver(socket, message) {
 function runMiddleware(socket, at, packet) {
     const middleware = socket[MIDDLEWARE][at];
     if (!middleware) return socket.connected && call(socket, packet[0], packet.slice(1));
+    const { errors } = socket[HOST];
     const next = (error) => {
-        if (error) call(socket, "error", [error]);
-        else runMiddleware(socket, at + 1, packet);
+        if (!error) runMiddleware(socket, at + 1, packet);
+        else if (socket.listenerCount("error")) call(socket, "error", [error]);
+        else errors.report(middleware[APP], "middleware, without a listener of error", error);
     };
-    socket[HOST].errors.run(middleware[APP], "middleware", middleware, socket, [packet, next]);
+    errors.run(middleware[APP], "middleware", middleware, socket, [packet, next]);
 }
 
 /** The function that a handler calls to answer. */
