@@ -120,6 +120,8 @@ test("each way of emitting becomes the right command", async () => {
             socket.nsp.to(5).emit("number");
             socket.nsp.emit("all");
             socket.nsp.except("room").emit("others");
+            socket.nsp.except(7).emit("not seven");
+            socket.nsp.adapter.broadcast({ data: ["raw"] }, {});
             socket.send("text");
             for (const name of ["connect", "disconnect"])
                 try { socket.emit(name) } catch (error) { socket.emit("refused", error.message) }
@@ -141,6 +143,8 @@ test("each way of emitting becomes the right command", async () => {
         { op: "emit", ns: NS, r: ["5"], e: "number", a: [] },
         { op: "emit", ns: NS, e: "all", a: [] },
         { op: "emit", ns: NS, x: [s], e: "others", a: [] },
+        { op: "emit", ns: NS, x: ["7"], e: "not seven", a: [] },
+        { op: "emit", ns: NS, e: "raw", a: [] },
         { op: "emit", s, e: "message", a: ["text"] },
         { op: "emit", s, e: "refused", a: [`"connect" is a reserved event name`] },
     ]);

@@ -25,14 +25,19 @@ test("rooms with numbers for names, and the adapter's own events", async () => {
         for (const event of ["create-room", "join-room", "leave-room", "delete-room"])
             socket.nsp.adapter.on(event, (...args) => socket.nsp.emit("adapter", event, ...args));
         socket.join(5);
+        socket.join("5");
         socket.emit("has", socket.rooms.has(5), socket.rooms.has("5"), socket.nsp.adapter.rooms.get(5).size);
-        socket.leave(5);`),
+        socket.leave(5);
+        socket.on("look", (reply) => reply());`),
         },
     });
     const s = "socket-0000000000001";
     server.connect(s);
     assert.deepEqual((await server.next("has")).a, [true, true, 1]);
     await server.next("leave");
+    server.tell({ op: "join", s, r: "all" }, { op: "leave", s, r: "nowhere" }); // it is so already
+    server.event(s, "look", [], { i: 1 });
+    await server.next("ack");
     assert.deepEqual(
         server.heard.filter((m) => m.e === "adapter").map((m) => m.a),
         [

@@ -125,7 +125,7 @@ const RETURNS = `
         socket.to("x"), socket.in("x"), socket.except("x"), socket.broadcast, socket.local,
         socket.to("x").emit("x"), socket.to("x").except("y").in("z").volatile.local.compress(true).timeout(9),
         socket.join("x"), socket.join(["y", "z"]), socket.rooms, socket.leave("y"), socket.rooms,
-        socket.adapter, socket.server, socket.nsp, socket.data, socket.connected, socket.disconnected,
+        socket.adapter, socket.server, socket.nsp, nsp.server.of(nsp.name), typeof nsp.server, socket.data, socket.connected, socket.disconnected,
         socket.conn.id === socket.client.conn.id, socket.conn === socket.conn, socket.conn.protocol,
         socket.request === socket.client.request, socket.request.method,
         nsp.emit("x"), nsp.send("x"), nsp.write("x"), nsp.to("x"), nsp.in("x"), nsp.except("x"),

@@ -75,8 +75,9 @@ def play(monkeypatch, program):
     command = [sys.executable, "-c", textwrap.dedent(program)]
     found = supervisor.Supervisor._get_command
 
-    def get_command(self, *arguments):
-        return command + found(self, *arguments)[4:]
+    def get_command(self, language, *arguments):
+        words = found(self, language, *arguments)
+        return words if language == "node" else command + words[4:]
 
     monkeypatch.setattr(supervisor.Supervisor, "_get_command", get_command)
 
@@ -144,7 +145,9 @@ def list_tasks():
 
 def test_signals_of_the_process_are_for_others(watch):
     before = list_tasks()
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, [])
     watch()
+    assert signal.pthread_sigmask(signal.SIG_BLOCK, []) == mask
     [thread] = list_tasks() - before
     status = Path(f"/proc/self/task/{thread}/status").read_text()
     blocked = int(re.search(r"^SigBlk:\s+(\w+)$", status, re.M)[1], 16)
@@ -502,6 +505,46 @@ def test_reload_finds_new_apps_and_misses_old_ones(bench, server, watch):
     server.wait_for_host()
 
 
+def test_what_runs_and_is_needed_stays_when_the_apps_are_read_again(bench, server, watch):
+    write_app(bench, "chat", ECHO)
+    watching = watch()
+    first = server.wait_for_host()
+    script = bench / "apps/board/realtime/handlers.js"
+    script.parent.mkdir(parents=True)
+    script.write_text("module.exports = () => {};")
+    with (bench / "sites/apps.txt").open("a") as listed:
+        listed.write("board")
+    watching.supervisor.read_again()
+    second = server.wait_for_host()
+    assert (second.hello["language"], second.hello["apps"]) == ("javascript", ["board"])
+    assert watching.pids() == [first.hello["pid"], second.hello["pid"]]
+
+
+def test_without_node(bench, watch, monkeypatch, tmp_path):
+    """Said once; a Node that is there later is found by the next reload."""
+    script = bench / "apps/board/realtime/handlers.js"
+    script.parent.mkdir(parents=True)
+    script.touch()
+    (bench / "sites/apps.txt").write_text("board\n")
+    folder = tmp_path / "bin"
+    folder.mkdir()
+    monkeypatch.setenv("PATH", str(folder))
+    watching = watch()
+    said = "the JavaScript handlers of board do not run: there is no node in PATH"
+    watching.wait_for(said)
+    file = write_app(bench, "chat", "")
+    play(monkeypatch, "print('the next look')")
+    watching.supervisor.reload()
+    watching.wait_for("the next look")
+    assert watching.said(said) == 1
+    file.unlink()
+    node = folder / "node"
+    node.write_text("#!/bin/sh\necho as node: $1\n")
+    node.chmod(0o755)
+    watching.supervisor.reload()
+    watching.wait_for(f"as node: {supervisor.HOST_JS}")
+
+
 def test_request(bench, server, watch):
     """`{"rt":"reload"}` comes by a descriptor of the extension."""
     write_app(bench, "chat", ECHO)
@@ -560,6 +603,27 @@ def test_stubborn_host_is_killed(bench, watch, monkeypatch):
     (pid,) = watching.pids()
     watching.stop(0.2)
     assert not is_alive(pid)
+
+
+def test_a_host_is_given_its_time_to_end(bench, watch, monkeypatch):
+    write_app(bench, "chat", "")
+    play(
+        monkeypatch,
+        """
+        import signal, time
+        def finish(*_):
+            time.sleep(0.2)
+            print("finished", flush=True)
+            raise SystemExit
+        signal.signal(signal.SIGTERM, finish)
+        print("runs", flush=True)
+        time.sleep(3600)
+        """,
+    )
+    watching = watch()
+    watching.wait_for("runs")
+    watching.stop(PATIENCE)
+    assert watching.said("finished") == 1
 
 
 def test_somebody_else_reaps(bench, server, watch, monkeypatch):

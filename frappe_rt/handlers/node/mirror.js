@@ -43,7 +43,7 @@ class Adapter extends EventEmitter {
 
     enter(id, room) {
         const own = this.sids.get(id);
-        if (!own || own.has(room)) return;
+        if (own.has(room)) return;
         own.add(room);
         let members = this.rooms.get(room);
         if (!members) {
@@ -55,7 +55,7 @@ class Adapter extends EventEmitter {
     }
 
     exit(id, room) {
-        if (!this.sids.get(id)?.delete(room)) return;
+        if (!this.sids.get(id).delete(room)) return;
         const members = this.rooms.get(room);
         members.delete(id);
         this.say("leave-room", room, id);
