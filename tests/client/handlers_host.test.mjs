@@ -216,6 +216,12 @@ test("once the server has done an app's changes its word counts again", async ()
     server.tell({ op: "result", q: 1 });
     server.event(s, "look");
     assert.deepEqual((await server.next("seen")).a, [false]);
+
+    server.event(s, "join"); // and the same with the next ones
+    await server.next("join");
+    server.tell({ op: "join", s, r: "r" }, { op: "leave", s, r: "r" }, { op: "result", q: 2 });
+    server.event(s, "look");
+    assert.deepEqual((await server.next("seen")).a, [false]);
 });
 
 test("acknowledged emits: an answer, none in time, a client that has gone", async () => {

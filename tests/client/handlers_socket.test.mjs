@@ -128,7 +128,8 @@ test("what an app does to many sockets at once", async () => {
                 await ids(socket.to("odd")), [...await socket.nsp.in("odd").allSockets()].length,
                 socket.nsp.adapter.rooms.has("newer"));
             socket.nsp.in("new").disconnectSockets(true);
-        });`),
+        });
+        socket.on("end", (...args) => socket.nsp.disconnectSockets(...args));`),
         },
     });
     const s = (n) => `socket-000000000000${n}`;
@@ -152,6 +153,14 @@ test("what an app does to many sockets at once", async () => {
             .flatMap((n) => ["new", "newer"].map((room) => ["join", s(n), room]))
             .concat([1, 5].map((n) => ["leave", s(n), "newer"])),
     );
+    server.event(s(2), "end");
+    assert.deepEqual(
+        [await server.next("disconnect"), await server.next("disconnect")],
+        [2, 3].map((n) => ({ op: "disconnect", s: s(n), close: false })),
+    );
+    server.connect(s(4));
+    server.event(s(4), "end", [true]);
+    assert.deepEqual(await server.next("disconnect"), { op: "disconnect", s: s(4), close: true });
 });
 
 test("middleware, onAny, once and off are socket.io's", async () => {

@@ -130,7 +130,8 @@ const RETURNS = `
         socket.request === socket.client.request, socket.request.method,
         nsp.emit("x"), nsp.send("x"), nsp.write("x"), nsp.to("x"), nsp.in("x"), nsp.except("x"),
         nsp.timeout(9), nsp.volatile, nsp.local, nsp.compress(true), nsp.fetchSockets(), nsp.allSockets(),
-        nsp.socketsJoin("w"), nsp.socketsLeave(["w"]), nsp.sockets.get(socket.id), nsp.adapter.rooms.get("w"),
+        nsp.socketsJoin("w"), nsp.adapter.rooms.get("w"), nsp.socketsLeave(["w"]), nsp.adapter.rooms.get("w"),
+        nsp.sockets.get(socket.id), nsp.adapter.sids.get(socket.id),
         operator.emit("x"), operator.fetchSockets(), operator.allSockets(),
         operator.socketsJoin("v"), operator.socketsLeave("v"),
     ].map(kind);
