@@ -194,7 +194,9 @@ test("the mirror follows the server, and an app's own joins and leaves at once",
     assert.deepEqual((await server.next("going")).a, [[b, "r"]]);
     assert.deepEqual((await server.next("gone")).a, ["transport close", 0, 1, false, false]);
     server.event(b, "look", ["r"]); // of one that has gone
+    server.tell({ op: "join", s: b, r: "r" }, { op: "disconnect", s: b, reason: "again" });
     assert.deepEqual((await look(a))[0], []);
+    assert.doesNotMatch(host.output, /skipped/);
 });
 
 test("once the server has done an app's changes its word counts again", async () => {

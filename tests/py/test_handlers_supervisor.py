@@ -1,6 +1,7 @@
 """The supervisor of handler hosts: with real Python hosts, and with programs that play one."""
 
 import errno
+import fcntl
 import os
 import re
 import signal
@@ -601,6 +602,7 @@ def test_stubborn_host_is_killed(bench, watch, monkeypatch):
     watching = watch()
     watching.wait_for("stubborn")
     (pid,) = watching.pids()
+    assert not watching.supervisor.join(0)
     watching.stop(0.2)
     assert not is_alive(pid)
 
@@ -624,6 +626,29 @@ def test_a_host_is_given_its_time_to_end(bench, watch, monkeypatch):
     watching.wait_for("runs")
     watching.stop(PATIENCE)
     assert watching.said("finished") == 1
+
+
+def test_a_forked_child_closes_what_is_its_parents(bench, server, spawn):
+    before = count_descriptors(os.getpid())
+    watching = supervisor.Supervisor(str(bench), server.path, {})
+    host = processes.Host("python", lambda *_: None, lambda *_: None)
+    watching._hosts["python"] = host
+    host.current, _ = spawn("import time; time.sleep(3600)")
+    host.successor, _ = spawn("")
+    wait_for(host.successor.has_ended)
+    host.successor.reap()
+    assert count_descriptors(os.getpid()) == before + 3
+    watching.forget()  # what it does after os.fork
+    assert count_descriptors(os.getpid()) == before
+    host.current.descriptor = -1
+
+
+def test_who_asks_never_waits(bench, server):
+    """Also where nobody takes what is asked."""
+    watching = supervisor.Supervisor(str(bench), server.path, {})
+    for _ in range(fcntl.fcntl(watching._wake_write, fcntl.F_GETPIPE_SZ) + 1):
+        watching.reload()
+    watching.forget()
 
 
 def test_somebody_else_reaps(bench, server, watch, monkeypatch):
