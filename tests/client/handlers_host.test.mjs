@@ -124,7 +124,7 @@ test("each way of emitting becomes the right command", async () => {
             socket.nsp.adapter.broadcast({ data: ["raw"] }, {});
             socket.send("text");
             for (const name of ["connect", "disconnect"])
-                try { socket.emit(name) } catch (error) { socket.emit("refused", error.message) }
+                try { (name === "connect" ? socket : socket.nsp).emit(name) } catch (error) { socket.emit("refused", error.message) }
         });`),
         },
     });
@@ -224,6 +224,35 @@ test("once the server has done an app's changes its word counts again", async ()
     server.tell({ op: "join", s, r: "r" }, { op: "leave", s, r: "r" }, { op: "result", q: 2 });
     server.event(s, "look");
     assert.deepEqual((await server.next("seen")).a, [false]);
+    assert.deepEqual(server.syncs, [1, 2]); // nothing else was to be confirmed
+});
+
+test("what an app has undone since is not done again by the server's word", async () => {
+    await begin({
+        apps: {
+            one: handlers(`
+        socket.on("join", () => socket.join("r"));
+        socket.on("leave", () => socket.leave("r"));
+        socket.on("look", () => socket.emit("seen", socket.rooms.has("r")));`),
+        },
+    });
+    const s = "socket-0000000000001";
+    const looksLike = async (joined) => {
+        server.event(s, "look");
+        assert.deepEqual((await server.next("seen")).a, [joined]);
+    };
+    server.connect(s);
+    server.silent = true;
+    for (const event of ["join", "leave"]) {
+        server.event(s, event);
+        await server.next(event);
+    }
+    server.tell({ op: "join", s, r: "r" }, { op: "result", q: 1 });
+    await looksLike(false);
+    server.tell({ op: "leave", s, r: "r" }, { op: "result", q: 2 });
+    await looksLike(false);
+    server.tell({ op: "join", s, r: "r" }); // by somebody else
+    await looksLike(true);
 });
 
 test("acknowledged emits: an answer, none in time, a client that has gone", async () => {

@@ -50,6 +50,26 @@ test("rooms with numbers for names, and the adapter's own events", async () => {
     await host.says("create-room: Error: a bad listener");
 });
 
+test("an app may put its own broadcast in place of the adapter's", async () => {
+    await begin({
+        apps: {
+            one: handlers(`
+        const { adapter } = socket.nsp, broadcast = adapter.broadcast.bind(adapter);
+        adapter.broadcast = (packet, { rooms, except, flags }) => {
+            socket.emit("seen", packet, [...rooms], [...except], flags);
+            broadcast(packet, { rooms: new Set([socket.id]), except: new Set(), flags });
+        };
+        socket.on("go", () => socket.to(["a", "b"]).except("c").volatile.emit("x", 1));`),
+        },
+    });
+    const s = "socket-0000000000001";
+    server.connect(s);
+    server.event(s, "go");
+    const packet = { type: 2, nsp: NS, data: ["x", 1] };
+    assert.deepEqual((await server.next("seen")).a, [packet, ["a", "b"], [s, "c"], { volatile: true }]);
+    assert.deepEqual(await server.next("x"), { op: "emit", ns: NS, r: [s], v: true, e: "x", a: [1] });
+});
+
 test("has_permission resolves only when the server says so", async () => {
     await begin({
         apps: {

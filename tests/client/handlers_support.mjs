@@ -110,6 +110,7 @@ export class FakeServer {
     static async start(socketPath) {
         const self = new FakeServer();
         self.heard = [];
+        self.syncs = []; // the numbers of what it was asked to confirm
         self.server = net.createServer((peer) => self.accept(peer)).listen(socketPath);
         await once(self.server, "listening");
         return self;
@@ -122,10 +123,14 @@ export class FakeServer {
         lines.on("line", (line) => {
             const message = JSON.parse(line);
             if (message.rt) this.first = message;
-            else if (message.op === "sync" && !this.silent)
-                this.tell({ op: "result", q: message.q });
+            else if (message.op === "sync") this.sync(message.q);
             else this.heard.push(message);
         });
+    }
+
+    sync(q) {
+        this.syncs.push(q);
+        if (!this.silent) this.tell({ op: "result", q });
     }
 
     tell(...messages) {

@@ -5,10 +5,12 @@ import fcntl
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 import textwrap
 import time
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 import pytest
@@ -712,6 +714,53 @@ def test_socket_of_another_process(bench, server):
     [told] = done.stderr.splitlines()
     assert f"do not run yet: {server.path} belongs to the server of process {os.getpid()}" in told
     assert server.hosts.empty()
+
+
+def test_who_waits_for_the_socket_looks_ever_less_often(bench, server):
+    """And says nothing where no app has handlers."""
+    watching = Watch(bench, server)
+    pauses = []
+
+    def wait(seconds):
+        pauses.append(seconds)
+        watching.supervisor._stopping = len(pauses) == 8
+
+    watching.supervisor._find_hindrance = lambda: "belongs to another"
+    watching.supervisor._wait = wait
+    watching.supervisor._wait_for_socket()
+    assert pauses == pytest.approx([0.2, 0.4, 0.8, 1.6, 3.2, 6.4, 10, 10])
+    assert watching.path.read_text() == ""
+    os.close(watching.log)
+
+
+def test_a_server_that_takes_nobody_in_is_not_waited_for(bench, tmp_path):
+    path = str(tmp_path / "full.sock")
+    watching = supervisor.Supervisor(str(bench), path, {})
+    with ExitStack() as sockets:
+        full = sockets.enter_context(socket.socket(socket.AF_UNIX))
+        full.bind(path)
+        full.listen(0)
+        with suppress(BlockingIOError):
+            while True:
+                peer = sockets.enter_context(socket.socket(socket.AF_UNIX))
+                peer.setblocking(False)
+                peer.connect(path)
+        found = watching._find_hindrance()
+    watching.forget()
+    assert found.startswith("cannot be reached (")
+
+
+def test_the_end_of_the_watch_is_told(bench, server, watch, monkeypatch):
+    """The server goes on, and stops when it is told to."""
+
+    def fail(*_):
+        raise RuntimeError("nobody thought of it")
+
+    monkeypatch.setattr(supervisor.Supervisor, "_look_for_handlers", fail)
+    watching = watch()
+    assert watching.supervisor.join(PATIENCE)
+    said = "ERROR frappe_rt.handlers handlers are no longer watched: RuntimeError: "
+    assert watching.said(f"{said}nobody thought of it\n") == 1
 
 
 def test_a_socket_that_comes_late(bench, server, watch):

@@ -268,7 +268,7 @@ class Mirror {
             this.held.delete(key);
             if (change.told !== null) this.told(id, room, change.told);
         }
-        return this.batches.delete(q);
+        this.batches.delete(q);
     }
 }
 
