@@ -59,6 +59,8 @@ struct rt_hosts {
     rt_buf excepted; /* the same */
     rt_timerq drain_due;
     char server_id[RT_ID_LEN];
+    char missed[RT_HOSTS_MAX][RT_HOST_ID_MAX + 1]; /* replaced before they came; the last few */
+    unsigned missed_count;
     rt_hosts_counters counters;
 };
 

@@ -100,6 +100,20 @@ static rt_host *find_host(rt_hosts *h, const char *id) {
     return NULL;
 }
 
+/* Who is replaced and is not there may have gone, or may still be starting: it must not come
+ * beside the one that has its work. */
+static void miss(rt_hosts *h, const char *id) {
+    char *place = h->missed[h->missed_count++ % RT_HOSTS_MAX];
+    snprintf(place, sizeof h->missed[0], "%s", id);
+}
+
+static bool was_missed(const rt_hosts *h, const char *id) {
+    for (size_t i = 0; i < RT_HOSTS_MAX; i++)
+        if (strcmp(h->missed[i], id) == 0)
+            return true;
+    return false;
+}
+
 static void activate(rt_host *host) {
     rt_hosts *h = host->hosts;
     rt_host *old = *host->replaces ? find_host(h, host->replaces) : NULL;
@@ -109,6 +123,8 @@ static void activate(rt_host *host) {
     rt_log(RT_LOG_INFO, "handlers", "the %s handlers (process %llu) take %u named events%s",
            host->language, (unsigned long long)host->pid, host->names,
            host->all ? " and every other" : "");
+    if (!old && *host->replaces)
+        miss(h, host->replaces);
     if (old && old != host && old->state != RT_HOST_DRAINING) {
         rt_hosts_count(h, RT_HOSTS_REPLACED);
         drain(old);
@@ -242,6 +258,9 @@ static int fill(rt_host *host, rt_slice line, rt_buf *answer) {
     if (find_host(h, host->id))
         return refuse(h, answer, RT_HOSTS_REFUSED, "a host with the id %s is attached already",
                       host->id);
+    if (was_missed(h, host->id))
+        return refuse(h, answer, RT_HOSTS_REFUSED,
+                      "another host has taken the place of %s before it came", host->id);
     if (!take_word(rt_json_get(line, RT_LIT("language")), host->language))
         snprintf(host->language, sizeof host->language, "unnamed");
     if (!take_word(rt_json_get(line, RT_LIT("replaces")), host->replaces))

@@ -741,6 +741,35 @@ static void test_replaced_once(void **state) {
     scene_fini(&s);
 }
 
+/* Of two that start at a time the one to be replaced may be the slower: it comes too late. */
+static void test_replaced_before_it_came(void **state) {
+    (void)state;
+    scene s;
+    scene_init(&s);
+    world_client *c = client(&s, "x@a");
+    fake_host *b = scene_attach(&s, "\"id\":\"B\",\"events\":[\"*\"],\"replaces\":\"A\"");
+    rt_log_set_sink(NULL, RT_LOG_ERROR);
+    assert_null(scene_try_attach(&s, "\"version\":1,\"id\":\"A\",\"events\":[\"*\"]"));
+    static const char why[] =
+        "{\"error\":\"another host has taken the place of A before it came\"}";
+    assert_int_equal(s.answer.n, sizeof why - 1);
+    assert_memory_equal(s.answer.p, why, sizeof why - 1);
+    assert_int_equal(scene_counter(&s, RT_HOSTS_REFUSED), 1);
+    session_emit(c, "[\"e\"]");
+    assert_non_null(strstr(scene_told(b), "\"event\""));
+    /* it is the last few that are known, and nobody else is meant */
+    scene_attach(&s, "\"id\":\"C\",\"events\":[\"*\"]");
+    char members[100];
+    for (int i = 0; i < RT_HOSTS_MAX; i++) {
+        snprintf(members, sizeof members, "\"id\":\"N%d\",\"events\":[\"*\"],\"replaces\":\"O%d\"",
+                 i, i);
+        scene_leaves(scene_attach(&s, members));
+    }
+    assert_null(scene_try_attach(&s, "\"version\":1,\"id\":\"O0\",\"events\":[\"*\"]"));
+    assert_non_null(scene_try_attach(&s, "\"version\":1,\"id\":\"A\",\"events\":[\"*\"]"));
+    scene_fini(&s);
+}
+
 /* Who does not read what was there before it does not take over. */
 static void test_takes_over_when_it_has_read(void **state) {
     (void)state;
@@ -918,6 +947,7 @@ int main(void) {
         cmocka_unit_test(test_slow_before_its_first_event),
         cmocka_unit_test(test_replaced),
         cmocka_unit_test(test_replaced_once),
+        cmocka_unit_test(test_replaced_before_it_came),
         cmocka_unit_test(test_takes_over_when_it_has_read),
         cmocka_unit_test(test_telling_is_paced),
         cmocka_unit_test(test_hosts_listed),
