@@ -32,6 +32,7 @@ async function listen() {
         seen.push({ at: listening, method, url, headers, body });
         const where = new URL(url, "http://x").searchParams.get("where") ?? url;
         if (url.startsWith("/none")) response.writeHead(204).end();
+        else if (url.startsWith("/multiple")) response.writeHead(300).end("choose");
         else if (url.startsWith("/to"))
             response.writeHead(url.startsWith("/to307") ? 307 : 302, { location: where }).end();
         else
@@ -128,6 +129,10 @@ test("a redirect is followed on the web process, and never takes credentials els
     await ask("/to307", { where: "/there" }, { method: "POST", body: "b" });
     assert.deepEqual([seen.at(-1).method, seen.at(-1).body], ["POST", "b"]);
     assert.equal((await ask("/to", { where: "/x" }, { redirect: "manual" })).status, 302);
+    const refused = await ask("/to", { where: "/x" }, { redirect: "error" });
+    assert.match(refused.error, /^\/to redirects to .*\/x, after 0 other redirects$/);
+    await ask("/to", { where: "/there" }, { method: "HEAD" });
+    assert.deepEqual([seen.at(-1).method, seen.at(-1).url], ["HEAD", "/there"]);
     const count = seen.length;
     const stolen = await ask("/to", {
         where: `http://localhost:${elsewhere.address().port}/steal`,
@@ -140,6 +145,7 @@ test("a redirect is followed on the web process, and never takes credentials els
     );
     assert.ok(seen.every(({ at }) => at === web));
     assert.match((await ask("/to")).error, /after 5 other redirects/);
+    assert.equal((await ask("/multiple", { where: "/x" })).status, 300); // with nowhere to go
 });
 
 test("a request that takes too long, or is not wanted any more, fails as a fetch does", async () => {
