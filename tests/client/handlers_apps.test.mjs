@@ -149,13 +149,17 @@ test("errors of handlers are logged with their app and stop nobody", async () =>
             socket.on("answer", () => socket.emit("q", () => { throw new Error("in an answer") }));
             socket.on("circle", () => { const a = {}; a.a = a; socket.emit("circle", a) });
             socket.on("disconnect", () => { throw new Error("at the end") });`),
+            far: {
+                "realtime/handlers.js": handlers(`socket.on("far", require("../lib/away"))`),
+                "lib/away.js": `module.exports = () => setTimeout(() => { throw new Error("from afar") })`,
+            },
             good: handlers(
                 `socket.onAny((event) => socket.emit("good " + event)); socket.on("disconnect", () => socket.nsp.emit("good end"))`,
             ),
         },
     });
     server.connect(S);
-    for (const event of ["throw", "text", "reject", "timer", "forgotten", "answer", "circle"]) {
+    for (const event of ["throw", "text", "reject", "timer", "forgotten", "answer", "circle", "far"]) {
         server.event(S, event);
         await server.next(`good ${event}`);
     }
@@ -168,6 +172,7 @@ test("errors of handlers are logged with their app and stop nobody", async () =>
         "app bad, unhandled rejection: Error: forgotten",
         "app bad, acknowledgement of q: Error: in an answer",
         "app bad, event circle: RangeError",
+        "app far, uncaught exception: Error: from afar",
     ])
         await host.says(text);
     server.tell({ op: "disconnect", s: S, reason: "transport close" });

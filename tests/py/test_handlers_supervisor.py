@@ -548,6 +548,18 @@ def test_without_node(bench, watch, monkeypatch, tmp_path):
     watching.wait_for(f"as node: {supervisor.HOST_JS}")
 
 
+def test_a_wrong_configuration_is_told_and_the_one_before_counts(bench, server, watch):
+    write_app(bench, "chat", ECHO)
+    watching = watch()
+    old = server.wait_for_host()
+    (bench / "sites/common_site_config.json").write_text("{")
+    watching.supervisor.read_again()
+    watching.wait_for("WARNING frappe_rt.handlers the configuration is not read again: ")
+    assert watching.pids() == [old.hello["pid"]]
+    os.kill(old.hello["pid"], signal.SIGKILL)
+    watching.wait_for("starting them again")
+
+
 def test_request(bench, server, watch):
     """`{"rt":"reload"}` comes by a descriptor of the extension."""
     write_app(bench, "chat", ECHO)
@@ -565,10 +577,13 @@ def test_request(bench, server, watch):
             except BlockingIOError:
                 return None
 
-        watch(requests=supervisor.Requests(read, take_without_waiting))
+        watching = watch(requests=supervisor.Requests(read, take_without_waiting))
         old = server.wait_for_host()
         os.write(write, b"x")
-        take_over(server, old)
+        new = take_over(server, old)
+        watching.wait_for("have taken over")
+        os.kill(new.hello["pid"], signal.SIGKILL)  # which is no request
+        assert "replaces" not in server.wait_for_host().hello
     finally:
         os.close(write)
 
