@@ -11,8 +11,9 @@ import { PATIENCE_MS, eventually, sleep } from "./support.mjs";
 const S = "socket-0000000000001";
 let bench, server, host;
 
-async function begin(options) {
+async function begin(options, files = {}) {
     bench = await Bench.make(options);
+    for (const [name, text] of Object.entries(files)) await bench.write(name, text);
     server = await FakeServer.start(bench.socket);
     host = bench.host();
     await eventually(`a first line: ${host.output}`, () => server.first);
@@ -47,6 +48,19 @@ test("the apps of apps.txt in the site's order, without the framework and Python
     assert.deepEqual(
         server.heard.map((m) => m.e),
         ["three", "one", "one", "two"],
+    );
+});
+
+test("an app that apps.txt names twice is called once, where the site does not tell its apps", async () => {
+    const listed = "frappe\r\none\n\n  two \none\n#three\n";
+    await begin({ apps: { one: says("one"), two: says("two"), three: says("three") } }, { "sites/apps.txt": listed });
+    assert.deepEqual(server.first.apps, ["one", "two"]);
+    server.connect(S);
+    server.connect("socket-0000000000002", { apps: ["two"] });
+    await server.next((m) => m.s !== S);
+    assert.deepEqual(
+        server.heard.map((m) => m.e),
+        ["one", "two"],
     );
 });
 
@@ -149,6 +163,10 @@ test("errors of handlers are logged with their app and stop nobody", async () =>
             socket.on("answer", () => socket.emit("q", () => { throw new Error("in an answer") }));
             socket.on("circle", () => { const a = {}; a.a = a; socket.emit("circle", a) });
             socket.on("disconnect", () => { throw new Error("at the end") });`),
+            late: handlers(`setTimeout(() => {
+                socket.on("late", () => { throw "a late text" });
+                socket.emit("late, too");
+            })`),
             far: {
                 "realtime/handlers.js": handlers(`socket.on("far", require("../lib/away"))`),
                 "lib/away.js": `module.exports = () => setTimeout(() => { throw new Error("from afar") })`,
@@ -159,7 +177,8 @@ test("errors of handlers are logged with their app and stop nobody", async () =>
         },
     });
     server.connect(S);
-    for (const event of ["throw", "text", "reject", "timer", "forgotten", "answer", "circle", "far"]) {
+    await server.next("late, too");
+    for (const event of ["late", "throw", "text", "reject", "timer", "forgotten", "answer", "circle", "far"]) {
         server.event(S, event);
         await server.next(`good ${event}`);
     }
@@ -173,11 +192,13 @@ test("errors of handlers are logged with their app and stop nobody", async () =>
         "app bad, acknowledgement of q: Error: in an answer",
         "app bad, event circle: RangeError",
         "app far, uncaught exception: Error: from afar",
+        "): an app, event late: 'a late text'", // whose it is nothing tells
     ])
         await host.says(text);
     server.tell({ op: "disconnect", s: S, reason: "transport close" });
     await server.next("good end");
     assert.equal(host.exitCode, null);
+    assert.doesNotMatch(host.output, /app good,/);
 });
 
 test("an app that fails without end does not fill the log", async () => {
@@ -262,6 +283,14 @@ test("lines that come in pieces, and lines that are none", async () => {
         `{"op":"event","s":"${S}","e":"x","a":${deep},"b":["AA=="]}\n{"op":"from the future"}\n{"new":1}\n{"op":"event","s":"${S}","e":"x","a":["z"]}\n`,
     );
     assert.deepEqual((await server.next("y")).a, [1, "z"]);
+});
+
+test("a line without end is not kept", async () => {
+    await begin({ apps: { one: handlers("") } });
+    const piece = "x".repeat(1 << 20);
+    for (let n = 0; n < 17; n++) server.peer.write(piece);
+    assert.equal(await host.ended(), 1);
+    await host.says("the link to the server broke: the server sent a line above 16777216 bytes");
 });
 
 test("an app that ends the process is named in the log, and its status is not gunicorn's", async () => {

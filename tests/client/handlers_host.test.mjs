@@ -306,7 +306,8 @@ test("events of the server's own are asked for when an app listens to them", asy
         apps: {
             one: {
                 "realtime/handlers.js": `require("./more"); ${handlers(listens)}`,
-                "realtime/more.js": "'doc_close'",
+                "realtime/more.js": "'doc_close'; require('library')",
+                "node_modules/library/index.js": "'doc_subscribe'",
             },
         },
     });

@@ -120,6 +120,7 @@ export class FakeServer {
         this.peer = peer;
         peer.on("error", () => {}); // a host that is killed resets it
         const lines = createInterface(peer);
+        lines.on("error", () => {}); // it passes on the peer's
         lines.on("line", (line) => {
             const message = JSON.parse(line);
             if (message.rt) this.first = message;

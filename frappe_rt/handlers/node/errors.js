@@ -18,17 +18,15 @@ class Errors {
         this.handlers = 0; // async handlers that have not settled
     }
 
-    /** Calls an app's function; whether it returned. */
+    /** Calls an app's function. */
     run(app, what, call, self, args) {
         const before = this.running;
         this.running = app;
         try {
             const result = call.apply(self, args);
             if (typeof result?.then === "function") this.follow(result, app, what);
-            return true;
         } catch (error) {
             this.report(app, what, error);
-            return false;
         } finally {
             this.running = before;
         }
