@@ -148,6 +148,13 @@ test("a redirect is followed on the web process, and never takes credentials els
     assert.equal((await ask("/multiple", { where: "/x" })).status, 300); // with nowhere to go
 });
 
+test("a path that names another host goes nowhere", async () => {
+    await begin({ webserver_host: "127.0.0.1", webserver_port: String(port).slice(0, -1) });
+    for (const where of [`@localhost:${elsewhere.address().port}/steal`, `${String(port).at(-1)}/x`])
+        assert.match((await ask(where)).error, /(@localhost:\d+\/steal|\d\/x) is no path of the site/);
+    assert.deepEqual(seen, []);
+});
+
 test("a request that takes too long, or is not wanted any more, fails as a fetch does", async () => {
     const silent = http.createServer(() => {});
     await once(silent.listen(0, "127.0.0.1"), "listening");

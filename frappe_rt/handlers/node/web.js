@@ -58,7 +58,7 @@ class Web {
     /** A fetch Response. `opts` are fetch's: method, body, headers, signal, redirect. */
     async request(socket, where, args, opts) {
         const query = new URLSearchParams(args).toString();
-        const url = new URL(`${this.base}${where}${query && `?${query}`}`);
+        const url = this.find(`${where}${query && `?${query}`}`);
         const headers = new Headers(opts.headers);
         headers.set("X-Frappe-Site-Name", socket.site_name);
         if (socket.authorization_header) headers.set("Authorization", socket.authorization_header);
@@ -74,6 +74,13 @@ class Web {
             redirect: opts.redirect ?? "follow",
         };
         return this.follow(url, call, 0);
+    }
+
+    /** A path that begins otherwise than with a slash, from a client say, could name another host. */
+    find(where) {
+        const url = new URL(this.base + where);
+        if (url.host === new URL(this.base).host) return url;
+        throw new TypeError(`${where} is no path of the site`);
     }
 
     /** Redirects stay on the web process: credentials must not go anywhere else. */
