@@ -11,6 +11,8 @@ import pytest
 from support.bench import PATIENCE, make_bench
 from support.processes import PATHS, configure
 
+from frappe_rt.bench import beside
+
 SIGNALS = [signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGCHLD, signal.SIGUSR2]
 #: What each program begins with: the bench's port is taken, by itself.
 BEGIN = """
@@ -140,3 +142,15 @@ def test_it_waits_until_the_configuration_is_wrong(run):
         taken.close()
         beside.stop_waiting()
     """) == ["[] no realtime server"]
+
+
+@pytest.mark.parametrize(
+    ("error", "until", "told"),
+    [
+        (OSError(98, "it is taken; take another"), "", "it is taken; take another, or end "),
+        (OSError(98, "it is taken; take another"), "noon", "it is taken, until noon"),
+        (OSError("it is not there"), "", "it is not there; mend that, or end "),
+    ],
+)
+def test_what_is_said_of_what_it_waits_for(error, until, told):
+    assert beside._describe(error, until).startswith(told)
