@@ -160,6 +160,7 @@ test("errors of handlers are logged with their app and stop nobody", async () =>
             socket.on("reject", async () => { throw new Error("rejected") });
             socket.on("timer", () => setTimeout(() => { throw new Error("from a timer") }));
             socket.on("forgotten", () => { Promise.reject(new Error("forgotten")); });
+            socket.on("nothing", () => { Promise.reject(); });
             socket.on("answer", () => socket.emit("q", () => { throw new Error("in an answer") }));
             socket.on("circle", () => { const a = {}; a.a = a; socket.emit("circle", a) });
             socket.on("disconnect", () => { throw new Error("at the end") });`),
@@ -178,7 +179,7 @@ test("errors of handlers are logged with their app and stop nobody", async () =>
     });
     server.connect(S);
     await server.next("late, too");
-    for (const event of ["late", "throw", "text", "reject", "timer", "forgotten", "answer", "circle", "far"]) {
+    for (const event of ["late", "throw", "text", "reject", "timer", "forgotten", "nothing", "answer", "circle", "far"]) {
         server.event(S, event);
         await server.next(`good ${event}`);
     }
@@ -189,6 +190,7 @@ test("errors of handlers are logged with their app and stop nobody", async () =>
         "app bad, event reject: Error: rejected",
         "app bad, uncaught exception: Error: from a timer",
         "app bad, unhandled rejection: Error: forgotten",
+        "an app, unhandled rejection: undefined",
         "app bad, acknowledgement of q: Error: in an answer",
         "app bad, event circle: RangeError",
         "app far, uncaught exception: Error: from afar",
