@@ -2,7 +2,7 @@
 // their mistakes; how a host ends.
 
 import assert from "node:assert/strict";
-import { mkdir, rename, symlink } from "node:fs/promises";
+import { mkdir, rename, symlink, unlink } from "node:fs/promises";
 import path from "node:path";
 import { afterEach, test } from "node:test";
 import { Bench, FakeServer } from "./handlers_support.mjs";
@@ -122,6 +122,26 @@ test("apps that are links are in the bench all the same", async () => {
     assert.deepEqual((await server.next("found")).a, [9013, "library", "beside"]);
     server.event(S, "fail");
     await host.says(path.join(bench.folder, "apps/one/realtime/handlers.js"));
+});
+
+test("an app's errors are known for its own where the bench's folder is a link", async () => {
+    const late = `setTimeout(() => { throw new Error("late") })`;
+    bench = await Bench.make({
+        apps: { one: { "realtime/handlers.js": `module.exports = require("../lib/late")`, "lib/late.js": handlers(late) } },
+    });
+    const real = bench.folder;
+    bench.folder = `${real}-link`;
+    await symlink(real, bench.folder);
+    try {
+        server = await FakeServer.start(bench.socket);
+        host = bench.host();
+        await eventually(`a first line: ${host.output}`, () => server.first);
+        server.connect(S);
+        await host.says("app one, uncaught exception: Error: late");
+    } finally {
+        await unlink(bench.folder);
+        bench.folder = real;
+    }
 });
 
 test("an app that cannot be loaded or set up is named, and the others run", async () => {

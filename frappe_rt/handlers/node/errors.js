@@ -5,13 +5,17 @@
 
 "use strict";
 
+const fs = require("node:fs");
+const path = require("node:path");
 const util = require("node:util");
 
 const MAX_REPORTS = 20; // a second; the rest are counted
 
 class Errors {
-    constructor(appsFolder, log) {
-        this.appsFolder = appsFolder;
+    constructor(bench, log) {
+        const apps = path.join(bench, "apps");
+        const real = fs.existsSync(apps) ? fs.realpathSync(apps) : apps; // as Node names files
+        this.folders = [apps + path.sep, real + path.sep];
         this.log = log;
         this.running = null; // the app whose code runs now
         this.reports = 0;
@@ -63,9 +67,11 @@ class Errors {
     /** The app whose file stands first in the stack. */
     ownerOf(error) {
         const stack = typeof error?.stack === "string" ? error.stack : "";
-        const at = stack.indexOf(this.appsFolder);
-        if (at >= 0) return stack.slice(at + this.appsFolder.length).split(/[\\/]/, 1)[0];
-        return /([^\\/\s(]+)[\\/]realtime[\\/]handlers\.js:/.exec(stack)?.[1] ?? null;
+        for (const folder of this.folders) {
+            const at = stack.indexOf(folder);
+            if (at >= 0) return stack.slice(at + folder.length).split(path.sep, 1)[0];
+        }
+        return null;
     }
 }
 

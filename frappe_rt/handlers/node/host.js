@@ -3,7 +3,6 @@
 
 "use strict";
 
-const path = require("node:path");
 const { Apps } = require("./apps");
 const { pack } = require("./binary");
 const { Errors } = require("./errors");
@@ -18,7 +17,7 @@ const DRAIN_STEP_MS = 20;
 class Host {
     constructor({ bench, id, replaces, drainMs, log, exit }) {
         Object.assign(this, { id, replaces, drainMs, log, exit });
-        this.errors = new Errors(path.join(bench, "apps") + path.sep, log);
+        this.errors = new Errors(bench, log);
         this.web = new Web(bench, log);
         this.apps = new Apps(bench, this.errors, log);
         this.mirror = new Mirror(this);
