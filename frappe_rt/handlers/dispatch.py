@@ -2,6 +2,9 @@
 
 ``async def`` handlers run as tasks of the loop, plain ones in a bounded pool of threads, each event
 in context variables of its own, so that nothing of ``frappe.local`` is left for the next one.
+
+An event that only plain handlers take is a thread's from its arguments to its acknowledgement: to
+wake a thread, and then the loop for what the thread has found, takes longer than most handlers.
 """
 
 from __future__ import annotations
@@ -10,9 +13,9 @@ import asyncio
 import inspect
 import logging
 import sys
+from _thread import get_ident
 from collections import deque
-from collections.abc import Callable, Coroutine
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Coroutine, Generator
 from contextvars import Context
 from typing import Any
 
@@ -20,6 +23,7 @@ from frappe_rt.handlers.context import frappe_context
 from frappe_rt.handlers.gate import QUIET_SECONDS, Gate
 from frappe_rt.handlers.link import Line, Link
 from frappe_rt.handlers.memory import end_when_exhausted
+from frappe_rt.handlers.pool import Pool
 from frappe_rt.handlers.registry import Handler, Registry
 from frappe_rt.handlers.sockets import GUEST, Session, SyncSocket
 from frappe_rt.handlers.wire import decode_arguments, encode_arguments, to_arguments
@@ -54,11 +58,13 @@ class Dispatcher:
     ) -> None:
         self._registry = registry
         self._loop = loop
-        self._pool = ThreadPoolExecutor(threads, "handler")
+        self._thread = get_ident()
+        self._pool = Pool(threads)
         self._all_apps = all_apps
         self._on_drained = on_drained
         self._sessions: dict[str, Session] = {}
-        self._tasks: set[asyncio.Task[None]] = set()
+        #: Tasks of the loop, and what runs on a thread.
+        self._running: set[object] = set()
         self._waiting: deque[tuple[Line, int]] = deque()
         self._waiting_bytes = 0
         self._work_comes = False
@@ -92,18 +98,25 @@ class Dispatcher:
         self._work_soon()
 
     def _work_soon(self) -> None:
-        if not self._work_comes:
-            self._work_comes = True
+        """From any thread."""
+        if self._work_comes:
+            return
+        self._work_comes = True
+        if self._is_loops:
             self._loop.call_soon(self._work)
+        else:
+            self._loop.call_soon_threadsafe(self._work)
 
     def _work(self) -> None:
         self._work_comes = False
-        while self._waiting and len(self._tasks) < RUNNING_MAX:
+        while self._waiting and len(self._running) < RUNNING_MAX:
             line, size = self._waiting.popleft()
             self._waiting_bytes -= size
             operation = self._operations.get(line.get("op", ""))
             if operation:
                 operation(line)
+        if self.draining and not self._running and not self._waiting:
+            self._on_drained()
 
     def _on_connect(self, line: Line) -> None:
         session = Session(self.link, line, self._all_apps)
@@ -120,7 +133,13 @@ class Dispatcher:
         if event in ("connect", "disconnect"):  # a client's own word for it means nothing
             return
         handlers = self._registry.handlers_for(event)
-        self._start(self._handle(session, event, handlers, line))
+        work = self._handle(session, event, handlers, line)
+        if session.connecting or not handlers or any(handler.is_async for handler in handlers):
+            self._start(work)
+            return
+        self._running.add(work)
+        # Not before the tasks of earlier events have had their first turn.
+        self._loop.call_soon(self._pool.submit, self._begin, work)
 
     def _on_disconnect(self, line: Line) -> None:
         session = self._sessions.pop(line["s"], None)
@@ -134,30 +153,49 @@ class Dispatcher:
     def _on_drain(self, _: Line) -> None:
         self.draining = True
         self._loop.call_later(DRAIN_SECONDS, self._on_drained)
-        if not self._tasks:
-            self._on_drained()
 
-    # ---- tasks --------------------------------------------------------------------------------
+    # ---- what runs ----------------------------------------------------------------------------
+
+    @property
+    def _is_loops(self) -> bool:
+        """Whether this is the thread of the loop."""
+        return get_ident() == self._thread
 
     def _start(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         if _KNOWS_CONTEXT:
             task = self._loop.create_task(work, context=Context())  # type: ignore[call-arg,unused-ignore]
         else:
             task = Context().run(self._loop.create_task, work)
-        self._tasks.add(task)
+        self._running.add(task)
         task.add_done_callback(self._on_done)
         return task
 
     def _on_done(self, task: asyncio.Task[None]) -> None:
-        self._tasks.discard(task)
-        if not task.cancelled() and (error := task.exception()):
+        self._on_end(task, None if task.cancelled() else task.exception())
+
+    def _on_end(self, ended: object, error: BaseException | None) -> None:
+        """From any thread."""
+        if error:
             if isinstance(error, MemoryError):
                 end_when_exhausted()
             log.error("a handler's task failed", exc_info=error)
-        if self._waiting:
+        self._running.discard(ended)
+        if self._waiting or self.draining:
             self._work_soon()
-        elif self.draining and not self._tasks:
-            self._on_drained()
+
+    def _begin(self, work: Coroutine[Any, Any, None]) -> None:
+        """On a thread of the pool: all of `work`, or as far as it needs no loop."""
+        try:
+            work.send(None)
+            self._loop.call_soon_threadsafe(self._go_on, work)
+        except StopIteration:
+            self._on_end(work, None)
+        except BaseException as error:
+            self._on_end(work, error)
+
+    def _go_on(self, work: Coroutine[Any, Any, None]) -> None:
+        self._start(work)
+        self._running.discard(work)
 
     async def _connect(self, session: Session, handlers: list[Handler]) -> None:
         try:
@@ -187,7 +225,9 @@ class Dispatcher:
         except (TypeError, ValueError) as error:
             self._tell(event, "what a handler returned cannot be sent", error)
             encoded = encode_arguments([])
-        self.link.send(b'{"op":"ack","s":%b,"i":%d,%b}\n' % (session.id, ack_id, encoded))
+        line = b'{"op":"ack","s":%b,"i":%d,%b}\n' % (session.id, ack_id, encoded)
+        # A thread writes it itself; of several events the loop writes them together.
+        self.link.send(line, at_once=not self._is_loops and not self._pool.is_behind)
 
     # ---- handlers -----------------------------------------------------------------------------
 
@@ -221,18 +261,42 @@ class Dispatcher:
                     result = value
         return result
 
-    @staticmethod
-    def _is_cancelled() -> bool:
+    def _is_cancelled(self) -> bool:
         """Whether the task itself was, and not something that its handler awaited."""
+        if not self._is_loops:
+            return False
         task: Any = asyncio.current_task()
         return not hasattr(task, "cancelling") or task.cancelling() > 0
 
     async def _run_plain(self, handler: Handler, socket: SyncSocket, arguments: list[Any]) -> Any:
-        value = await self._loop.run_in_executor(
-            self._pool, Context().run, _call, handler, socket, arguments
-        )
+        on_loop = self._is_loops
+        if on_loop:
+            future = self._loop.create_future()
+            self._pool.submit(self._call_for, future, handler, socket, arguments)
+            value = await future
+        else:
+            value = Context().run(_call, handler, socket, arguments)
+        if not inspect.isawaitable(value):
+            return value
         # A decorator may hide an `async def` behind a plain function.
-        return await value if inspect.isawaitable(value) else value
+        if not on_loop:
+            await _Loop()
+        return await value
+
+    def _call_for(
+        self,
+        future: asyncio.Future[Any],
+        handler: Handler,
+        socket: SyncSocket,
+        arguments: list[Any],
+    ) -> None:
+        """On a thread of the pool."""
+        try:
+            value = Context().run(_call, handler, socket, arguments)
+        except BaseException as error:
+            self._loop.call_soon_threadsafe(_settle, future, future.set_exception, error)
+        else:
+            self._loop.call_soon_threadsafe(_settle, future, future.set_result, value)
 
     def _tell(self, event: str, what: str, error: BaseException | None) -> None:
         more = self._failures.ask((event, what))
@@ -251,3 +315,15 @@ def _call(handler: Handler, socket: SyncSocket, arguments: list[Any]) -> Any:
             return handler.fn(socket, *arguments)
     except StopIteration as error:  # no future takes it
         raise RuntimeError("the handler raised StopIteration") from error
+
+
+def _settle(future: asyncio.Future[Any], settle: Callable[[Any], None], outcome: Any) -> None:
+    if not future.done():  # who waited may have been cancelled
+        settle(outcome)
+
+
+class _Loop:
+    """Awaited on a thread: what follows runs as a task of the loop (see `Dispatcher._begin`)."""
+
+    def __await__(self) -> Generator[None, None, None]:
+        yield

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from threading import Lock
 from time import monotonic
 
 #: Seconds between two log lines about the same trouble.
@@ -9,18 +10,23 @@ QUIET_SECONDS = 1.0
 
 
 class Gate:
-    """Lets a log line through now and then and counts the others, by what it is about."""
+    """Lets a log line through now and then and counts the others, by what it is about.
+
+    For any thread.
+    """
 
     def __init__(self, seconds: float) -> None:
         self._seconds = seconds
         self._next: dict[object, float] = {}
         self._skipped: dict[object, int] = {}
+        self._lock = Lock()
 
     def ask(self, about: object) -> int | None:
         """How many were not let through before this one; None: this one is not, either."""
-        now = monotonic()
-        if now < self._next.get(about, now):
-            self._skipped[about] = self._skipped.get(about, 0) + 1
-            return None
-        self._next[about] = now + self._seconds
-        return self._skipped.pop(about, 0)
+        with self._lock:
+            now = monotonic()
+            if now < self._next.get(about, now):
+                self._skipped[about] = self._skipped.get(about, 0) + 1
+                return None
+            self._next[about] = now + self._seconds
+            return self._skipped.pop(about, 0)

@@ -71,9 +71,16 @@ class Link:
 
     # ---- out ----------------------------------------------------------------------------------
 
-    def send(self, line: bytes) -> None:
-        """Write a line, which ends with its newline. Lines of one turn leave together."""
+    def send(self, line: bytes, at_once: bool = False) -> None:
+        """Write a line, which ends with its newline. Lines of one turn leave together.
+
+        :param at_once: write it here and now where none waits before it, and the loop may sleep on
+        """
         with self._lock:
+            if at_once and not self._owed and not self.closed:
+                line = line[self._write(line) :]
+                if not line:
+                    return
             self._out.append(line)
             self._owed += len(line)
             if self._flush_comes or self.closed:
@@ -83,6 +90,12 @@ class Link:
             self._loop.call_soon(self._flush)
         else:
             self._loop.call_soon_threadsafe(self._flush)
+
+    def _write(self, line: bytes) -> int:
+        try:
+            return self._peer.send(line)
+        except OSError:  # `_flush` will see whether it may be tried again
+            return 0
 
     @property
     def owed(self) -> int:

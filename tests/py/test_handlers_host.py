@@ -12,9 +12,7 @@ import time
 
 import pytest
 from support.bench import PATIENCE, make_bench, wait_for
-from support.host_server import HostProcess, HostServer, write_app
-
-HEAD = "from frappe_rt.handlers import Socket, SyncSocket, realtime\nimport asyncio, time\n"
+from support.host_server import HEAD, HostProcess, HostServer, ask, starting_hosts, write_app
 
 
 @pytest.fixture
@@ -30,26 +28,8 @@ def server(bench):
 
 @pytest.fixture
 def run(bench, server):
-    """Start a host whose app "chat" has this text; returns the server's side and the process."""
-    processes = []
-
-    def run(text, *options, **environment):
-        write_app(bench, "chat", HEAD + text)
-        process = HostProcess(bench, server, *options, **environment)
-        processes.append(process)
-        return server.wait_for_host(), process
-
-    yield run
-    for process in processes:
-        process.__exit__()
-
-
-def ask(peer, sid, event, *arguments, ack=1):
-    """What the client gets as its acknowledgement."""
-    peer.event(sid, event, *arguments, i=ack)
-    answer = peer.read_op("ack")
-    assert (answer["s"], answer["i"]) == (sid, ack)
-    return answer["a"]
+    with starting_hosts(bench, server) as run:
+        yield run
 
 
 def test_hello(run):

@@ -7,9 +7,12 @@ import socket
 import subprocess
 import sys
 import threading
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 
 from support.bench import PATIENCE
+
+#: What a file of handlers begins with.
+HEAD = "from frappe_rt.handlers import Socket, SyncSocket, realtime\nimport asyncio, time\n"
 
 
 class HostServer:
@@ -197,3 +200,30 @@ class HostProcess:
     def __exit__(self, *_):
         self.process.kill()
         self.process.communicate()
+
+
+@contextmanager
+def starting_hosts(bench, server):
+    """A function: start a host whose app "chat" has this text. It returns the server's side and
+    the process."""
+    processes = []
+
+    def run(text, *options, **environment):
+        write_app(bench, "chat", HEAD + text)
+        process = HostProcess(bench, server, *options, **environment)
+        processes.append(process)
+        return server.wait_for_host(), process
+
+    try:
+        yield run
+    finally:
+        for process in processes:
+            process.__exit__()
+
+
+def ask(peer, sid, event, *arguments, ack=1):
+    """What the client gets as its acknowledgement."""
+    peer.event(sid, event, *arguments, i=ack)
+    answer = peer.read_op("ack")
+    assert (answer["s"], answer["i"]) == (sid, ack)
+    return answer["a"]
