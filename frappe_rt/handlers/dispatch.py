@@ -70,7 +70,6 @@ class Dispatcher:
         self._work_comes = False
         self._failures = Gate(QUIET_SECONDS)
         self._losses = Gate(LOST_QUIET_SECONDS)
-        self.events_lost = 0
         self.draining = False
         self._operations: dict[str, Callable[[Line], None]] = {
             "connect": self._on_connect,
@@ -84,7 +83,6 @@ class Dispatcher:
     def take(self, line: Line, size: int) -> None:
         """A line that is no answer. It is looked at soon, in its turn."""
         if self._waiting_bytes + size > WAITING_MAX and line.get("op") == "event":
-            self.events_lost += 1
             more = self._losses.ask("lost")
             if more is not None:
                 log.warning(
@@ -115,7 +113,7 @@ class Dispatcher:
             operation = self._operations.get(line.get("op", ""))
             if operation:
                 operation(line)
-        if self.draining and not self._running and not self._waiting:
+        if self.draining and not self._running:
             self._on_drained()
 
     def _on_connect(self, line: Line) -> None:
@@ -134,7 +132,7 @@ class Dispatcher:
             return
         handlers = self._registry.handlers_for(event)
         work = self._handle(session, event, handlers, line)
-        if session.connecting or not handlers or any(handler.is_async for handler in handlers):
+        if session.connecting or any(handler.is_async for handler in handlers):
             self._start(work)
             return
         self._running.add(work)
@@ -236,7 +234,7 @@ class Dispatcher:
     ) -> Any:
         """Each handler that may; one after the other. The first result that is not None."""
         result = None
-        for handler in list(handlers) if len(handlers) > 1 else handlers:
+        for handler in tuple(handlers):  # one may register others
             if handler.app not in session.installed_apps:
                 continue
             if session.user == GUEST and not handler.allow_guest:

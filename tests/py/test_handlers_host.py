@@ -41,8 +41,9 @@ def test_hello(run):
     assert (peer.hello["connects"], peer.hello["mirror"]) == (False, False)
 
 
-def test_hello_with_connect(run):
-    peer, process = run('@realtime.on("disconnect")\nasync def a(socket): ...\n')
+@pytest.mark.parametrize("event", ["connect", "disconnect"])
+def test_hello_with_connect(run, event):
+    peer, process = run(f'@realtime.on("{event}")\nasync def a(socket): ...\n')
     assert peer.hello["events"] == []
     assert peer.hello["connects"] is True
     assert peer.hello["pid"] == process.process.pid
@@ -114,7 +115,10 @@ ROOMS = """
 @realtime.on("enter")
 async def enter(socket, room):
     await socket.join(room)
-    return [socket.participants(room), await socket.user_of(socket.sid), await socket.user_of("no")]
+    found = [socket.participants(room), await socket.user_of(socket.sid),
+             await socket.user_of("no")]
+    await socket.leave(room)
+    return found
 
 @realtime.on("enter_plain")
 def enter_plain(socket, room):
@@ -167,6 +171,14 @@ def test_rooms(run, event):
     peer, _ = run(ROOMS)
     peer.connect("s1")
     assert ask(peer, "s1", event, "r") == [[["s1"], "ada@example.com", None]]
+    assert peer.rooms == {"r": []}
+
+
+def test_rooms_of_which_nothing_is_told(run):
+    peer, _ = run(ROOMS)
+    peer._answer = lambda line: line["op"] == "participants" and not peer.result(line)
+    peer.connect("s1")
+    assert ask(peer, "s1", "enter", "r") == [[[], None, None]]
 
 
 def test_emits(run):
@@ -383,12 +395,27 @@ def test_disconnect_waits_for_connect(run):
 
 
 def test_clients_cannot_play_connect(run):
-    peer, _ = run(LIFE)
+    peer, _ = run(
+        """
+@realtime.on("connect")
+async def connect(socket):
+    await socket.emit("hello")
+
+@realtime.on("disconnect")
+async def disconnect(socket):
+    await socket.emit("bye")
+
+@realtime.on("e")
+async def e(socket):
+    return "e"
+"""
+    )
     peer.connect("s1")
-    peer.event("s1", "disconnect")
-    peer.event("s1", "connect")
-    assert ask(peer, "s1", "e") == [True]
-    assert peer.lines.empty()
+    assert peer.read()["e"] == "hello"
+    peer.event("s1", "disconnect", i=1)
+    peer.event("s1", "connect", i=2)
+    peer.event("s1", "e", i=3)
+    assert peer.read()["i"] == 3
 
 
 def test_events_of_sockets_nobody_told_of(run):
@@ -444,6 +471,26 @@ async def teach(socket):
     peer.event("s1", "teach")
     assert peer.read() == {"op": "events", "e": ["late"]}
     assert ask(peer, "s1", "late") == ["learnt"]
+
+
+def test_handlers_that_come_during_an_event_take_the_next(run):
+    peer, _ = run(
+        """
+taken = 0
+
+def e(socket):
+    global taken
+    taken += 1
+    realtime.on("e")(e)
+    return taken
+
+realtime.on("e")(e)
+"""
+    )
+    peer.connect("s1")
+    assert ask(peer, "s1", "e") == [1]
+    assert ask(peer, "s1", "e") == [2]
+    assert ask(peer, "s1", "e") == [4]
 
 
 CONTEXTS = """
@@ -505,13 +552,10 @@ async def release(socket):
     assert sorted(peer.read_op("ack")["i"] for _ in range(3)) == [100, 101, 102]
 
 
-def test_flood(run):
-    """More than the server takes at once: the handler waits for it, and no more is kept."""
-    peer, _ = run(
-        """
+FLOODS = """
 from frappe_rt.handlers.link import HIGH
 
-@realtime.on("flood")
+@realtime.on("async")
 async def flood(socket, many, size):
     text, most = "x" * size, 0
     for number in range(many):
@@ -519,19 +563,46 @@ async def flood(socket, many, size):
         most = max(most, socket._session.link.owed)
     return most < HIGH + 2 * size
 
-@realtime.on("flood_plain")
+@realtime.on("in a thread")
 def flood_plain(socket, many, size):
+    text, most = "x" * size, 0
     for number in range(many):
-        socket.emit("drop", [number, "x" * size])
-    return socket._session.link.owed < HIGH + 2 * size
+        socket.emit("drop", [number, text])
+        most = max(most, socket._session.link.owed)
+    return most < HIGH + 2 * size
+
+@realtime.on("blocking the loop")
+def flood_hidden(socket, many, size):
+    async def later():
+        return flood_plain(socket, many, size)
+    return later()
 """
-    )
+
+
+@pytest.mark.parametrize("event", ["async", "in a thread", "blocking the loop"])
+def test_flood(run, event):
+    """More than the server takes at once: the handler waits for it, and no more is kept."""
+    peer, _ = run(FLOODS)
+    answers, go = peer._answer, threading.Event()
+
+    def hold(line):
+        assert go.wait(PATIENCE)
+        return answers(line)
+
+    peer._answer = hold
     peer.connect("s1")
-    for event in ("flood", "flood_plain"):
-        peer.event("s1", event, 100_000, 100, i=1)
-        for number in range(100_000):
-            assert peer.read()["a"][0][0] == number
-        assert peer.read()["a"] == [True]
+    peer.event("s1", event, 10_000, 1000, i=1)
+    threading.Timer(0.3, go.set).start()
+    for number in range(10_000):
+        assert peer.read()["a"][0][0] == number
+    assert peer.read()["a"] == [True]
+
+
+def test_what_has_waited_makes_room(run):
+    peer, _ = run("from frappe_rt.handlers import dispatch\ndispatch.WAITING_MAX = 200\n" + RETURNS)
+    peer.connect("s1")
+    for number in range(20):
+        assert ask(peer, "s1", "give", number) == [number]
 
 
 def test_events_beyond_what_waits_are_lost_and_told(run):

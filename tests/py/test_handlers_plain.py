@@ -25,9 +25,16 @@ def run(bench, server):
         yield run
 
 
+THREADS = """
+import threading
+
+def is_on_loop():
+    return threading.current_thread() is threading.main_thread()
+"""
 PLAIN = """
 @realtime.on("e")
 def e(socket):
+    assert not is_on_loop()
     socket.emit("NAME")
     return GIVEN
 """
@@ -35,14 +42,17 @@ ASYNC = """
 @realtime.on("e")
 async def e(socket):
     await asyncio.sleep(0.01)
+    assert is_on_loop()
     await socket.emit("NAME")
     return GIVEN
 """
 HIDDEN = """
 @realtime.on("e")
 def e(socket):
+    assert not is_on_loop()
     async def later():
         await asyncio.sleep(0.01)
+        assert is_on_loop()
         socket.emit("NAME")
         return GIVEN
     return later()
@@ -63,7 +73,7 @@ def test_several_kinds_take_one_event(run, bench, mixture, given):
     for number, text in enumerate(MIXTURES[mixture]):
         result = repr(f"result of {number}") if number >= given else "None"
         text = text.replace("NAME", str(number)).replace("GIVEN", result)
-        write_app(bench, f"app{number}", HEAD + text)
+        write_app(bench, f"app{number}", HEAD + THREADS + text)
     peer, _ = run("")
     peer.connect("s1", apps=None)
     for _ in range(3):
@@ -190,48 +200,73 @@ def e(socket, many):
         assert [peer.read()["a"] for _ in range(many + 1)] == [[n] for n in range(many + 1)]
 
 
-WAITS = """
-import threading
+LIMITS = """
 from frappe_rt.handlers import dispatch
 dispatch.RUNNING_MAX = 3
 dispatch.DRAIN_SECONDS = 3600
-go = threading.Event()
+now = most = 0
 
-@realtime.on("wait")
-def wait(socket):
+@realtime.on("async")
+async def on_loop(socket, seconds):
+    global now, most
+    now += 1
+    most = max(most, now)
+    await socket.emit("begun")
+    await asyncio.sleep(seconds)
+    now -= 1
+    return most
+
+@realtime.on("plain")
+def in_thread(socket, seconds):
     socket.emit("begun")
-    go.wait()
-    return "done"
+    time.sleep(seconds)
+    return 0
 
-@realtime.on("go")
-async def set_go(socket):
-    go.set()
+@realtime.on("hidden")
+def hidden(socket, seconds):
+    return on_loop(socket_of(socket), seconds)
+
+def socket_of(socket):
+    return socket._session.socket
 """
 
 
-def test_a_host_that_is_replaced_waits_for_its_threads(run):
-    peer, process = run(WAITS)
+@pytest.mark.parametrize("event", ["async", "plain", "hidden"])
+def test_a_host_that_is_replaced_finishes(run, event):
+    peer, process = run(LIMITS)
     peer.connect("s1")
-    peer.event("s1", "wait", i=1)
+    peer.event("s1", event, 0.5, i=1)
     assert peer.read()["e"] == "begun"
     peer.say(op="drain")
-    peer.event("s1", "go", i=2)
-    assert peer.read()["i"] == 2
-    assert peer.read()["a"] == ["done"]
+    assert peer.read()["i"] == 1
     assert process.wait() == 0
 
 
-def test_what_is_too_much_at_one_time_waits(run):
-    peer, _ = run(WAITS)
+def test_a_host_that_is_replaced_and_does_nothing_ends(run):
+    peer, process = run(LIMITS)
+    peer.say(op="drain")
+    assert process.wait() == 0
+
+
+def test_a_handler_that_does_not_end_is_not_waited_for(run):
+    peer, process = run(LIMITS + "dispatch.DRAIN_SECONDS = 0.2\n")
     peer.connect("s1")
-    for number in range(2):
-        peer.event("s1", "wait", i=number)
-        assert peer.read()["e"] == "begun"
-    peer.event("s1", "go", i=2)
-    for number in range(3, 20):
-        peer.event("s1", "wait", i=number)
-    answers = [line["i"] for _ in range(37) if (line := peer.read())["op"] == "ack"]
-    assert sorted(answers) == list(range(20))
+    peer.event("s1", "plain", 3600)
+    assert peer.read()["e"] == "begun"
+    peer.say(op="drain")
+    assert process.wait() == 0
+
+
+@pytest.mark.parametrize("event", ["async", "plain", "hidden"])
+def test_what_is_too_much_at_one_time_waits(run, event):
+    peer, _ = run(LIMITS)
+    peer.connect("s1")
+    for number in range(30):
+        peer.event("s1", event, 0.01, i=number)
+    lines = [peer.read() for _ in range(60)]
+    answers = {line["i"]: line["a"][0] for line in lines if line["op"] == "ack"}
+    assert sorted(answers) == list(range(30))
+    assert max(answers.values()) <= 3
 
 
 def test_threads_that_cannot_be_started(run):
