@@ -53,6 +53,12 @@ def test_context_needs_a_plain_function(realtime, function):
     assert realtime.events() == []
 
 
+def test_plain_functions_may_have_a_context(realtime):
+    realtime.on("e", frappe_context=True)(plain_function)
+    realtime.on("e")(plain_function)
+    assert [handler.frappe_context for handler in realtime.handlers_for("e")] == [True, False]
+
+
 def test_decorator_without_an_event(realtime):
     with pytest.raises(TypeError, match=r'name of the event: @realtime\.on\("plain_function"\)'):
         realtime.on(plain_function)
@@ -115,6 +121,11 @@ def test_apps_without_handlers(bench):
     assert apps.find_handlers(str(bench)) == {}
 
 
+def test_apps_are_listed_once_and_notes_are_none(bench):
+    (bench / "sites/apps.txt").write_text("frappe\n\n# hr\n  crm \nplain\ncrm\n")
+    assert apps.get_apps(str(bench)) == ["crm", "plain"]
+
+
 def test_python_stands_before_javascript(bench):
     both = add(bench, "both", "both/realtime/handlers.py", "realtime/handlers.js")
     only = add(bench, "only", "realtime/handlers.js")
@@ -136,6 +147,8 @@ def test_stamp_changes_with_a_file_and_its_neighbours(bench):
     (file.parent / "rooms.py").write_text("ROOM = 1")
     between = apps.stamp({"crm": file})
     assert between != before
+    (file.parent / ".#rooms.py").symlink_to("an editor's mark, which is no file")
+    assert apps.stamp({"crm": file}) == between
     file.write_text("# changed")
     assert apps.stamp({"crm": file}) != between
 
