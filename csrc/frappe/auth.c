@@ -20,6 +20,7 @@
 #include "json/scan.h"
 
 #define USER_MAX 1000 /* bytes: `user:{user}` must fit a room name */
+#define TYPE_MAX 1000 /* bytes of a user_type; a longer one counts as not told */
 
 /* --- the question --- */
 
@@ -32,12 +33,16 @@ static enum rt_meaning take_user(rt_question *q, rt_slice message, rt_slice user
     rt_slice kind, value;
     rt_question_subject(q, &kind, &value);
     rt_credential credential = {(enum rt_credential_kind)kind.p[0], value};
-    bool system_user =
-        rt_json_str_is(rt_json_get(message, RT_LIT("user_type")), RT_LIT("System User"));
     rt_slice apps = rt_json_get(message, RT_LIT("installed_apps"));
     if (rt_json_type_of(apps) == RT_JSON_NULL)
         apps = RT_EMPTY;
-    q->who = rt_identity_get(q->site, credential, user, system_user, apps);
+    rt_buf type;
+    rt_buf_init(&type, TYPE_MAX);
+    int rc = rt_json_str_decode(rt_json_get(message, RT_LIT("user_type")), &type);
+    if (rc != RT_ENOMEM)
+        q->who = rt_identity_get(q->site, credential, user,
+                                 rc == RT_OK ? rt_buf_slice(&type) : RT_EMPTY, apps);
+    rt_buf_fini(&type);
     return q->who ? RT_MEANS_YES : RT_MEANS_NOTHING;
 }
 
@@ -112,7 +117,7 @@ static int join_rooms(rt_sio_socket *s, const rt_identity *id) {
     rt_buf_fini(&room);
     if (status == RT_OK)
         status = rt_sio_join(s, RT_ROOM_WEBSITE);
-    if (status == RT_OK && id->system_user)
+    if (status == RT_OK && rt_identity_is_system_user(id))
         status = rt_sio_join(s, RT_ROOM_SYSTEM);
     return status;
 }

@@ -144,7 +144,7 @@ bool rt_frappe_person_of(const rt_sio_socket *s, rt_frappe_person *out) {
     bool by_sid = credential.kind == RT_CREDENTIAL_SID;
     *out = (rt_frappe_person){.site = rt_site_name(id->site),
                               .user = rt_identity_user(id),
-                              .system_user = id->system_user,
+                              .type = rt_identity_type(id),
                               .apps = rt_identity_apps(id),
                               .sid = by_sid ? credential.value : RT_EMPTY,
                               .authorization = by_sid ? RT_EMPTY : credential.value};

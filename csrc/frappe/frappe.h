@@ -121,7 +121,7 @@ void rt_frappe_watch(rt_frappe *f, const rt_frappe_watcher *watcher);
 /* Who a socket is, borrowed from it. */
 typedef struct rt_frappe_person {
     rt_slice site, user;
-    bool system_user;
+    rt_slice type;               /* user_type; empty: the site does not tell */
     rt_slice apps;               /* installed_apps, JSON; empty: the site does not tell (v15) */
     rt_slice sid, authorization; /* the credential that counted; the other one is empty */
 } rt_frappe_person;

@@ -48,11 +48,12 @@ typedef struct rt_identity {
     uint32_t clients; /* Engine.IO sessions among the holders */
     uint16_t credential_len;
     uint16_t user_len;
-    bool system_user; /* user_type is "System User" */
-    bool has_apps;    /* installed_apps came along: v16 or later */
-    bool current;     /* in its site's map */
-    bool kept;        /* rt_logins holds it */
-    char text[];      /* kind and value of the credential, the user */
+    uint16_t type_len; /* of one that is not usual; else 0 */
+    uint8_t type;      /* index of a usual one */
+    bool has_apps;     /* installed_apps came along: v16 or later */
+    bool current;      /* in its site's map */
+    bool kept;         /* rt_logins holds it */
+    char text[];       /* kind and value of the credential, the user, a type that is not usual */
 } rt_identity;
 
 void rt_sites_init(rt_sites *s);
@@ -65,10 +66,10 @@ void rt_site_rele(rt_site *site);
 rt_slice rt_site_name(const rt_site *site);
 
 /* The identity that says exactly this, with a reference; NULL: out of memory, or a credential or
- * user longer than an identity holds. Empty `apps`: none were
- * told; else they become the site's. */
-rt_identity *rt_identity_get(rt_site *site, rt_credential credential, rt_slice user,
-                             bool system_user, rt_slice apps);
+ * user longer than an identity holds. An empty or longer `type` is one that was not told. Empty
+ * `apps`: none were told; else they become the site's. */
+rt_identity *rt_identity_get(rt_site *site, rt_credential credential, rt_slice user, rt_slice type,
+                             rt_slice apps);
 rt_identity *rt_identity_hold(rt_identity *id);
 void rt_identity_rele(rt_identity *id); /* NULL is fine */
 /* As hold and rele, for a client: it counts as connected. */
@@ -77,6 +78,9 @@ void rt_identity_rele_client(rt_identity *id);
 
 rt_credential rt_identity_credential(const rt_identity *id);
 rt_slice rt_identity_user(const rt_identity *id);
+/* `user_type`: one of Frappe's two, or one that the site has made; empty: it does not tell. */
+rt_slice rt_identity_type(const rt_identity *id);
+bool rt_identity_is_system_user(const rt_identity *id);
 /* The site's `installed_apps`, JSON; empty: it does not tell. */
 rt_slice rt_identity_apps(const rt_identity *id);
 bool rt_identity_is_guest(const rt_identity *id);

@@ -91,8 +91,7 @@ static void put_person(rt_buf *b, const rt_sio_socket *s) {
     rt_json_put_member_str(b, RT_LIT("ns"), rt_sio_socket_ns_name(s));
     rt_json_put_member_str(b, RT_LIT("site"), p.site);
     rt_json_put_member_str(b, RT_LIT("user"), p.user);
-    rt_json_put_member_str(b, RT_LIT("type"),
-                           p.system_user ? RT_LIT("System User") : RT_LIT("Website User"));
+    put_text_or_null(b, RT_LIT("type"), p.type);
     rt_json_put_key(b, RT_LIT("apps"));
     rt_host_put_json(b, p.apps.n ? p.apps : RT_LIT("null"));
     put_text_or_null(b, RT_LIT("sid"), p.sid);

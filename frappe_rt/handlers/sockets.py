@@ -91,7 +91,7 @@ class _Base:
 
     @property
     def user_type(self) -> str:
-        """``System User``, ``Website User``; "" where the site does not tell."""
+        """``System User``, ``Website User``, a type of the site's; "" where it does not tell."""
         return self._session.user_type
 
     @property

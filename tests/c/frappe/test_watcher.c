@@ -39,8 +39,9 @@ static void on_let_in(void *ctx, rt_sio_socket *s, rt_slice auth) {
     rt_frappe_person p;
     world_must(rt_frappe_person_of(s, &p));
     x->last = s;
-    note(x, "in %.*s%s %.*s%s|", (int)p.user.n, p.user.p, p.system_user ? "!" : "", (int)auth.n,
-         auth.n ? auth.p : "", rt_sio_socket_handshake(s) ? "" : " (late)");
+    note(x, "in %.*s%s %.*s%s|", (int)p.user.n, p.user.p,
+         rt_slice_eq(p.type, RT_LIT("System User")) ? "!" : "", (int)auth.n, auth.n ? auth.p : "",
+         rt_sio_socket_handshake(s) ? "" : " (late)");
     if (x->closes)
         rt_sio_disconnect(s);
 }

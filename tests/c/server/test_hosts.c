@@ -160,6 +160,27 @@ static void test_connect_by_token(void **state) {
     scene_fini(&s);
 }
 
+/* As the site tells it: it may have made types of its own, and says null of guests and, by a token,
+ * of everybody. */
+static void test_connect_types(void **state) {
+    (void)state;
+    static const char *const types[] = {"\"Website User\"", "\"Employee Self Service\"", "null"};
+    for (size_t i = 0; i < sizeof types / sizeof *types; i++) {
+        scene s;
+        char body[200], told[60];
+        scene_init(&s);
+        world_connect(&s.w, NS, "Host: a.example\nCookie: sid=s1\n");
+        snprintf(body, sizeof body,
+                 "{\"message\":{\"user\":\"x@a\",\"user_type\":%s,\"installed_apps\":[]}}",
+                 types[i]);
+        world_answer(&s.w, 200, body);
+        fake_host *h = scene_attach(&s, "\"id\":\"A\",\"events\":[],\"connects\":true");
+        snprintf(told, sizeof told, "\"type\":%s,", types[i]);
+        assert_non_null(strstr(scene_told(h), told));
+        scene_fini(&s);
+    }
+}
+
 #define CONNECT(user, again)                                                                       \
     "{\"op\":\"connect\",\"s\":\"%s\",\"ns\":\"/"                                                  \
     "a.example\",\"site\":\"a.example\",\"user\":\"" user                                          \
@@ -929,6 +950,7 @@ int main(void) {
         cmocka_unit_test(test_too_many_events),
         cmocka_unit_test(test_connect),
         cmocka_unit_test(test_connect_by_token),
+        cmocka_unit_test(test_connect_types),
         cmocka_unit_test(test_told_again),
         cmocka_unit_test(test_v15),
         cmocka_unit_test(test_events),
