@@ -125,11 +125,12 @@ static void note_useless(rt_question *q, const rt_frappe_answer *answer) {
         note_away(q, "%s", answer->error ? answer->error : "no answer");
 }
 
+/* As loud as `note_away`: who sees warnings alone is told that it is over. */
 static void note_back(rt_question *q) {
     if (!q->site->away_since)
         return;
     rt_slice site = rt_site_name(q->site);
-    rt_log(RT_LOG_INFO, "frappe", "site %.*s: questions are answered again, after %llu s",
+    rt_log(RT_LOG_WARN, "frappe", "site %.*s: questions are answered again, after %llu s",
            (int)site.n, site.p, (unsigned long long)(now_of(q) - q->site->away_since) / 1000);
     q->site->away_since = 0;
 }

@@ -66,7 +66,8 @@ static void stands(rt_redis *r, rt_redis_link *link) {
     count(r, RT_REDIS_CONNECTS);
     if (r->subscriber.state != RT_LINK_STANDS || r->commander.state != RT_LINK_STANDS)
         return;
-    rt_log(RT_LOG_INFO, "redis", "%s %s, subscribed to %s",
+    /* As loud as the loss was: who sees warnings alone is told that it is over. */
+    rt_log(r->said_away ? RT_LOG_WARN : RT_LOG_INFO, "redis", "%s %s, subscribed to %s",
            r->said_away ? "back at" : "connected to", r->shown, r->channel);
     r->said_away = false;
 }

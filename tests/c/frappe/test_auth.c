@@ -367,6 +367,25 @@ static void test_outage_is_logged(void **state) {
     world_fini(&w);
 }
 
+/* Its end, too, to those who see warnings alone. */
+static void test_end_of_outage_is_logged(void **state) {
+    (void)state;
+    world w;
+    world_init(&w, NULL);
+    said[0] = '\0';
+    rt_log_set_sink(remember, RT_LOG_WARN);
+    world_client *c = world_connect(&w, NS, SID);
+    world_answer(&w, 503, "");
+    world_pass(&w, 3000);
+    world_answer(&w, 200, system_user);
+    assert_accepted(c);
+    rt_log_set_sink(NULL, RT_LOG_DEBUG);
+    assert_string_equal(said, "frappe: site a.example waits for get_user_info (HTTP 503), asking "
+                              "again\nfrappe: site a.example: questions are answered again, after "
+                              "3 s\n");
+    world_fini(&w);
+}
+
 /* Whoever reads the log is told whose answer it was, also when none is kept. */
 static void test_refusal_is_logged(void **state) {
     (void)state;
@@ -506,6 +525,7 @@ int main(void) {
         cmocka_unit_test(test_patience),
         cmocka_unit_test(test_web_client_refuses),
         cmocka_unit_test(test_outage_is_logged),
+        cmocka_unit_test(test_end_of_outage_is_logged),
         cmocka_unit_test(test_refusal_is_logged),
         cmocka_unit_test(test_connect_again),
         cmocka_unit_test(test_case_of_site),
