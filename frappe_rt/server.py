@@ -147,10 +147,11 @@ def reload(*, replace_handlers: bool = False) -> bool:
         if _started is None:
             return False
         given = _started[0]
-        if _supervisor is not None:
-            renew = _supervisor.reload if replace_handlers else _supervisor.read_again
-            renew()
+        if _supervisor is not None and replace_handlers:
+            _supervisor.reload()
         done = _rt.reload(given.bench or None, config.encode_overrides(given.overrides))
+        if _supervisor is not None and not replace_handlers:  # a wrong file has been told of
+            _supervisor.read_again()
         misspelt.warn(given.bench or "", given.overrides)
         return done
 

@@ -221,10 +221,12 @@ def _identify(path: Path) -> tuple[int, ...] | None:
 def say(line: str, color: str = "") -> None:
     """One line on stdout at once, coloured on a terminal.
 
-    When whoever read it has gone, the server goes on, silently.
+    When whoever read it has gone, the server goes on, silently. It is one write, also where
+    Python does not buffer: the server's thread and the hosts write to the same file.
     """
     try:
-        print(_paint(line, color, sys.stdout.isatty()), flush=True)
+        sys.stdout.write(_paint(line, color, sys.stdout.isatty()) + "\n")
+        sys.stdout.flush()
     except OSError:
         nowhere = os.open(os.devnull, os.O_WRONLY)
         os.dup2(nowhere, sys.stdout.fileno())

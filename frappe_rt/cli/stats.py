@@ -115,11 +115,19 @@ def _show_columns(figures: dict[str, Any], path: str, clear: bool) -> None:
     if clear:
         click.clear()
     click.secho(f"{path}, up {_tell_time(figures['uptime_ms'])}", bold=True)
-    gauges = {name: value for name, value in figures.items() if not isinstance(value, dict)}
+    gauges = {name: value for name, value in figures.items() if not isinstance(value, dict | list)}
     _show_group("", gauges)
     for name, group in figures.items():
         if isinstance(group, dict):
             _show_group(name, {key: value for key, value in group.items() if value})
+    for host in figures["hosts"]:
+        _show_host(dict(host))
+
+
+def _show_host(host: dict[str, Any]) -> None:
+    title = f"{host.pop('language')} handlers, process {host.pop('pid')}, {host.pop('state')}"
+    del host["id"]
+    _show_group(title, {key: value for key, value in host.items() if value})
 
 
 def _show_group(title: str, group: dict[str, Any]) -> None:

@@ -487,7 +487,7 @@ class TestStats:
         assert last.startswith("frappe_rt: the server at ")
         assert str(bench / "config/frappe_rt.sock") in last
 
-    def test_columns_on_a_terminal(self, bench, serve):
+    def show_on_terminal(self, bench):
         ours, its = pty.openpty()
         process = subprocess.Popen(
             [sys.executable, "-m", "frappe_rt", "stats"],
@@ -502,11 +502,22 @@ class TestStats:
                 output += piece.decode()
         os.close(ours)
         assert process.wait(PATIENCE) == 0
-        lines = output.replace("\x1b[1m", "").replace("\x1b[0m", "").split("\r\n")
+        return output.replace("\x1b[1m", "").replace("\x1b[0m", "").split("\r\n")
+
+    def test_columns_on_a_terminal(self, bench, serve):
+        lines = self.show_on_terminal(bench)
         assert lines[0].startswith(f"{bench}/config/frappe_rt.sock, up 00:0")
-        assert "clients" in output
+        assert any("clients" in line for line in lines)
         assert "local lines" in lines
         assert any(line.split() == ["commands", "1"] for line in lines)
+        assert max(map(len, lines[1:])) <= 100
+
+    def test_columns_with_handlers(self, bench):
+        write_app(bench, "chat", HANDLERS)
+        with Serve(bench, "--port", "0", "--no-redis") as serve:
+            serve.read_until("handlers of chat: hello")
+            lines = self.show_on_terminal(bench)
+        assert any(re.fullmatch(r"python handlers, process \d+, active", line) for line in lines)
         assert max(map(len, lines[1:])) <= 100
 
     @pytest.mark.parametrize(
@@ -576,6 +587,29 @@ class TestReading:
             serve.process.send_signal(signal.SIGHUP)
             assert '"two.localhost" now' in serve.read_until("default_site")
             assert serve.end() == 0
+
+    def test_a_broken_file_is_told_of_once(self, bench):
+        """Also where there are handlers, whose keeper reads it as well."""
+        (bench / "config").mkdir()
+        write_app(bench, "chat", HANDLERS)
+        with self.serve(bench) as serve:
+            serve.read_until("handlers of chat: hello")
+            (bench / "sites/common_site_config.json").write_text("{")
+            serve.process.send_signal(signal.SIGHUP)
+            serve.read_until("stays as it was")
+            assert serve.end() == 0
+            assert serve.output.count("common_site_config.json, line 1") == 1
+
+
+def test_a_line_is_one_write_also_without_a_buffer():
+    """Or the lines of the server's thread and of hosts would come in between."""
+    read, write = os.pipe2(os.O_DIRECT)  # keeps writes apart
+    said = "from frappe_rt.serving import say; say('one'); say('two')"
+    unbuffered = os.environ | {"PYTHONUNBUFFERED": "1"}
+    subprocess.run([sys.executable, "-c", said], stdout=write, env=unbuffered, check=True)
+    os.close(write)
+    assert [os.read(read, 100), os.read(read, 100), os.read(read, 100)] == [b"one\n", b"two\n", b""]
+    os.close(read)
 
 
 def test_it_goes_on_after_it_was_stopped(bench):
