@@ -33,7 +33,7 @@ typedef struct rt_site {
     size_t apps_len;
     uint64_t away_since;  /* ms; 0: questions are answered */
     const char *away_for; /* what it waits for since then ... */
-    char away_why[80];    /* ... and what came instead of an answer the last time */
+    char away_why[120];   /* ... and what came instead of an answer the last time */
     uint32_t open;        /* questions that are not answered yet */
     uint32_t refs;
     uint16_t login_refused; /* HTTP status of the last answer to get_user_info that refused; or 0 */

@@ -367,6 +367,21 @@ static void test_outage_is_logged(void **state) {
     world_fini(&w);
 }
 
+/* What curl says of a host of another name is told to its end. */
+static void test_long_reason(void **state) {
+    (void)state;
+#define CURL_SAYS                                                                                  \
+    "Failed to connect to erp-web.internal.example port 8000 after 12 ms: Couldn't connect to "    \
+    "server"
+    world w;
+    world_init(&w, NULL);
+    world_connect(&w, NS, SID);
+    world_answer_error(&w, 0, "", CURL_SAYS);
+    assert_waiting(
+        &w, "{\"a.example\":{\"seconds\":0,\"for\":\"get_user_info\",\"why\":\"" CURL_SAYS "\"}}");
+    world_fini(&w);
+}
+
 /* Its end, too, to those who see warnings alone. */
 static void test_end_of_outage_is_logged(void **state) {
     (void)state;
@@ -525,6 +540,7 @@ int main(void) {
         cmocka_unit_test(test_patience),
         cmocka_unit_test(test_web_client_refuses),
         cmocka_unit_test(test_outage_is_logged),
+        cmocka_unit_test(test_long_reason),
         cmocka_unit_test(test_end_of_outage_is_logged),
         cmocka_unit_test(test_refusal_is_logged),
         cmocka_unit_test(test_connect_again),
