@@ -38,6 +38,7 @@ typedef struct rt_site {
     uint32_t refs;
     uint16_t login_refused; /* HTTP status of the last answer to get_user_info that refused; or 0 */
     uint8_t endpoint;       /* enum rt_endpoint */
+    bool away_told;         /* the log knows since when it waits */
     uint8_t name_len;       /* rt_site_is_name allows 255 */
     char name[];
 } rt_site;

@@ -111,7 +111,8 @@ static void __attribute__((format(printf, 2, 3))) note_away(rt_question *q, cons
     if (site->away_since)
         return;
     site->away_since = now ? now : 1;
-    if (rt_log_allowed(&q->asker->gate, now, LOG_EVERY_MS))
+    site->away_told = rt_log_allowed(&q->asker->gate, now, LOG_EVERY_MS);
+    if (site->away_told)
         rt_log(RT_LOG_WARN, "frappe", "site %.*s waits for %s (%s), asking again", (int)name.n,
                name.p, site->away_for, site->away_why);
 }
@@ -125,13 +126,14 @@ static void note_useless(rt_question *q, const rt_frappe_answer *answer) {
         note_away(q, "%s", answer->error ? answer->error : "no answer");
 }
 
-/* As loud as `note_away`: who sees warnings alone is told that it is over. */
+/* As loud as what was told of its beginning: who sees warnings alone hears that it is over. */
 static void note_back(rt_question *q) {
     if (!q->site->away_since)
         return;
     rt_slice site = rt_site_name(q->site);
-    rt_log(RT_LOG_WARN, "frappe", "site %.*s: questions are answered again, after %llu s",
-           (int)site.n, site.p, (unsigned long long)(now_of(q) - q->site->away_since) / 1000);
+    rt_log(q->site->away_told ? RT_LOG_WARN : RT_LOG_INFO, "frappe",
+           "site %.*s: questions are answered again, after %llu s", (int)site.n, site.p,
+           (unsigned long long)(now_of(q) - q->site->away_since) / 1000);
     q->site->away_since = 0;
 }
 

@@ -382,18 +382,20 @@ static void test_long_reason(void **state) {
     world_fini(&w);
 }
 
-/* Its end, too, to those who see warnings alone. */
+/* Its end, too, to those who see warnings alone, and for the sites whose beginning they saw. */
 static void test_end_of_outage_is_logged(void **state) {
     (void)state;
     world w;
     world_init(&w, NULL);
     said[0] = '\0';
     rt_log_set_sink(remember, RT_LOG_WARN);
-    world_client *c = world_connect(&w, NS, SID);
-    world_answer(&w, 503, "");
+    world_connect(&w, NS, SID);
+    world_connect(&w, "/b.example", "Host: b.example\nCookie: sid=s1\n");
+    for (int i = 0; i < 2; i++)
+        world_answer(&w, 503, "");
     world_pass(&w, 3000);
-    world_answer(&w, 200, system_user);
-    assert_accepted(c);
+    while (w.calls)
+        world_answer(&w, 200, system_user);
     rt_log_set_sink(NULL, RT_LOG_DEBUG);
     assert_string_equal(said, "frappe: site a.example waits for get_user_info (HTTP 503), asking "
                               "again\nfrappe: site a.example: questions are answered again, after "
