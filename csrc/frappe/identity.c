@@ -123,7 +123,7 @@ static rt_identity *make(rt_site *site, rt_credential credential, rt_slice user,
     id->credential_len = (uint16_t)key_len;
     id->user_len = (uint16_t)user.n;
     id->type_len = (uint16_t)type.n;
-    id->type = usual;
+    id->type = usual & 3;
     id->text[0] = (char)credential.kind;
     memcpy(id->text + 1, credential.value.p, credential.value.n);
     memcpy(id->text + key_len, user.p, user.n);

@@ -50,10 +50,10 @@ typedef struct rt_identity {
     uint16_t credential_len;
     uint16_t user_len;
     uint16_t type_len; /* of one that is not usual; else 0 */
-    uint8_t type;      /* index of a usual one */
-    bool has_apps;     /* installed_apps came along: v16 or later */
-    bool current;      /* in its site's map */
-    bool kept;         /* rt_logins holds it */
+    uint8_t type : 2;  /* index of a usual one */
+    bool has_apps : 1; /* installed_apps came along: v16 or later */
+    bool current : 1;  /* in its site's map */
+    bool kept : 1;     /* rt_logins holds it */
     char text[];       /* kind and value of the credential, the user, a type that is not usual */
 } rt_identity;
 
