@@ -7,6 +7,7 @@
 
 #include <cmocka.h>
 
+#include "net/conn.h"
 #include "support/live.h"
 
 #include <fcntl.h>
@@ -711,6 +712,11 @@ static void stopping_writes_what_is_owed(void **state) {
     stop_with_a_poll(false, 0, "");
 }
 
+static void small_when_idle(void **state) {
+    (void)state;
+    assert_true(sizeof(rt_conn) <= 160 - 8);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(path_is_a_prefix),
@@ -734,6 +740,7 @@ int main(void) {
         cmocka_unit_test(listeners_max),
         cmocka_unit_test(descriptors_run_out),
         cmocka_unit_test(stopping_writes_what_is_owed),
+        cmocka_unit_test(small_when_idle),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

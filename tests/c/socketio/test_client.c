@@ -5,7 +5,9 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include "engineio/session.h"
 #include "socketio/fake_io.h"
+#include "socketio/state.h"
 
 static void assert_greeting(const char *frames, const char *start, const char *ns_sid) {
     char expected[128];
@@ -238,6 +240,15 @@ static int leaks(void **state) {
     return rt_alloc_live() != 0;
 }
 
+/* What a client that waits costs here (docs/performance.md): blocks of malloc, their 8 bytes of
+ * its own included. */
+static void small_when_idle(void **state) {
+    (void)state;
+    assert_true(sizeof(rt_eio_session) + sizeof(rt_sio_client) <= 176 - 8);
+    assert_true(sizeof(rt_sio_socket) <= 112 - 8);
+    assert_true(offsetof(rt_sio_room, name) + strlen("user:somebody@example.com") <= 80 - 8);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_teardown(connect_and_again, leaks),
@@ -252,6 +263,7 @@ int main(void) {
         cmocka_unit_test_teardown(bad_packets_close, leaks),
         cmocka_unit_test_teardown(binary_out_of_turn, leaks),
         cmocka_unit_test_teardown(event_before_answer_closes, leaks),
+        cmocka_unit_test(small_when_idle),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
