@@ -31,10 +31,21 @@ class SyncClient:
 
     def __init__(self):
         self.client = socketio.Client(**OPTIONS)
+        self.keep_order()
         self.heard = queue.Queue()
         self.answer = ()  # what a `question` is acknowledged with
         for namespace in ("/", "/custom", "/other"):
             self.listen(namespace)
+
+    def keep_order(self):
+        """python-engineio gives each message of this client to a thread of its own, and the
+        threads may overtake one another."""
+        trigger = self.client.eio._trigger_event
+
+        def in_turn(event, *args, **options):
+            return trigger(event, *args, **{**options, "run_async": False})
+
+        self.client.eio._trigger_event = in_turn
 
     def hear(self, namespace, event, *args):
         self.heard.put((namespace, event, *args))
