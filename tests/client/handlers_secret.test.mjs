@@ -8,16 +8,17 @@ import net from "node:net";
 import path from "node:path";
 import { afterEach, beforeEach, test } from "node:test";
 import { Bench } from "./handlers_support.mjs";
-import { sleep } from "./support.mjs";
+import { eventually, sleep } from "./support.mjs";
 
 const { Web, readConfig } = createRequire(import.meta.url)("../../frappe_rt/handlers/node/web.js");
-let bench, redis, web, asked, logged;
+let bench, redis, web, asked, closed, logged;
 
 /** A Redis that gives these pieces one after the other, then ends if it is to. */
 async function listen(where, pieces, { ends = false } = {}) {
     redis = net.createServer(async (peer) => {
         let text = "";
         peer.on("error", () => {}).on("data", (piece) => (text += piece));
+        peer.on("close", () => closed++);
         await once(peer, "data");
         asked.push(text);
         for (const piece of pieces) {
@@ -41,9 +42,10 @@ async function beginWith(pieces, more) {
 
 beforeEach(async () => {
     bench = await Bench.make({});
-    [asked, logged, redis] = [[], [], undefined];
+    [asked, closed, logged, redis] = [[], 0, [], undefined];
 });
 afterEach(async () => {
+    await eventually("the end of each connection", () => closed === asked.length);
     delete process.env.FRAPPE_REDIS_QUEUE;
     redis?.close();
     await bench.remove();

@@ -766,6 +766,27 @@ def test_a_server_that_takes_nobody_in_is_not_waited_for(bench, tmp_path):
     assert found.startswith("cannot be reached (")
 
 
+def test_with_nobody_to_tell_it_goes_on(bench, server):
+    watching = supervisor.Supervisor(str(bench), server.path, {}, log=-1)
+    watching._say("INFO", "to nobody")
+    watching.forget()
+
+
+@pytest.mark.parametrize("handlers", [True, False])
+def test_a_server_without_local_socket_says_so_where_an_app_has_handlers(bench, tmp_path, handlers):
+    if handlers:
+        write_app(bench, "chat", ECHO)
+    path = tmp_path / "log"
+    log = os.open(path, os.O_WRONLY | os.O_CREAT)
+    supervisor.tell_no_socket(str(bench), "it is off", log)
+    os.close(log)
+    told = (
+        "WARNING frappe_rt.handlers handlers do not run: they need the local socket, and it is off"
+    )
+    assert path.read_text().endswith(f"{told}\n" if handlers else "")
+    assert bool(path.read_text()) == handlers
+
+
 def test_the_end_of_the_watch_is_told(bench, server, watch, monkeypatch):
     """The server goes on, and stops when it is told to."""
 

@@ -50,7 +50,6 @@ class Apps {
             .map((file) => fs.readFileSync(file, "utf8"));
         const stands = (text) =>
             sources.some((source) => new RegExp(`["'\`]${text}["'\`]`).test(source));
-        if (!this.handlers.size) return [];
         return sources.some((source) => FOR_ALL.test(source)) ? texts : texts.filter(stands);
     }
 
