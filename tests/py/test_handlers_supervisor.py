@@ -661,6 +661,26 @@ def test_a_forked_child_closes_what_is_its_parents(bench, server, spawn):
     host.current.descriptor = -1
 
 
+def test_after_a_fork_the_parent_has_its_supervisor_and_the_child_none(bench, server):
+    code = """
+        import os, sys
+        from frappe_rt.handlers import supervisor
+        watching = supervisor._current = supervisor.Supervisor(*sys.argv[1:], {})
+        pid = os.fork()
+        if not pid:
+            try:
+                os.fstat(watching._wake_write)
+            except OSError:
+                os._exit(supervisor._current is not None)
+            os._exit(2)
+        os.fstat(watching._wake_write)
+        assert supervisor._current is watching
+        sys.exit(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
+    """
+    command = [sys.executable, "-c", textwrap.dedent(code), str(bench), server.path]
+    assert subprocess.run(command, timeout=PATIENCE).returncode == 0
+
+
 def test_who_asks_never_waits(bench, server):
     """Also where nobody takes what is asked."""
     watching = supervisor.Supervisor(str(bench), server.path, {})

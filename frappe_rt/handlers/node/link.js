@@ -113,8 +113,8 @@ class Link {
     }
 
     flush() {
+        this.beforeFlush(); // what it adds needs no flush of its own
         this.scheduled = false;
-        this.beforeFlush();
         const { out } = this;
         if (!out) return;
         this.out = "";
