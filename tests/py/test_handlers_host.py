@@ -767,6 +767,20 @@ def test_app_that_cannot_be_imported(run, bench):
     assert "not_there" not in log
 
 
+def test_what_an_app_does_beside_its_handlers_may_fail(run):
+    peer, process = run(
+        """
+@realtime.on("e")
+async def e(socket):
+    asyncio.get_running_loop().call_soon(lambda: 1 / 0)
+"""
+    )
+    peer.connect("s1")
+    assert ask(peer, "s1", "e") == []
+    process.read_log("ZeroDivisionError")
+    assert ask(peer, "s1", "e") == []
+
+
 def test_app_that_ends_the_process_in_a_task(run):
     peer, process = run(
         """

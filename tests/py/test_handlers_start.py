@@ -5,6 +5,7 @@ import os
 import socket
 import subprocess
 import sys
+import threading
 
 import pytest
 from support.bench import PATIENCE, make_bench
@@ -29,11 +30,16 @@ def run(bench, server):
 
 
 def start_by_hand(folder, *options):
-    clean = {name: value for name, value in os.environ.items() if not name.startswith("FRAPPE_")}
+    clean = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith("FRAPPE_") and name != "PYTHONUNBUFFERED"
+    }
     return subprocess.Popen(
         [sys.executable, "-m", "frappe_rt.handlers", *options],
         cwd=folder,
         env=clean,
+        stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
     )
@@ -41,7 +47,7 @@ def start_by_hand(folder, *options):
 
 def test_by_hand(bench):
     """Nothing is told: the bench is the one around, the server its own."""
-    write_app(bench, "chat", HEAD + '@realtime.on("e")\nasync def e(socket): ...\n')
+    write_app(bench, "chat", "print('read')\n")
     with HostServer(bench / "config/frappe_rt.sock") as server:
         process = start_by_hand(bench / "sites")
         try:
@@ -50,7 +56,7 @@ def test_by_hand(bench):
             assert len(peer.hello["id"]) == 20
             assert "replaces" not in peer.hello
             peer.say(op="drain")
-            process.communicate(timeout=PATIENCE)
+            assert process.communicate(timeout=PATIENCE)[0] == "read\n"
             assert process.returncode == 0
         finally:
             process.kill()
@@ -131,6 +137,27 @@ def test_what_is_written_last_arrives(run):
     peer.say(op="drain")
     assert peer.read()["a"] == ["x" * 5_000_000]
     assert process.wait() == 0
+
+
+def test_a_server_that_does_not_read_is_not_waited_for(run):
+    peer, process = run(
+        """
+from frappe_rt.handlers import host
+host.FLUSH_SECONDS = 0.2
+
+@realtime.on("e")
+async def e(socket):
+    await socket.emit("begun")
+    return "x" * 5_000_000
+"""
+    )
+    go = threading.Event()
+    peer._answer = lambda line: not go.wait(PATIENCE)
+    peer.connect("s1")
+    peer.event("s1", "e", i=1)
+    peer.say(op="drain")
+    assert process.wait() == 0
+    go.set()
 
 
 def test_a_host_goes_on_while_server_and_parent_do(bench, server):
