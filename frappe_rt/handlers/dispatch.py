@@ -43,6 +43,9 @@ log = logging.getLogger("frappe_rt.handlers")
 _KNOWS_CONTEXT = sys.version_info >= (3, 11)
 
 
+Work = Coroutine[Any, Any, Any]
+
+
 class Dispatcher:
     """Takes the lines of a link; `link` is set before the first comes."""
 
@@ -121,7 +124,8 @@ class Dispatcher:
         self._sessions[session.sid] = session
         handlers = self._registry.handlers_for("connect")
         if handlers:
-            session.connecting = self._start(self._connect(session, handlers))
+            session.early = []
+            self._run_on_loop(self._connect(session, handlers))
 
     def _on_event(self, line: Line) -> None:
         session = self._sessions.get(line["s"])
@@ -131,13 +135,8 @@ class Dispatcher:
         if event in ("connect", "disconnect"):  # a client's own word for it means nothing
             return
         handlers = self._registry.handlers_for(event)
-        work = self._handle(session, event, handlers, line)
-        if session.connecting or any(handler.is_async for handler in handlers):
-            self._start(work)
-            return
-        self._running.add(work)
-        # Not before the tasks of earlier events have had their first turn.
-        self._loop.call_soon(self._pool.submit, self._begin, work)
+        on_thread = not any(handler.is_async for handler in handlers)
+        self._begin_after_connect(session, self._handle(session, event, handlers, line), on_thread)
 
     def _on_disconnect(self, line: Line) -> None:
         session = self._sessions.pop(line["s"], None)
@@ -146,7 +145,8 @@ class Dispatcher:
         session.gone = True
         handlers = self._registry.handlers_for("disconnect")
         if handlers:
-            self._start(self._disconnect(session, handlers))
+            work = self._run(session, "disconnect", handlers, [])
+            self._begin_after_connect(session, work, on_thread=False)
 
     def _on_drain(self, _: Line) -> None:
         self.draining = True
@@ -159,16 +159,31 @@ class Dispatcher:
         """Whether this is the thread of the loop."""
         return get_ident() == self._thread
 
-    def _start(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+    def _begin_after_connect(self, session: Session, work: Work, on_thread: bool) -> None:
+        if session.early is None:
+            self._begin(work, on_thread)
+        else:
+            self._running.add(work)
+            session.early.append((work, on_thread))
+
+    def _begin(self, work: Work, on_thread: bool) -> None:
+        if on_thread:
+            self._running.add(work)
+            # Not before the tasks of earlier events have had their first turn.
+            self._loop.call_soon(self._pool.submit, self._run_on_thread, work)
+        else:
+            self._run_on_loop(work)
+
+    def _run_on_loop(self, work: Work) -> None:
         if _KNOWS_CONTEXT:
             task = self._loop.create_task(work, context=Context())  # type: ignore[call-arg,unused-ignore]
         else:
             task = Context().run(self._loop.create_task, work)
         self._running.add(task)
+        self._running.discard(work)
         task.add_done_callback(self._on_done)
-        return task
 
-    def _on_done(self, task: asyncio.Task[None]) -> None:
+    def _on_done(self, task: asyncio.Task[Any]) -> None:
         self._on_end(task, None if task.cancelled() else task.exception())
 
     def _on_end(self, ended: object, error: BaseException | None) -> None:
@@ -181,36 +196,27 @@ class Dispatcher:
         if self._waiting or self.draining:
             self._work_soon()
 
-    def _begin(self, work: Coroutine[Any, Any, None]) -> None:
-        """On a thread of the pool: all of `work`, or as far as it needs no loop."""
+    def _run_on_thread(self, work: Work) -> None:
+        """All of it, or as far as it needs no loop."""
         try:
             work.send(None)
-            self._loop.call_soon_threadsafe(self._go_on, work)
+            self._loop.call_soon_threadsafe(self._run_on_loop, work)
         except StopIteration:
             self._on_end(work, None)
         except BaseException as error:
             self._on_end(work, error)
 
-    def _go_on(self, work: Coroutine[Any, Any, None]) -> None:
-        self._start(work)
-        self._running.discard(work)
-
     async def _connect(self, session: Session, handlers: list[Handler]) -> None:
         try:
             await self._run(session, "connect", handlers, [])
         finally:
-            session.connecting = None
-
-    async def _disconnect(self, session: Session, handlers: list[Handler]) -> None:
-        if session.connecting:
-            await asyncio.wait([session.connecting])
-        await self._run(session, "disconnect", handlers, [])
+            early, session.early = session.early or [], None
+            for work, on_thread in early:
+                self._begin(work, on_thread)
 
     async def _handle(
         self, session: Session, event: str, handlers: list[Handler], line: Line
     ) -> None:
-        if session.connecting:
-            await asyncio.wait([session.connecting])
         arguments = decode_arguments(line) if "b" in line else line.get("a") or []
         result = await self._run(session, event, handlers, arguments)
         ack_id = line.get("i")
@@ -321,7 +327,7 @@ def _settle(future: asyncio.Future[Any], settle: Callable[[Any], None], outcome:
 
 
 class _Loop:
-    """Awaited on a thread: what follows runs as a task of the loop (see `Dispatcher._begin`)."""
+    """Awaited on a thread: what follows runs as a task of the loop (see `_run_on_thread`)."""
 
     def __await__(self) -> Generator[None, None, None]:
         yield

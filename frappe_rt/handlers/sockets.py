@@ -27,8 +27,8 @@ class Session:
     """What the host knows about one socket of a client."""
 
     __slots__ = (
-        "connecting",
         "data",
+        "early",
         "gone",
         "id",
         "installed_apps",
@@ -54,8 +54,8 @@ class Session:
         self.installed_apps: list[str] = all_apps if apps is None else apps
         self.data: dict[str, Any] = {}
         self.gone = False
-        #: The task of its connect handlers, while they run: its events come after them.
-        self.connecting: Any = None
+        #: Events that came while its connect handlers run, and wait for their end; else None.
+        self.early: list[tuple[Any, bool]] | None = None
         self.socket = Socket(self)
         self.plain = SyncSocket(self)
 

@@ -386,6 +386,39 @@ def test_connect_comes_before_events_and_disconnect_after(run):
     assert (line["e"], line["r"], line["a"]) == ("gone", ["r"], [True])
 
 
+@pytest.mark.parametrize("kind", ["async def", "def"])
+def test_events_that_waited_for_connect_stay_in_order(run, bench, kind):
+    """One that comes just as the connect handlers end does not overtake those that waited."""
+    (bench / "sites/common_site_config.json").write_text('{"socketio_worker_threads": 1}')
+    peer, _ = run(
+        """
+taken = []
+
+@realtime.on("connect")
+async def connect(socket):
+    await asyncio.sleep(0.1)
+    socket.participants("r")
+
+@realtime.on("e")
+KIND e(socket, number):
+    taken.append(number)
+    return taken
+""".replace("KIND", kind)
+    )
+    answers = peer._answer
+
+    def send_the_last(line):
+        if line["op"] == "participants":
+            peer.event("s1", "e", 3, i=3)
+        return answers(line)
+
+    peer._answer = send_the_last
+    peer.connect("s1")
+    for number in (1, 2):
+        peer.event("s1", "e", number)
+    assert peer.read()["a"] == [[1, 2, 3]]
+
+
 def test_disconnect_waits_for_connect(run):
     peer, _ = run(LIFE)
     peer.connect("s1")
@@ -599,9 +632,11 @@ def test_flood(run, event):
 
 
 def test_what_has_waited_makes_room(run):
-    peer, _ = run("from frappe_rt.handlers import dispatch\ndispatch.WAITING_MAX = 200\n" + RETURNS)
+    peer, _ = run(
+        "from frappe_rt.handlers import dispatch\ndispatch.WAITING_MAX = 1000\n" + RETURNS
+    )
     peer.connect("s1")
-    for number in range(20):
+    for number in range(100):
         assert ask(peer, "s1", "give", number) == [number]
 
 
