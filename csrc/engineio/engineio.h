@@ -187,6 +187,8 @@ void rt_eio_reap(rt_eio *e);
  * does.
  */
 void rt_eio_send(rt_eio_session *s, rt_msg *frames);
+/* It will be sent to in a moment: its connection is fetched into the processor's cache. */
+void rt_eio_expect(const rt_eio_session *s);
 /* Closes: a WebSocket gets a close frame, a polling client `1` (when its next poll comes, within
  * the drain time). on_close comes before this returns. */
 void rt_eio_close(rt_eio_session *s, enum rt_eio_reason reason);

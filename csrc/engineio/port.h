@@ -39,6 +39,10 @@ enum rt_eio_use {
     RT_EIO_USE_TRANSPORT, /* rt_eio_session: a WebSocket that is its transport */
 };
 
+/* Bytes from the start of a port on that a send touches: whoever embeds a port puts what it needs
+ * to send right behind. */
+#define RT_EIO_PORT_HOT 80
+
 struct rt_eio_port {
     const rt_eio_port_ops *ops;
     uint8_t use;       /* enum rt_eio_use */

@@ -3,6 +3,7 @@
 
 #include "base/alloc.h"
 #include "base/digest.h"
+#include "base/prefetch.h"
 #include "json/write.h"
 
 static int insert(rt_eio *e, rt_eio_session *s) {
@@ -235,6 +236,10 @@ void rt_eio_send(rt_eio_session *s, rt_msg *frames) {
         queue(s, frames);
     else if (rt_eio_ws_send(s->port, frames) == RT_ENOMEM)
         rt_eio_session_end(s, RT_EIO_NO_MEMORY);
+}
+
+void rt_eio_expect(const rt_eio_session *s) {
+    rt_prefetch(s->port, RT_EIO_PORT_HOT);
 }
 
 void rt_eio_session_send_text(rt_eio_session *s, rt_slice packet) {

@@ -58,8 +58,9 @@ typedef struct rt_conn_held {
     rt_buf bytes;
 } rt_conn_held;
 
-/* First what a write needs, the port's first words included: one line of the processor's cache. */
+/* First what a write needs (RT_EIO_PORT_HOT). */
 typedef struct rt_conn {
+    rt_eio_port port;
     rt_front *front;
     struct rt_conn *pending; /* the next of them, the last one's itself; NULL: it owes nothing */
     rt_outq out;
@@ -68,8 +69,7 @@ typedef struct rt_conn {
     bool blocked;       /* the kernel would not take more; waiting for writable */
     bool watches_write; /* the poller is asked for EPOLLOUT */
     bool engineio;      /* the open request is engineio's */
-    rt_eio_port port;
-    rt_list node; /* in front->open or front->closed */
+    rt_list node;       /* in front->open or front->closed */
     rt_timer timer;
     rt_http *http;      /* while a request is being read */
     rt_conn_held *held; /* NULL: nothing */

@@ -4,6 +4,7 @@
 
 #include "base/alloc.h"
 #include "base/log.h"
+#include "base/prefetch.h"
 #include "base/status.h"
 #include "net/conn.h"
 #include "net/fds.h"
@@ -85,8 +86,12 @@ static void at_turn_end(void *arg) {
         while (!rt_list_empty(&f->resume))
             rt_conn_resume(RT_OF(rt_list_first(&f->resume), rt_conn_held, resume)->conn);
         rt_eio_flush(f->eio);
-        while (f->pending)
-            rt_conn_flush(take_pending(f));
+        while (f->pending) {
+            rt_conn *c = take_pending(f);
+            if (f->pending)
+                rt_prefetch(f->pending, RT_EIO_PORT_HOT);
+            rt_conn_flush(c);
+        }
     } while (!rt_list_empty(&f->resume) || rt_eio_has_pending(f->eio));
     free_closed(f);
 }
