@@ -303,7 +303,8 @@ test("acknowledged emits: an answer, none in time, a client that has gone", asyn
 });
 
 test("events of the server's own are asked for when an app listens to them", async () => {
-    const listens = `socket.on("ping", () => 0); socket.once("doc_" + "open", () => 0); socket.on("x", () => socket.emit("y"))`;
+    const listens = `socket.on("ping", () => 0); socket.once("doc_" + "open", () => 0);
+        socket.prependListener("doctype_" + "subscribe", () => 0); socket.on("x", () => socket.emit("y"))`;
     await begin({
         apps: {
             one: {
@@ -318,7 +319,10 @@ test("events of the server's own are asked for when an app listens to them", asy
     server.connect("socket-0000000000002");
     server.event("socket-0000000000001", "x", [], { i: 1 });
     await server.next("y");
-    assert.deepEqual(server.heard, [{ op: "events", e: ["doc_open"] }]);
+    assert.deepEqual(server.heard, [
+        { op: "events", e: ["doc_open"] },
+        { op: "events", e: ["doctype_subscribe"] },
+    ]);
 });
 
 test("a server that closes the link, a wrong option and a refusal end it with a reason", async () => {

@@ -193,6 +193,19 @@ test("who fails is known by what was registered, whatever the way", async () => 
     }
 });
 
+test("a listener may be two apps', or frozen", async () => {
+    const shares = handlers(`
+        const { shared, frozen } = require("../../one/lib/listeners");
+        socket.on("x", shared).on("x", frozen)`);
+    const lib = "exports.shared = function () { this.emit('shared') };"
+        + "exports.frozen = Object.freeze(function () { this.emit('frozen') });";
+    await begin({ apps: { one: { "realtime/handlers.js": shares, "lib/listeners.js": lib }, two: shares } });
+    server.connect(S);
+    server.event(S, "x");
+    for (const event of ["shared", "frozen", "shared", "frozen"]) await server.next(event);
+    assert.doesNotMatch(host.output, /Error/);
+});
+
 for (const [way, call] of Object.entries({
     onAny: "onAny(() => 0)",
     prependAny: "prependAny(() => 0)",
