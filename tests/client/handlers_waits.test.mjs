@@ -106,6 +106,15 @@ test("within a time: once, as soon as the server knows that none comes, else at 
     assert.deepEqual([answers.length, host.busy()], [4, false]);
 });
 
+test("a question may be awaited, with and without a time", async () => {
+    for (const asker of [() => socket, () => socket.timeout(600000)]) {
+        const first = asker().emitWithAck("q");
+        answer({ a: ["yes", "and more"] });
+        assert.equal(await first, "yes");
+    }
+    await assert.rejects(socket.timeout(1).emitWithAck("q"), { message: "operation has timed out" });
+});
+
 test("a question that was not sent is not waited for", async () => {
     const answers = [];
     const ask = (asker = socket) => asker.emit("q", (...args) => answers.push(args));
