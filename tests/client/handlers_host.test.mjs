@@ -123,6 +123,7 @@ test("each way of emitting becomes the right command", async () => {
             socket.nsp.except(7).emit("not seven");
             socket.nsp.adapter.broadcast({ data: ["raw"] }, {});
             socket.send("text");
+            socket.volatile.to("v").emit("to v");
             socket.emit(5);
             for (const name of ["connect", "disconnect"])
                 try { (name === "connect" ? socket : socket.nsp).emit(name) } catch (error) { socket.emit("refused", error.message) }
@@ -147,7 +148,8 @@ test("each way of emitting becomes the right command", async () => {
         { op: "emit", ns: NS, x: ["7"], e: "not seven", a: [] },
         { op: "emit", ns: NS, e: "raw", a: [] },
         { op: "emit", s, e: "message", a: ["text"] },
-        { op: "emit", s, e: "5", a: [] },
+        { op: "emit", ns: NS, r: ["v"], x: [s], v: true, e: "to v", a: [] },
+        { op: "emit", s, e: "5", a: [] }, // which that was not meant for
         { op: "emit", s, e: "refused", a: [`"connect" is a reserved event name`] },
     ]);
 });
