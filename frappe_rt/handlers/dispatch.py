@@ -270,7 +270,9 @@ class Dispatcher:
         if not self._is_loops:
             return False
         task: Any = asyncio.current_task()
-        return not hasattr(task, "cancelling") or task.cancelling() > 0
+        if hasattr(task, "cancelling"):
+            return bool(task.cancelling())
+        return self.draining or self.link.closed  # Python 3.10 does not tell; then all tasks are
 
     async def _run_plain(self, handler: Handler, socket: SyncSocket, arguments: list[Any]) -> Any:
         on_loop = self._is_loops
