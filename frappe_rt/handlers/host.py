@@ -48,7 +48,9 @@ def main(arguments: list[str]) -> NoReturn:
         log.error("a task of an app ended the process (%s)", type(error).__name__)
     except OSError as error:
         log.error("cannot attach to %s: %s", options.socket, error.strerror or error)
-    except Exception:
+    except Exception as error:
+        if isinstance(error, MemoryError):  # there was none for the loop to tell us otherwise
+            end_when_exhausted()
         log.exception("the handlers end")
     finally:
         logging.shutdown()
