@@ -17,6 +17,7 @@ from _thread import get_ident
 from collections import deque
 from collections.abc import Callable, Coroutine, Generator
 from contextvars import Context
+from operator import attrgetter
 from typing import Any
 
 from frappe_rt.handlers.context import frappe_context
@@ -42,6 +43,8 @@ log = logging.getLogger("frappe_rt.handlers")
 #: Whether a task can be given its context variables.
 _KNOWS_CONTEXT = sys.version_info >= (3, 11)
 
+
+_is_async = attrgetter("is_async")
 
 Work = Coroutine[Any, Any, Any]
 
@@ -135,8 +138,8 @@ class Dispatcher:
         if event in ("connect", "disconnect"):  # a client's own word for it means nothing
             return
         handlers = self._registry.handlers_for(event)
-        on_thread = not any(handler.is_async for handler in handlers)
-        self._begin_after_connect(session, self._handle(session, event, handlers, line), on_thread)
+        work = self._handle(session, event, handlers, line)
+        self._begin_after_connect(session, work, on_thread=not any(map(_is_async, handlers)))
 
     def _on_disconnect(self, line: Line) -> None:
         session = self._sessions.pop(line["s"], None)
