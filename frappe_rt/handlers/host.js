@@ -46,7 +46,7 @@ function watchExit(host) {
     });
 }
 
-function main() {
+async function main() {
     let options;
     try {
         options = readOptions();
@@ -66,8 +66,9 @@ function main() {
     host.errors.watch(process);
     watchExit(host);
     host.load();
-    for (const signal of ["SIGTERM", "SIGINT"]) process.on(signal, () => host.drain(STOP_MS));
     watchParent(options.parent, host);
+    if (!(await host.mayAttach(options.socket))) return;
+    for (const signal of ["SIGTERM", "SIGINT"]) process.on(signal, () => host.drain(STOP_MS));
     host.start(options.socket);
 }
 

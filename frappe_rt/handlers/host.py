@@ -16,7 +16,7 @@ from time import monotonic, sleep
 from typing import Any, NoReturn
 
 from frappe_rt import config
-from frappe_rt.handlers import apps, loading
+from frappe_rt.handlers import apps, loading, predecessor
 from frappe_rt.handlers.dispatch import Dispatcher
 from frappe_rt.handlers.link import Line, Link
 from frappe_rt.handlers.memory import end_when_exhausted
@@ -83,10 +83,24 @@ def _run(options: argparse.Namespace) -> int:
     loading.enter(bench)
     loading.offer_as_frappes()
     loaded = loading.load(bench)
+    if loaded.failed and not _may_attach(path, loaded.failed, options.replaces):
+        return FAILED
     peer = socket.socket(socket.AF_UNIX)
     peer.connect(path)
     host = Host(peer, options.id, effective["socketio_worker_threads"], apps.get_apps(bench))
-    return asyncio.run(host.run(loaded, options.replaces))
+    return asyncio.run(host.run(loaded.apps, options.replaces))
+
+
+def _may_attach(path: str, failed: list[str], replaces: str | None) -> bool:
+    """Whether no app loses handlers that work: a host that would take them away goes instead."""
+    served = predecessor.get_apps(path, replaces) if replaces else set()
+    if kept := [app for app in failed if app in served]:
+        names = ", ".join(kept)
+        log.error("not taking over, the old handlers go on: no new ones of %s", names)
+        return False
+    for app in failed:
+        log.error("the handlers of %s are off", app)
+    return True
 
 
 class Host:

@@ -1,7 +1,7 @@
 """Importing the handlers of all apps, as Frappe imports apps.
 
 ``python -m frappe.realtime.server`` refuses to start when one raises. A server that has clients
-must not: here that app's handlers are off, and the log says why.
+must not: here the other apps' handlers run, and the log says why.
 """
 
 from __future__ import annotations
@@ -12,12 +12,21 @@ import logging
 import os
 import sys
 from pathlib import Path
+from typing import NamedTuple
 
 from frappe_rt.handlers import apps
 from frappe_rt.handlers.registry import realtime
 from frappe_rt.handlers.sockets import Socket, SyncSocket
 
 log = logging.getLogger("frappe_rt.handlers")
+
+
+class Loaded(NamedTuple):
+    """Apps that have handlers."""
+
+    apps: list[str]
+    #: Those whose handlers cannot be imported.
+    failed: list[str]
 
 
 def enter(bench: str) -> None:
@@ -47,13 +56,13 @@ def offer_as_frappes() -> None:
     vars(module).update(realtime=realtime, Socket=Socket, SyncSocket=SyncSocket)
 
 
-def load(bench: str) -> list[str]:
-    """Import the handlers of each app that has some. Returns the apps whose handlers are on.
+def load(bench: str) -> Loaded:
+    """Import the handlers of each app that has some; what raises is logged.
 
     No byte code is kept of them: Python goes by the second and the size of a file, and a reload
     within one second of the last would import what was there before.
     """
-    loaded = []
+    loaded = Loaded([], [])
     keeps_none, sys.dont_write_bytecode = sys.dont_write_bytecode, True
     for app in apps.get_apps(bench):
         module = f"{app}.realtime.handlers"
@@ -63,9 +72,10 @@ def load(bench: str) -> list[str]:
             with realtime.importing_app(app):
                 importlib.import_module(module)
         except (Exception, SystemExit):
-            log.exception("the handlers of %s are off: %s cannot be imported", app, module)
+            log.exception("%s cannot be imported", module)
+            loaded.failed.append(app)
         else:
-            loaded.append(app)
+            loaded.apps.append(app)
     sys.dont_write_bytecode = keeps_none
     return loaded
 

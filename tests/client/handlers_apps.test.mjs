@@ -19,6 +19,14 @@ async function begin(options, files = {}) {
     await eventually(`a first line: ${host.output}`, () => server.first);
 }
 
+/** A host that is to replace "old", with apps that cannot be loaded and `fine`. */
+async function beginToReplace(broken, hosts) {
+    bench = await Bench.make({ apps: { ...broken, fine: says("fine") } });
+    server = await FakeServer.start(bench.socket);
+    server.hosts = hosts;
+    host = bench.host({ replaces: "old" });
+}
+
 afterEach(async () => {
     host.kill("SIGKILL");
     await server.close();
@@ -169,6 +177,38 @@ test("an app that cannot be loaded or set up is named, and the others run", asyn
         "app raising, handlers.js: Error: no set-up",
     ])
         await host.says(text);
+});
+
+const BROKEN = {
+    wrong: "module.exports = ;",
+    missing: `require("not there")`,
+    empty: "",
+    older: "module.exports = ;",
+};
+
+test("what the old host serves is not replaced by nothing", async () => {
+    await beginToReplace(BROKEN, [
+        { id: "older", apps: ["older"] },
+        { id: "old", apps: ["fine", "wrong", "missing", "empty"] },
+    ]);
+    assert.equal(await host.ended(), 1);
+    const told = "not taking over, the old handlers go on: no new ones of wrong, missing, empty\n";
+    assert.equal(host.output.split(told).length, 2, host.output);
+    assert.equal(host.output.split("app wrong, loading").length, 2, host.output);
+    assert.equal(server.first, undefined);
+});
+
+for (const hosts of [[], [{ id: "old", apps: ["fine"] }], [{ id: "old" }]])
+    test(`what nobody serves keeps no host from taking over ${JSON.stringify(hosts)}`, async () => {
+        await beginToReplace(BROKEN, hosts);
+        const first = await eventually(`a first line: ${host.output}`, () => server.first);
+        assert.deepEqual(first.apps, ["fine"]);
+    });
+
+test("a server that does not tell what the old host serves", async () => {
+    await beginToReplace(BROKEN, null);
+    assert.equal(await host.ended(), 1);
+    assert.match(host.output, /cannot ask .*rt.sock about the old handlers: /);
 });
 
 test("errors of handlers are logged with their app and stop nobody", async () => {

@@ -4,6 +4,8 @@
 // 500 clients and 100 replacements with FRAPPE_RT_THOROUGH=1.
 
 import assert from "node:assert/strict";
+import { rename } from "node:fs/promises";
+import path from "node:path";
 import { after, afterEach, before, test } from "node:test";
 import { Bench, BenchServer } from "./handlers_support.mjs";
 import { Site } from "./site.mjs";
@@ -26,6 +28,7 @@ const APPS = {
             };`,
         empty: [],
         ends: "module.exports = () => {}; process.exit(7);",
+        broken: `require("no such module");`,
         name: "JavaScript",
     },
     python: {
@@ -43,6 +46,7 @@ const APPS = {
             ].join("\n"),
         empty: ["counting/__init__.py", "counting/realtime/__init__.py"],
         ends: "import os; os._exit(7)",
+        broken: "import no_such_module",
         name: "Python",
     },
 };
@@ -57,13 +61,23 @@ afterEach(async () => {
     await bench.remove();
 });
 
-async function begin(app, text = app.text(0)) {
+async function begin(app, text = app.text(0), { apps = {}, config = {} } = {}) {
     const files = Object.fromEntries(app.empty.map((name) => [name, ""]));
-    bench = await Bench.make({ apps: { counting: { ...files, [app.file]: text } } });
+    bench = await Bench.make({ apps: { counting: { ...files, [app.file]: text }, ...apps } });
     server = await BenchServer.start(bench, {
         webserver_port: site.port,
         frappe_rt_handlers: "auto",
+        ...config,
     });
+}
+
+/** In one step, as nobody sees it half written. */
+async function replaceFile(app, text) {
+    await bench.write("new", text);
+    await rename(
+        path.join(bench.folder, "new"),
+        path.join(bench.folder, "apps/counting", app.file),
+    );
 }
 
 /** The one host that runs, when it is another than this. */
@@ -160,6 +174,52 @@ for (const [language, app] of Object.entries(APPS)) {
         assert.deepEqual(await server.ask({ rt: "reload" }), { ok: true });
         await another(0);
         assert.deepEqual(await client.emitWithAck("count", 1), [1, 1]);
+    });
+
+    for (const developing of [false, true]) {
+        const by = developing ? "in developer mode" : "by a reload";
+
+        test(`${language}: what cannot be loaded replaces nothing ${by}`, async () => {
+            await begin(app, app.text(0), { config: { developer_mode: Number(developing) } });
+            const client = await server.join("ada");
+            const { pid } = await another(0);
+            const exchange = async (text) => {
+                await replaceFile(app, text);
+                if (!developing) assert.deepEqual(await server.ask({ rt: "reload" }), { ok: true });
+            };
+            await exchange(app.broken);
+            const told = `the new ${app.name} handlers ended with status 1; the old ones go on\n`;
+            await eventually(told, () => server.child.output.includes(told));
+            assert.deepEqual(await client.emitWithAck("count", 1), [0, 1]);
+            await exchange(app.text(1));
+            await another(pid);
+            assert.deepEqual(await client.emitWithAck("count", 2), [1, 2]);
+            const { output } = server.child;
+            assert.equal(output.split(told).length, 2, output);
+            const why = "not taking over, the old handlers go on: no new ones of counting\n";
+            assert.equal(output.split(why).length, 2, output);
+            assert.match(output, /no.such.module/);
+        });
+    }
+
+    test(`${language}: an app that never worked keeps no other from a reload`, async () => {
+        const beside = (name) => name.replace("counting", "broken");
+        const files = app.empty.map((name) => [beside(name), ""]);
+        const broken = Object.fromEntries([...files, [beside(app.file), app.broken]]);
+        await begin(app, app.text(0), { apps: { broken } });
+        const client = await server.join("ada");
+        const first = await another(0);
+        assert.deepEqual(first.apps, ["counting"]);
+        await replaceFile(app, app.text(1));
+        assert.deepEqual(await server.ask({ rt: "reload" }), { ok: true });
+        await another(first.pid);
+        assert.deepEqual(await client.emitWithAck("count", 1), [1, 1]);
+        await bench.write(`apps/broken/${beside(app.file)}`, app.text(2)); // mended
+        assert.deepEqual(await server.ask({ rt: "reload" }), { ok: true });
+        await eventually("both apps", async () => {
+            const { hosts } = await server.ask({ rt: "hosts" });
+            return hosts.length === 1 && hosts[0].apps.length === 2;
+        });
     });
 
     test(

@@ -111,6 +111,7 @@ export class FakeServer {
         const self = new FakeServer();
         self.heard = [];
         self.syncs = []; // the numbers of what it was asked to confirm
+        self.hosts = []; // which it has, for who asks; null: it hangs up
         self.server = net.createServer((peer) => self.accept(peer)).listen(socketPath);
         await once(self.server, "listening");
         return self;
@@ -123,10 +124,16 @@ export class FakeServer {
         lines.on("error", () => {}); // it passes on the peer's
         lines.on("line", (line) => {
             const message = JSON.parse(line);
-            if (message.rt) this.first = message;
+            if (message.rt === "hosts") this.list(peer);
+            else if (message.rt) this.first = message;
             else if (message.op === "sync") this.sync(message.q);
             else this.heard.push(message);
         });
+    }
+
+    list(peer) {
+        if (this.hosts) peer.write(`${JSON.stringify({ hosts: this.hosts })}\n`);
+        else peer.destroy();
     }
 
     sync(q) {

@@ -816,6 +816,43 @@ async def e(socket):
     assert ask(peer, "s1", "e") == []
 
 
+OLD = [{"id": "older", "apps": ["broken"]}, {"id": "old", "apps": ["chat", "other"]}]
+
+
+def test_what_the_old_host_serves_is_not_replaced_by_nothing(bench, server):
+    """One look shows every app that has to be mended."""
+    for app in ("chat", "broken", "other", "fine"):
+        write_app(bench, app, HEAD if app == "fine" else HEAD + "import no_such_module\n")
+    server.listed = OLD
+    with HostProcess(bench, server, "--replaces=old") as process:
+        assert process.wait() == 1
+    told = "not taking over, the old handlers go on: no new ones of chat, other\n"
+    assert process.log.count(told) == 1
+    for app in ("chat", "broken", "other"):
+        assert process.log.count(f"{app}.realtime.handlers cannot be imported") == 1
+    assert "are off" not in process.log
+    assert server.hosts.empty()
+
+
+@pytest.mark.parametrize("replaces", ["old", "one that has gone"])
+def test_what_nobody_serves_does_not_keep_a_host_from_taking_over(run, bench, server, replaces):
+    write_app(bench, "broken", "import no_such_module\n")
+    server.listed = OLD
+    peer, process = run("", f"--replaces={replaces}")
+    assert peer.hello["apps"] == ["chat"]
+    process.read_log("handlers of chat")
+    assert "the handlers of broken are off" in process.log
+
+
+def test_a_server_that_does_not_tell_what_the_old_host_serves(bench, server):
+    write_app(bench, "chat", "import no_such_module\n")
+    server.listed = None
+    with HostProcess(bench, server, "--replaces=old") as process:
+        assert process.wait() == 1
+    assert "cannot attach" in process.log
+    assert "the server has closed the connection" in process.log
+
+
 def test_app_that_ends_the_process_in_a_task(run):
     peer, process = run(
         """

@@ -13,6 +13,7 @@ class Apps {
     constructor(bench, errors, log) {
         Object.assign(this, { bench, errors, log });
         this.handlers = new Map(); // app -> function (socket)
+        this.failed = []; // apps whose file gave none
         this.listed = listApps(bench);
     }
 
@@ -21,7 +22,9 @@ class Apps {
         keepLinks(this.bench);
         for (const app of this.listed) {
             const file = handlersOf(this.bench, app);
-            if (file) this.errors.run(app, `loading ${file}`, () => this.loadOne(app, file));
+            if (!file) continue;
+            this.errors.run(app, `loading ${file}`, () => this.loadOne(app, file));
+            if (!this.handlers.has(app)) this.failed.push(app);
         }
     }
 

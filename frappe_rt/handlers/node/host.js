@@ -8,6 +8,7 @@ const { pack } = require("./binary");
 const { Errors } = require("./errors");
 const { Link } = require("./link");
 const { Mirror } = require("./mirror");
+const predecessor = require("./predecessor");
 const { SERVER_EVENTS, Socket, deliver, end, owes } = require("./socket");
 const { Web } = require("./web");
 
@@ -36,6 +37,22 @@ class Host {
 
     load() {
         this.apps.load();
+    }
+
+    /** Whether no app loses handlers that work; a host that would take them away leaves instead. */
+    async mayAttach(socketPath) {
+        const { failed } = this.apps;
+        if (!failed.length || !this.replaces) return true;
+        try {
+            const served = await predecessor.getApps(socketPath, this.replaces);
+            const kept = failed.filter((app) => served.includes(app));
+            if (!kept.length) return true;
+            const names = kept.join(", ");
+            this.leave(`not taking over, the old handlers go on: no new ones of ${names}`);
+        } catch (error) {
+            this.leave(`cannot ask ${socketPath} about the old handlers: ${error.message}`);
+        }
+        return false;
     }
 
     start(socketPath) {

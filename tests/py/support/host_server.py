@@ -16,7 +16,8 @@ HEAD = "from frappe_rt.handlers import Socket, SyncSocket, realtime\nimport asyn
 
 
 class HostServer:
-    """Listens at `path`. Each host that attaches is a `Peer` in `hosts`."""
+    """Listens at `path`. Each host that attaches is a `Peer` in `hosts`. Who asks which ones are
+    attached is told `listed`; where that is None, nothing."""
 
     def __init__(self, path):
         self.path = str(path)
@@ -26,6 +27,7 @@ class HostServer:
         self.hosts = queue.Queue()
         self.peers = []
         self.refuse = None
+        self.listed = []
         threading.Thread(target=self._accept, daemon=True).start()
 
     def _accept(self):
@@ -39,6 +41,11 @@ class HostServer:
             if not hello:  # it only wanted to see who listens
                 stream.close()
                 connection.close()
+                continue
+            if json.loads(hello) == {"rt": "hosts"}:
+                with connection, stream:
+                    if self.listed is not None:
+                        connection.sendall(json.dumps({"hosts": self.listed}).encode() + b"\n")
                 continue
             peer = Peer(connection, stream, json.loads(hello), self.refuse)
             self.peers.append(peer)
