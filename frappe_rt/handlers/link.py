@@ -117,8 +117,9 @@ class Link:
     def wait_until_written(self) -> None:
         """The same for a thread, or for the loop's own, which writes then."""
         if get_ident() == self._thread:
+            self._flush()
             while self._owed > LOW and not self.closed:
-                self._turn(select.POLLIN | select.POLLOUT)
+                self._turn()
             return
         written = Event()
         self._add_waiter(written.set)
@@ -254,8 +255,9 @@ class Link:
         answer: list[Line | None] = []
         if get_ident() == self._thread:
             self._ask(op, rest, answer.append)
+            self._flush()
             while not answer:
-                self._turn(select.POLLIN | (select.POLLOUT if self._owed else 0))
+                self._turn()
         else:
             done = Event()
 
@@ -267,16 +269,15 @@ class Link:
             done.wait()
         return _check(answer[0])
 
-    def _turn(self, wanted: int) -> None:
-        """One turn of the link alone, on the loop's thread."""
-        self._flush()
-        if self.closed:
-            return
+    def _turn(self) -> None:
+        """One turn of the link alone, on the loop's thread, after a flush: sleeps until there is
+        something to read or, of what is owed, room to write."""
         poll = select.poll()
-        poll.register(self._peer.fileno(), wanted if self._owed else select.POLLIN)
+        poll.register(self._peer.fileno(), select.POLLIN | (select.POLLOUT if self._owed else 0))
         for _, happened in poll.poll():
             if happened & ~select.POLLOUT:
                 self._on_readable()
+        self._flush()
 
     # ---- the end ------------------------------------------------------------------------------
 

@@ -142,8 +142,15 @@ def send_much(link):
 def test_who_writes_much_waits(way):
     async def test():
         async with linked() as (link, far):
+
+            def read():
+                # A server that has something to say, and reads when it is heard.
+                while way == "blocking the loop" and not far.taken:
+                    time.sleep(0.001)
+                far.read(SIZE // len(LINE) * len(LINE))
+
             send_much(link)
-            reader = threading.Thread(target=far.read, args=(SIZE // len(LINE) * len(LINE),))
+            reader = threading.Thread(target=read)
             reader.start()
             if way == "on the loop":
                 await link.until_written()
@@ -159,6 +166,30 @@ def test_who_writes_much_waits(way):
             assert not reader.is_alive()
             # Nothing looks whether the socket can be written while there is nothing to write.
             assert not asyncio.get_running_loop().remove_writer(link._peer.fileno())
+
+    asyncio.run(test())
+
+
+class TakesAll:
+    """The peer of a link whose server reads as fast as it is written to."""
+
+    def __init__(self, peer):
+        self.peer = peer
+
+    def send(self, data):
+        return len(data)
+
+    def __getattr__(self, name):
+        return getattr(self.peer, name)
+
+
+def test_what_is_written_at_once_is_not_waited_for():
+    async def test():
+        async with linked() as (link, _):
+            link._peer = TakesAll(link._peer)
+            send_much(link)
+            link.wait_until_written()
+            assert link.owed == 0
 
     asyncio.run(test())
 
