@@ -73,9 +73,13 @@ def watch(bench, server):
         os.close(each.log)
 
 
+PATH = os.environ["PATH"]
+
+
 def play(monkeypatch, program):
-    """Run this in place of a host; sys.argv is what one would get."""
-    command = [sys.executable, "-c", textwrap.dedent(program)]
+    """Run this in place of a host; sys.argv is what one would get. A Python with sanitizers needs
+    the tests' PATH to start, whatever the supervisor has."""
+    command = ["/usr/bin/env", f"PATH={PATH}", sys.executable, "-c", textwrap.dedent(program)]
     found = supervisor.Supervisor._get_command
 
     def get_command(self, language, *arguments):
