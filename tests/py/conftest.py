@@ -3,7 +3,9 @@ import signal
 import sys
 
 import pytest
+from support.bench import make_bench
 from support.fakes import GENERATIONS, FakeRt, make_frappe
+from support.host_server import HostServer, starting_hosts
 from support.redis_server import RedisServer
 
 from frappe_rt import config, deliver, server
@@ -34,6 +36,25 @@ def frappe(monkeypatch, request):
     for name, module in modules.items():
         monkeypatch.setitem(sys.modules, name, module)
     return modules["frappe"]
+
+
+@pytest.fixture
+def bench(tmp_path):
+    return make_bench(tmp_path)
+
+
+@pytest.fixture(name="server")
+def host_server(bench):
+    """What a host of handlers attaches to; it only speaks the protocol."""
+    with HostServer(bench / "rt.sock") as listening:
+        yield listening
+
+
+@pytest.fixture
+def run(bench, server):
+    """Starts hosts of handlers, as a function of the source of an app."""
+    with starting_hosts(bench, server) as run:
+        yield run
 
 
 @pytest.fixture

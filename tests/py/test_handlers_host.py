@@ -11,25 +11,8 @@ import threading
 import time
 
 import pytest
-from support.bench import PATIENCE, make_bench, wait_for
-from support.host_server import HEAD, HostProcess, HostServer, ask, starting_hosts, write_app
-
-
-@pytest.fixture
-def bench(tmp_path):
-    return make_bench(tmp_path)
-
-
-@pytest.fixture
-def server(bench):
-    with HostServer(bench / "rt.sock") as server:
-        yield server
-
-
-@pytest.fixture
-def run(bench, server):
-    with starting_hosts(bench, server) as run:
-        yield run
+from support.bench import PATIENCE, wait_for
+from support.host_server import HEAD, HostProcess, HostServer, ask, write_app
 
 
 def test_hello(run):

@@ -4,26 +4,7 @@ import re
 import time
 
 import pytest
-from support.bench import make_bench
-from support.host_server import HEAD, HostServer, ask, starting_hosts, write_app
-
-
-@pytest.fixture
-def bench(tmp_path):
-    return make_bench(tmp_path)
-
-
-@pytest.fixture
-def server(bench):
-    with HostServer(bench / "rt.sock") as server:
-        yield server
-
-
-@pytest.fixture
-def run(bench, server):
-    with starting_hosts(bench, server) as run:
-        yield run
-
+from support.host_server import HEAD, ask, write_app
 
 THREADS = """
 import threading

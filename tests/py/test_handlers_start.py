@@ -8,25 +8,8 @@ import sys
 import threading
 
 import pytest
-from support.bench import PATIENCE, make_bench
-from support.host_server import HEAD, HostProcess, HostServer, ask, starting_hosts, write_app
-
-
-@pytest.fixture
-def bench(tmp_path):
-    return make_bench(tmp_path)
-
-
-@pytest.fixture
-def server(bench):
-    with HostServer(bench / "rt.sock") as server:
-        yield server
-
-
-@pytest.fixture
-def run(bench, server):
-    with starting_hosts(bench, server) as run:
-        yield run
+from support.bench import PATIENCE
+from support.host_server import HEAD, HostProcess, HostServer, ask, write_app
 
 
 def start_by_hand(folder, *options):

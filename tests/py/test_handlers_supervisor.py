@@ -14,25 +14,14 @@ from contextlib import ExitStack, suppress
 from pathlib import Path
 
 import pytest
-from support.bench import PATIENCE, make_bench, wait_for
-from support.host_server import HostServer, write_app
+from support.bench import PATIENCE, wait_for
+from support.host_server import write_app
 from support.processes import count_descriptors
 
 from frappe_rt.handlers import processes, supervisor
 
 EMPTY = "from frappe_rt.handlers import realtime\n"
 ECHO = EMPTY + '@realtime.on("e")\nasync def e(socket, value):\n    return value\n'
-
-
-@pytest.fixture
-def bench(tmp_path):
-    return make_bench(tmp_path)
-
-
-@pytest.fixture
-def server(bench):
-    with HostServer(bench / "rt.sock") as server:
-        yield server
 
 
 class Watch:
