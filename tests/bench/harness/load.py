@@ -34,6 +34,8 @@ class Surroundings:
     """Redis and the web process, on the cores of the load, for all contenders of a bench."""
 
     def __enter__(self):
+        if not (BUILT / "web").exists():  # before Redis runs, which nobody would then stop
+            raise SystemExit(f"{BUILT / 'web'} is not built: `make bench` builds it")
         self.redis = RedisServer()
         self.web_port = free_port()
         self.web = subprocess.Popen(
