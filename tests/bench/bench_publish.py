@@ -66,6 +66,13 @@ while True:
 #: For a site without clients.
 FILLING_LINE = json.dumps(ENVELOPE | {"namespace": "other.localhost"}) + "\n"
 
+#: Does nothing but to be woken, until it is told a large number.
+SLEEPER = """
+import os, sys
+while os.eventfd_read(int(sys.argv[1])) < 1 << 32:
+    pass
+"""
+
 SERVER = """
 import json, sys
 import frappe_rt
@@ -209,6 +216,19 @@ def measure_references(around: Surroundings) -> Measured:
     client.close()
 
 
+def measure_wake() -> Measured:
+    """What it costs to wake a process of the other core, whatever for."""
+    eventfd = os.eventfd(0)
+    with on_servers_core():
+        command = [sys.executable, "-c", SLEEPER, str(eventfd)]
+        sleeper = subprocess.Popen(command, pass_fds=[eventfd])
+    time.sleep(0.1)
+    yield "wake", measure(lambda: os.eventfd_write(eventfd, 1))
+    os.eventfd_write(eventfd, 1 << 32)
+    sleeper.wait()
+    os.close(eventfd)
+
+
 def measure_kernel(bench: str, around: Surroundings) -> Measured:
     """The same bytes by the same system call, and nothing else."""
     line = json.dumps(ENVELOPE, separators=(",", ":")).encode()
@@ -261,6 +281,7 @@ def run(rounds: int) -> publishing.Figures:
                 server = Elsewhere(bench, around)
             with server, browser(server, around):
                 figures.add(measure_references(around))
+                figures.add(measure_wake())
                 figures.add(measure_kernel(bench, around))
                 figures.add(measure_elsewhere(bench, around))
             figures.add(measure_here(bench, around))

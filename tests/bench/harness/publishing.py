@@ -22,6 +22,7 @@ TIMES = 10
 ROWS = (
     ("redis-py", "redis-py's publish, TCP", None),
     ("frappe", "Frappe's own path: its encoder, redis-py", None),
+    ("wake", "waking a process, the bare system call", None),
     ("thread.call", "in this process, C call", (0.4, 5)),
     ("thread.publish", "in this process, publish_realtime", (2, 6)),
     ("local.send", "local socket, the bare system call", None),
