@@ -132,11 +132,13 @@ def _defer(event: str, message: Any, room: str, site: str | None) -> bool:
         return False
     log = getattr(local, "_realtime_log", None)
     if log is None:
-        log = local._realtime_log = []
+        log = local._realtime_log = _Log()
         database.after_commit.add(flush_realtime_log)
         database.after_rollback.add(clear_realtime_log)
     entry = [event, message, room]
-    if not _holds(log, entry):
+    if isinstance(log, _Log):
+        log.add(entry)
+    elif not _holds(log, entry):
         log.append(entry)
     return True
 
@@ -147,6 +149,47 @@ def _holds(log: list[Any], entry: list[Any]) -> bool:
         return entry in log
     except Exception:
         return False
+
+
+class _Log(list[Any]):
+    """A list, as Frappe's functions expect it. Ten thousand events of one transaction would take
+    seconds if each were looked for among the others: what was added is kept by its value, too.
+    """
+
+    __slots__ = ("_keys",)
+
+    def __init__(self) -> None:
+        self._keys: set[Any] = set()
+
+    def add(self, entry: list[Any]) -> None:
+        """Appends `entry` unless an equal one waits.
+
+        A message may have changed since it was added: an event that looks known is looked for
+        among those that wait; one that looks new may go out twice, which does no harm.
+        """
+        key = _make_key(entry)
+        looks_new = key is not None and key not in self._keys and len(self) == len(self._keys)
+        if not looks_new and _holds(self, entry):
+            return
+        self.append(entry)
+        self._keys.add(len(self) if key is None else key)
+
+
+def _make_key(entry: list[Any]) -> Any:
+    """What equal entries have in common, or None if that cannot be told without a comparison."""
+    event, message, room = entry
+    if type(message) is dict:
+        values: Any = message.items()
+    elif type(message) is str:
+        values = (message,)
+    else:
+        return None
+    try:
+        key = event, room, frozenset(values)
+        hash(key)
+    except Exception:  # something has no hash, or one that fails
+        return None
+    return key
 
 
 def flush_realtime_log() -> None:

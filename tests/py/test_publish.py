@@ -1,5 +1,8 @@
 """Frappe's rules, by a table: a call, and what leaves the process for it."""
 
+import copy
+import json
+
 import pytest
 from support.fakes import Unbound
 
@@ -204,6 +207,85 @@ class TestAfterCommit:
         assert frappe.local._realtime_log == [["e", {"n": 1}, "r"]]
         publish.clear_realtime_log()
         assert not hasattr(frappe.local, "_realtime_log")
+
+    @pytest.mark.parametrize(
+        "message",
+        [{"n": 1}, "text", {}, None, 1, [1], {"rows": [1]}, {"of": {"n": 1}}, (1,)],
+        ids=repr,
+    )
+    def test_equal_messages_of_any_kind_are_one(self, rt, frappe, message):
+        for n in range(3):
+            publish_realtime("e", copy.deepcopy(message), after_commit=True)
+            publish_realtime("e", {"other": n}, after_commit=True)
+        frappe.db.after_commit.run()
+        first = {} if message is None else json.loads(json.dumps(message))
+        assert [message for *_, message in rt.published] == [
+            first, {"other": 0}, {"other": 1}, {"other": 2},
+        ]  # fmt: skip
+
+    def test_equal_by_value_not_by_name_or_order(self, rt, frappe):
+        for message in ({"a": 1, "b": True}, {"b": 1, "a": True}, {"a": 1.0, "b": 1}):
+            publish_realtime("e", message, after_commit=True)
+        publish_realtime("e", "a", after_commit=True)
+        publish_realtime("e", {"a": 1}, after_commit=True)
+        frappe.db.after_commit.run()
+        assert [message for *_, message in rt.published] == [
+            {"a": 1, "b": True}, "a", {"a": 1},
+        ]  # fmt: skip
+
+    def test_one_that_has_changed_is_another(self, rt, frappe):
+        """It was equal when it was added, and is not now: none of the two may be dropped."""
+        message = {"n": 1}
+        publish_realtime("e", message, after_commit=True)
+        message["n"] = 2
+        publish_realtime("e", {"n": 1}, after_commit=True)
+        publish_realtime("e", {"n": 1}, after_commit=True)
+        frappe.db.after_commit.run()
+        assert [message for *_, message in rt.published] == [{"n": 2}, {"n": 1}]
+
+    def test_what_frappe_has_added_counts(self, rt, frappe):
+        publish_realtime("e", {"n": 1}, room="r", after_commit=True)
+        frappe.local._realtime_log.append(["e", {"n": 2}, "r"])
+        publish_realtime("e", {"n": 2}, room="r", after_commit=True)
+        publish_realtime("e", {"n": 3}, room="r", after_commit=True)
+        assert frappe.local._realtime_log == [["e", {"n": n}, "r"] for n in (1, 2, 3)]
+
+    def test_a_log_that_frappe_has_begun(self, rt, frappe):
+        frappe.local._realtime_log = [["e", {"n": 1}, "r"]]
+        for n in (1, 2, 2):
+            publish_realtime("e", {"n": n}, room="r", after_commit=True)
+        assert frappe.local._realtime_log == [["e", {"n": n}, "r"] for n in (1, 2)]
+
+    def test_many_are_not_compared_with_each_other(self, rt, frappe):
+        compared = []
+
+        class Name(str):
+            __slots__ = ()
+
+            def __eq__(self, other):
+                compared.append(other)
+                return str.__eq__(self, other)
+
+            __hash__ = str.__hash__
+
+        for n in range(300):
+            publish_realtime("e", {"name": Name(n)}, after_commit=True)
+        assert len(frappe.local._realtime_log) == 300
+        assert len(compared) < 300  # of 45 000
+
+    def test_what_has_no_hash_waits_all_the_same(self, rt, frappe, complaints):
+        class Strange(str):
+            __slots__ = ()
+
+            def __hash__(self):
+                raise ValueError("no hash")
+
+        for _ in range(2):
+            publish_realtime("e", {"n": Strange("x")}, after_commit=True)
+        publish_realtime("e", {"n": 1}, room=["no", "room"], after_commit=True)
+        frappe.db.after_commit.run()
+        assert [message for *_, message in rt.published] == [{"n": "x"}]
+        assert len(complaints()) == 1  # of the room
 
     def test_tasks_do_not_wait(self, rt, frappe):
         publish_realtime("e", task_id="t", after_commit=True)
