@@ -429,8 +429,7 @@ static void test_auth(void **state) {
     check_usable(url, true, "right-secret");
     snprintf(url, sizeof url, "redis://joe:joes-secret@127.0.0.1:%d/3", server.port);
     check_usable(url, true, "right-secret");
-    rt_redis_server_do(c, "CONFIG SET requirepass \"\"");
-    rt_redis_server_do(c, "ACL SETUSER default nopass");
+    rt_redis_server_drop_password(c);
     redisFree(c);
 }
 

@@ -124,6 +124,14 @@ static inline long long rt_redis_server_do(redisContext *c, const char *command)
     return n;
 }
 
+/* In a command's text hiredis knows no quotes, so that an empty word must be an argument. */
+static inline void rt_redis_server_drop_password(redisContext *c) {
+    redisReply *r = redisCommand(c, "CONFIG SET requirepass %s", "");
+    assert_non_null(r);
+    assert_int_equal(r->type, REDIS_REPLY_STATUS);
+    freeReplyObject(r);
+}
+
 /* A connection subscribed to the channel. */
 static inline redisContext *rt_redis_server_subscribe(const rt_redis_server *s,
                                                       const char *channel) {
