@@ -2,8 +2,8 @@
 
     python tests/bench/bench_publish.py [--rounds N] [--accept]
 
-Needs redis-server, the programs of `make bench`, and redis-py and orjson. --accept puts the figures
-into docs/performance.md.
+Needs redis-server, the programs of `make bench`, redis-py, orjson and werkzeug. --accept puts the
+figures into docs/performance.md.
 
 The caller has one core, all else the other: servers, Redis, and a browser that hears each event.
 Rounds go through all ways in turn; a figure is the median over the rounds of a round's median.
@@ -29,6 +29,9 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
+from types import ModuleType
+
+from werkzeug.local import Local
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "py"))
 
@@ -267,6 +270,21 @@ def measure_here(bench: str, around: Surroundings) -> Measured:
     with server, browser(server, around):
         yield "thread.call", measure(lambda: _rt.publish(*event), busy(path, 0))
         yield "thread.publish", measure(publish, busy(path, 0))
+        with inside_frappe():
+            yield "thread.frappe", measure(publish, busy(path, 0))
+
+
+@contextmanager
+def inside_frappe() -> Iterator[None]:
+    """What a publish asks of Frappe 15: attributes of werkzeug's Local."""
+    frappe = ModuleType("frappe")
+    frappe.local = Local()
+    frappe.local.site, frappe.local.task_id, frappe.local.conf = SITE, None, {}
+    sys.modules["frappe"] = frappe
+    try:
+        yield
+    finally:
+        del sys.modules["frappe"]
 
 
 def run(rounds: int) -> publishing.Figures:

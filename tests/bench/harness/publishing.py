@@ -25,6 +25,7 @@ ROWS = (
     ("wake", "waking a process, the bare system call", None),
     ("thread.call", "in this process, C call", (0.4, 5)),
     ("thread.publish", "in this process, publish_realtime", (2, 6)),
+    ("thread.frappe", "the same inside Frappe 15", (2, 6)),
     ("local.send", "local socket, the bare system call", None),
     ("local.call", "local socket, C call", None),
     ("local.publish", "local socket, publish_realtime", (4, 7)),
