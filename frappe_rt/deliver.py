@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import sys
-from _thread import allocate_lock
+from _thread import RLock
 from contextlib import suppress
 from itertools import count
 from time import monotonic
@@ -21,7 +21,8 @@ from frappe_rt.loading import hold_forks
 #: Between two log lines about the same trouble.
 QUIET_SECONDS = 30.0
 
-_lock = allocate_lock()
+#: Reentrant: a signal may arrive, or an object end, in the middle, whose handler publishes.
+_lock = RLock()
 
 
 class _Counter:
@@ -196,7 +197,7 @@ def _make_plan() -> _Plan | None:
 def _forget_in_child() -> None:
     """A forked child counts for itself, and must not inherit a lock some other thread held."""
     global _lock
-    _lock = allocate_lock()
+    _lock = RLock()
     _told.clear()
     for counter in _counters.values():
         counter.reset()

@@ -1,6 +1,7 @@
 """Where a publish goes, and what happens when it cannot."""
 
 import os
+import signal
 import threading
 
 import pytest
@@ -161,6 +162,28 @@ def test_counters_lose_nothing_to_other_threads(rt):
         thread.join()
     assert looks == sorted(looks)
     assert [get_counters()["to_thread"] for _ in range(3)] == [4 * each] * 3
+
+
+def test_a_signal_whose_handler_publishes(elsewhere, monkeypatch):
+    """In the middle of the telling of a loss, where the lock is held."""
+
+    class Told(dict):
+        def get(self, kind, default):
+            if kind == "lost_redis_away":
+                signal.raise_signal(signal.SIGUSR1)
+            return super().get(kind, default)
+
+    def handle(*_):
+        publish_realtime("of the handler", object())
+
+    monkeypatch.setattr(deliver, "_told", Told())
+    elsewhere.redis_error = OSError("connection refused")
+    before = signal.signal(signal.SIGUSR1, handle)
+    try:
+        publish_realtime("e")
+    finally:
+        signal.signal(signal.SIGUSR1, before)
+    assert get_counters()["lost_redis_away"] == get_counters()["lost_bad_message"] == 1
 
 
 def test_other_trouble_is_told_meanwhile(elsewhere, complaints):
