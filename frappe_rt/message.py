@@ -1,9 +1,13 @@
 """JSON as Frappe would write it: the browser gets the values it would get from ``frappe.as_json``.
 
-orjson does nearly all of it where it is installed (docs/architecture.md says why it is no
-dependency). What it refuses goes to the encoder of the standard library, which is Frappe's own:
-integers beyond 64 bits, keys that are no strings, lone surrogates, deep nesting. What neither
-knows is asked of Frappe's ``json_handler`` where Frappe is loaded, else turned into the same here.
+orjson writes what holds nothing but JSON's own types, where it is installed (docs/architecture.md
+says why it is no dependency). What it refuses goes to the encoder of the standard library, which is
+Frappe's own: dates, documents and all other types, integers beyond 64 bits, keys that are no
+strings, lone surrogates, deep nesting. What neither knows is asked of Frappe's ``json_handler``
+where Frappe is loaded, else turned into the same here.
+
+orjson could ask us, too, but may not: when who is asked changes the message, or another thread does
+meanwhile, it reads memory that is not there any more; and what a signal raises there, it hides.
 
 Where Frappe's encoder gives up we go on: ``NaN`` and ``Infinity`` become ``null`` (every browser's
 parser rejects them), enumerations their value, lazy translations and the like their text.
@@ -27,9 +31,9 @@ try:
 except ImportError:
     orjson = None  # type: ignore[assignment]
 else:
-    # Each of these types goes to _default instead, because orjson would give other values. Dates:
-    # Frappe writes str(value), and a "T" would show every open form a conflict. Subclasses: of a
-    # dict orjson reads what is stored, not what items() says. Dataclasses: Frappe knows none.
+    # Each of these types is refused, because orjson would give other values. Dates: Frappe writes
+    # str(value), and a "T" would show every open form a conflict. Subclasses: of a dict orjson
+    # reads what is stored, not what items() says. Dataclasses: Frappe knows none.
     _OPTIONS = (
         orjson.OPT_PASSTHROUGH_DATETIME
         | orjson.OPT_PASSTHROUGH_SUBCLASS
@@ -44,7 +48,7 @@ def encode(message: Any) -> bytes:
     """
     if orjson is not None:
         try:
-            return orjson.dumps(message, _default_of_orjson, _OPTIONS)
+            return orjson.dumps(message, None, _OPTIONS)
         except orjson.JSONEncodeError:
             pass
     return _encode_slowly(message, _default)
@@ -65,9 +69,9 @@ def encode_binary(message: Any) -> tuple[bytes, list[bytes]]:
 
     if orjson is not None:
         try:
-            return orjson.dumps(message, _once(default), _OPTIONS), attachments
+            return orjson.dumps(message, None, _OPTIONS), attachments
         except orjson.JSONEncodeError:
-            attachments.clear()
+            pass
     return _encode_slowly(message, default), attachments
 
 
@@ -80,16 +84,6 @@ def _encode_slowly(message: Any, default: Callable[[Any], Any]) -> bytes:
     except RecursionError:
         raise ValueError("nested too deeply") from None
     return text.encode("ascii")
-
-
-def _once(default: Callable[[Any], Any]) -> Callable[[Any], Any]:
-    def default_of_orjson(value: Any) -> Any:
-        if hasattr(type(value), "__next__"):
-            # It can be gone through once, and orjson may yet give up on what comes after.
-            raise TypeError("for the other encoder")
-        return default(value)
-
-    return default_of_orjson
 
 
 def _default(value: Any) -> Any:
@@ -117,9 +111,6 @@ def _default(value: Any) -> Any:
         except TypeError:
             pass  # it knows fewer types than we do
     return _to_plain(value)
-
-
-_default_of_orjson = _once(_default)
 
 
 #: The values a document most often holds that JSON does not know. Every Frappe says str() of them.

@@ -168,6 +168,29 @@ def test_endless_depth(encode):
         encode(Endless())
 
 
+@pytest.mark.parametrize("change", [list.clear, lambda rows: rows.extend(["more"] * 10_000)])
+def test_who_is_asked_may_change_the_message(encode, change):
+    """An encoder that trusted it to stay would read memory that has been given back."""
+
+    class Changing:
+        def as_dict(self):
+            change(rows)
+            return {"changed": True}
+
+    rows = [Changing(), *(str(number) * 9 for number in range(100, 1100))]
+    assert json.loads(encode(rows))[0] == {"changed": True}
+
+
+@pytest.mark.parametrize("interruption", [KeyboardInterrupt, SystemExit])
+def test_what_interrupts_is_not_hidden(encode, interruption):
+    class Interrupted:
+        def as_dict(self):
+            raise interruption
+
+    with pytest.raises(interruption):
+        encode({"v": [Interrupted()]})
+
+
 class TestFrappesHandler:
     @pytest.fixture(autouse=True)
     def response(self, frappe, monkeypatch):
