@@ -1,13 +1,14 @@
 """JSON as Frappe would write it: the browser gets the values it would get from ``frappe.as_json``.
 
-orjson writes what holds nothing but JSON's own types, where it is installed (docs/architecture.md
-says why it is no dependency). What it refuses goes to the encoder of the standard library, which is
-Frappe's own: dates, documents and all other types, integers beyond 64 bits, keys that are no
-strings, lone surrogates, deep nesting. What neither knows is asked of Frappe's ``json_handler``
-where Frappe is loaded, else turned into the same here.
+orjson writes what holds nothing but JSON's own types and dates, where it is installed
+(docs/architecture.md says why it is no dependency). What it refuses goes to the encoder of the
+standard library, which is Frappe's own: documents and all other types, integers beyond 64 bits,
+keys that are no strings, lone surrogates, deep nesting. What neither knows is asked of Frappe's
+``json_handler`` where Frappe is loaded, else turned into the same here.
 
-orjson could ask us, too, but may not: when who is asked changes the message, or another thread does
-meanwhile, it reads memory that is not there any more; and what a signal raises there, it hides.
+orjson could ask us as well, but no line of Python may run meanwhile: when who is asked changes the
+message, or another thread does, it reads memory that is not there any more; and what a signal
+raises there, it hides. So for dates it asks a function of C.
 
 Where Frappe's encoder gives up we go on: ``NaN`` and ``Infinity`` become ``null`` (every browser's
 parser rejects them), enumerations their value, lazy translations and the like their text.
@@ -24,16 +25,16 @@ from numbers import Integral, Real
 from re import Match
 from typing import Any
 
-from frappe_rt import inside
+from frappe_rt import _rt, inside
 
 try:
     import orjson
 except ImportError:
     orjson = None  # type: ignore[assignment]
 else:
-    # Each of these types is refused, because orjson would give other values. Dates: Frappe writes
-    # str(value), and a "T" would show every open form a conflict. Subclasses: of a dict orjson
-    # reads what is stored, not what items() says. Dataclasses: Frappe knows none.
+    # Each of these types is asked about, because orjson would give other values. Dates: Frappe
+    # writes str(value), and a "T" would show every open form a conflict. Subclasses: of a dict
+    # orjson reads what is stored, not what items() says. Dataclasses: Frappe knows none.
     _OPTIONS = (
         orjson.OPT_PASSTHROUGH_DATETIME
         | orjson.OPT_PASSTHROUGH_SUBCLASS
@@ -48,7 +49,7 @@ def encode(message: Any) -> bytes:
     """
     if orjson is not None:
         try:
-            return orjson.dumps(message, None, _OPTIONS)
+            return orjson.dumps(message, _rt.date_text, _OPTIONS)
         except orjson.JSONEncodeError:
             pass
     return _encode_slowly(message, _default)
@@ -69,7 +70,7 @@ def encode_binary(message: Any) -> tuple[bytes, list[bytes]]:
 
     if orjson is not None:
         try:
-            return orjson.dumps(message, None, _OPTIONS), attachments
+            return orjson.dumps(message, _rt.date_text, _OPTIONS), attachments
         except orjson.JSONEncodeError:
             pass
     return _encode_slowly(message, default), attachments

@@ -24,6 +24,9 @@ static PyMethodDef methods[] = {
     {"redis_publish", WITH_KEYWORDS(rt_py_redis_publish), METH_FASTCALL,
      "redis_publish(url, site, room, event, message) -> None\n\n"
      "PUBLISH on `events`; OSError when Redis is away."},
+    {"date_text", rt_py_date_text, METH_O,
+     "date_text(value) -> str\n\n"
+     "str(value) of a date, or of a naive datetime or time; runs no line of Python."},
     {"reload", rt_py_reload, METH_VARARGS,
      "reload(bench, overrides) -> bool\n\nRead the configuration again; False when none runs."},
     {"start", rt_py_start, METH_VARARGS,

@@ -27,6 +27,9 @@ PyObject *rt_py_close_requests(PyObject *module, PyObject *unused);
 PyObject *rt_py_set_log(PyObject *module, PyObject *args, PyObject *kwargs);
 PyObject *rt_py_warn(PyObject *module, PyObject *args);
 
+/* text.c */
+PyObject *rt_py_date_text(PyObject *module, PyObject *value);
+
 /* config.c */
 PyObject *rt_py_load_config(PyObject *module, PyObject *args);
 

@@ -14,7 +14,7 @@ from types import ModuleType
 
 import pytest
 
-from frappe_rt import message
+from frappe_rt import _rt, message
 
 
 class Kind(Enum):
@@ -166,6 +166,53 @@ def test_endless_depth(encode):
 
     with pytest.raises(ValueError, match="nested too deeply"):
         encode(Endless())
+
+
+NAIVE = [
+    datetime(2026, 1, 2, 3, 4, 5),
+    datetime(2026, 1, 2, 3, 4, 5, 67),
+    datetime.max,
+    date.min,
+    date(2026, 12, 31),
+    time(0),
+    time(23, 59, 59, 999999),
+]
+
+
+@pytest.mark.parametrize("value", NAIVE, ids=str)
+def test_dates_need_no_line_of_python(value, monkeypatch):
+    assert _rt.date_text(value) == str(value)
+    monkeypatch.setattr(message, "_encode_slowly", None)
+    assert json.loads(message.encode([value, {"at": value}])) == [str(value), {"at": str(value)}]
+
+
+class OwnDate(date):
+    def __str__(self):
+        return "own"
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        datetime(2026, 1, 1, tzinfo=timezone.utc),
+        time(1, tzinfo=timezone.utc),
+        OwnDate(2026, 1, 1),
+        timedelta(1),
+        "2026-01-01",
+        None,
+        date,
+        1.5,
+    ],
+    ids=repr,
+)
+def test_what_may_run_python_is_not_asked(value):
+    with pytest.raises(TypeError, match="date_text takes a date, or a naive datetime or time"):
+        _rt.date_text(value)
+
+
+def test_dates_with_a_zone_or_of_another_class(encode):
+    values = [datetime(2026, 1, 1, tzinfo=timezone.utc), OwnDate(2026, 1, 1)]
+    assert json.loads(encode(values)) == ["2026-01-01 00:00:00+00:00", "own"]
 
 
 @pytest.mark.parametrize("change", [list.clear, lambda rows: rows.extend(["more"] * 10_000)])

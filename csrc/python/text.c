@@ -1,0 +1,40 @@
+/* What orjson may ask while it walks over a message.
+ *
+ * It holds borrowed references meanwhile, so who is asked must not run a line of Python: that could
+ * change the message, or let another thread do so. */
+#include "python/module.h"
+
+#include <stdbool.h>
+
+static struct { PyObject *date, *datetime, *time; /* classes, kept for ever */ } kinds;
+
+static bool find_kinds(void) {
+    PyObject *module = PyImport_ImportModule("datetime");
+    if (!module)
+        return false;
+    kinds.date = PyObject_GetAttrString(module, "date");
+    kinds.datetime = PyObject_GetAttrString(module, "datetime");
+    kinds.time = PyObject_GetAttrString(module, "time");
+    Py_DECREF(module);
+    return kinds.date && kinds.datetime && kinds.time;
+}
+
+/* A time zone may be an object of Python's. */
+static bool has_zone(PyObject *value) {
+    PyObject *zone = PyObject_GetAttrString(value, "tzinfo");
+    bool none = zone == Py_None;
+    Py_XDECREF(zone);
+    return !none;
+}
+
+PyObject *rt_py_date_text(PyObject *module, PyObject *value) {
+    (void)module;
+    if (!kinds.time && !find_kinds())
+        return NULL;
+    PyObject *kind = (PyObject *)Py_TYPE(value);
+    if (kind == kinds.date || ((kind == kinds.datetime || kind == kinds.time) && !has_zone(value)))
+        return PyObject_Str(value);
+    if (!PyErr_Occurred())
+        PyErr_SetString(PyExc_TypeError, "date_text takes a date, or a naive datetime or time");
+    return NULL;
+}
