@@ -10,7 +10,8 @@ from __future__ import annotations
 import os
 import sys
 from _thread import RLock
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from itertools import count
 from time import monotonic
 from typing import Any
@@ -20,6 +21,9 @@ from frappe_rt.loading import hold_forks
 
 #: Between two log lines about the same trouble.
 QUIET_SECONDS = 30.0
+
+#: For which a log line waits for another that is being written, or for a fork.
+_HOLD_SECONDS = 1.0
 
 #: Reentrant: a signal may arrive, or an object end, in the middle, whose handler publishes.
 _lock = RLock()
@@ -139,9 +143,7 @@ def lose(counter: str, text: str, *values: Any) -> bool:
         if now < _told.get(counter, now):
             return False
         _told[counter] = now + QUIET_SECONDS
-    lost = _counters[counter].get()
-    with hold_forks:  # the child of a fork in another thread must not inherit the stream's lock
-        _warn(f"not published, {text} (%d lost so far)", *values, lost)
+    _warn(f"not published, {text} (%d lost so far)", *values, _counters[counter].get())
     return False
 
 
@@ -149,14 +151,38 @@ def _warn(text: str, *values: Any) -> None:
     """A warning in the log, or, where nobody has set one up, the line that logging would print.
 
     It is not imported for that: a fork in another thread that has begun meanwhile would release
-    locks of logging that it has not acquired, and say so.
+    locks of logging that it has not acquired, and say so. What handlers raise is not the caller's.
     """
     logging = sys.modules.get("logging")
-    if logging is not None and not getattr(logging.__spec__, "_initializing", False):
-        logging.getLogger("frappe_rt").warning(text, *values)
-        return
-    with suppress(Exception):  # closed, or there is none
-        sys.stderr.write(f"{text % values}\n")
+    with suppress(Exception):
+        if logging is None or getattr(logging.__spec__, "_initializing", False):
+            with _no_fork():
+                sys.stderr.write(f"{text % values}\n")  # it may be closed, or not there
+            return
+        # Whether and who is asked first: that takes logging's own lock, which a fork holds while
+        # it waits for ours if logging was imported after us. The handlers' locks it leaves alone.
+        logger = logging.getLogger("frappe_rt")
+        if logger.isEnabledFor(logging.WARNING):
+            record = logger.makeRecord(
+                logger.name, logging.WARNING, __file__, 0, text, values, None, _warn.__name__
+            )
+            with _no_fork():
+                logger.handle(record)
+
+
+@contextmanager
+def _no_fork() -> Iterator[None]:
+    """The child of a fork in another thread must not inherit the lock of a stream.
+
+    Not at any price: a handler that publishes comes here with its own lock held, and who has
+    `hold_forks` may be waiting for just that.
+    """
+    held = hold_forks.acquire(timeout=_HOLD_SECONDS)
+    try:
+        yield
+    finally:
+        if held:
+            hold_forks.release()
 
 
 def _deliver_by_redis(plan: _Plan, event: str, encoded: bytes, room: str | None, site: str) -> bool:

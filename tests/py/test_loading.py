@@ -84,3 +84,92 @@ def test_logging_is_used_and_not_imported(imported):
     )
     line = "not published, event 'e': why (1 lost so far)\n"
     assert done.stderr == ("WARNING frappe_rt " if imported else "") + line
+
+
+#: `log` is a logger with a handler of its own; every test ends with what it prints.
+TELLING = """
+    import os, sys, threading, time
+    import frappe_rt.deliver as deliver
+    import logging  # after it, so that a fork asks for logging's locks before ours
+
+    class Handler(logging.Handler):
+        def emit(self, record):
+            print(record.getMessage(), flush=True)
+
+    log = logging.getLogger("frappe_rt")
+    log.addHandler(Handler())
+    begun = threading.Event()
+"""
+
+A_FORK = """
+    get = logging.getLogger
+
+    def get_slowly(name):
+        begun.set()
+        time.sleep(0.3)
+        return get(name)
+
+    logging.getLogger = get_slowly
+    thread = threading.Thread(target=deliver.lose, args=("lost_no_site", "why"))
+    thread.start()
+    begun.wait()
+    child = os.fork()
+    if child == 0:
+        os._exit(7)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 7
+    thread.join()
+"""
+
+A_HANDLER_THAT_PUBLISHES = """
+    def emit(record):
+        print(record.getMessage(), flush=True)
+        if record.name == "app":
+            begun.set()
+            time.sleep(0.3)
+            deliver.lose("lost_bad_message", "its own")
+
+    log.handlers[0].emit = emit
+    app = logging.getLogger("app")
+    app.addHandler(log.handlers[0])
+    thread = threading.Thread(target=app.warning, args=("a line",))
+    thread.start()
+    begun.wait()
+    deliver.lose("lost_no_site", "why")
+    thread.join()
+"""
+
+A_HANDLER_THAT_RAISES = """
+    def emit(record):
+        raise OSError("no space left on device")
+
+    log.handlers[0].emit = emit
+    deliver.lose("lost_no_site", "why")
+    print(deliver.get_counters()["lost_no_site"])
+"""
+
+
+@pytest.mark.parametrize(
+    ("program", "told"),
+    [
+        (A_FORK, {"not published, why (1 lost so far)"}),
+        (
+            A_HANDLER_THAT_PUBLISHES,
+            {
+                "a line",
+                "not published, its own (1 lost so far)",
+                "not published, why (1 lost so far)",
+            },
+        ),
+        (A_HANDLER_THAT_RAISES, {"1"}),
+    ],
+    ids=["a fork", "a handler that publishes", "a handler that raises"],
+)
+def test_telling_a_loss_beside(program, told):
+    done = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(TELLING) + textwrap.dedent(program)],
+        stdout=subprocess.PIPE,
+        text=True,
+        timeout=PATIENCE,
+        check=True,
+    )
+    assert set(done.stdout.splitlines()) == told
