@@ -1,8 +1,9 @@
 """Where a publish goes: to the server thread of this process, else to the server of this host,
 through its local socket, else to Redis. ``frappe_rt_publish`` narrows that down.
 
-Nothing here raises into the caller. What could not be sent is counted (`get_counters`) and told in
-the log ``frappe_rt``, at most one line per kind of trouble in `QUIET_SECONDS`.
+Nothing here raises into the caller, but for what a signal's handler raises meanwhile. What could
+not be sent is counted (`get_counters`) and told in the log ``frappe_rt``, at most one line per kind
+of trouble in `QUIET_SECONDS`.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import os
 import sys
 from _thread import RLock
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from itertools import count
 from time import monotonic
 from typing import Any
@@ -127,12 +128,32 @@ def deliver(event: str, content: Any, room: str | None, site: str | None = None)
             return _deliver_by_redis(plan, event, encoded, room, site)
         return lose("lost_local_away", "event %r: %s", event, why)
     except Exception as error:
+        if is_of_signal(error):
+            raise
         return lose("lost_bad_message", "event %r for room %r: %s", event, room, error)
 
 
 def get_counters() -> dict[str, int]:
     """Events of this process since it started, by where they went or why they were lost."""
     return {name: counter.get() for name, counter in _counters.items()}
+
+
+def is_of_signal(error: Exception) -> bool:
+    """Whether the handler of a signal raised it: then it is the caller's, who has set that up.
+
+    So a job's time limit is made (SIGALRM), and a Redis that does not answer is where it passes.
+    """
+    signal = sys.modules.get("signal")  # who has set up a handler has it
+    if signal is None:
+        return False
+    handlers = [signal.getsignal(number) for number in range(1, signal.NSIG)]
+    codes = [getattr(handler, "__code__", None) for handler in handlers]  # methods have it, too
+    traceback = error.__traceback__
+    while traceback is not None:
+        if traceback.tb_frame.f_code in codes:
+            return True
+        traceback = traceback.tb_next
+    return False
 
 
 def lose(counter: str, text: str, *values: Any) -> bool:
@@ -154,7 +175,7 @@ def _warn(text: str, *values: Any) -> None:
     locks of logging that it has not acquired, and say so. What handlers raise is not the caller's.
     """
     logging = sys.modules.get("logging")
-    with suppress(Exception):
+    try:
         if logging is None or getattr(logging.__spec__, "_initializing", False):
             with _no_fork():
                 sys.stderr.write(f"{text % values}\n")  # it may be closed, or not there
@@ -168,6 +189,9 @@ def _warn(text: str, *values: Any) -> None:
             )
             with _no_fork():
                 logger.handle(record)
+    except Exception as error:
+        if is_of_signal(error):
+            raise
 
 
 @contextmanager
@@ -192,6 +216,8 @@ def _deliver_by_redis(plan: _Plan, event: str, encoded: bytes, room: str | None,
     try:
         _rt.redis_publish(url, site, room or "", event, encoded)
     except OSError as error:
+        if is_of_signal(error):
+            raise
         return lose("lost_redis_away", "event %r: %s", event, error)
     _to_redis.add()
     return True

@@ -1,8 +1,9 @@
 """`publish_realtime` and `publish_progress` with Frappe's rules: event, room, ``after_commit``.
 
 The same in every Frappe generation (docs/publishing.md): a call that worked with Frappe's own
-functions means the same here. One difference: nothing raises into the caller. Frappe's code calls
-these in the middle of saves and imports, and a browser that is not told is no reason to lose one.
+functions means the same here. One difference: nothing raises into the caller, but for what the
+handler of a signal raises meanwhile. Frappe's code calls these in the middle of saves and imports,
+and a browser that is not told is no reason to lose one.
 The short forms of Frappe's 2026 generation (`publish_to_user` and so on) are in publish_to.py.
 """
 
@@ -12,7 +13,7 @@ from collections.abc import Mapping, MutableMapping
 from typing import Any
 
 from frappe_rt import inside, rooms
-from frappe_rt.deliver import deliver, get_counters, lose
+from frappe_rt.deliver import deliver, get_counters, is_of_signal, lose
 
 
 def publish_realtime(
@@ -67,6 +68,8 @@ def publish_realtime(
         if not (after_commit and _defer(event, message, room, site)):
             deliver(event, message, room, site)
     except Exception as error:  # Frappe's objects may raise anything from an attribute or "=="
+        if is_of_signal(error):
+            raise
         lose("lost_bad_message", "event %r: %s: %s", event, type(error).__name__, error)
 
 

@@ -1,5 +1,6 @@
 """Where a publish goes, and what happens when it cannot."""
 
+import logging
 import os
 import signal
 import threading
@@ -184,6 +185,55 @@ def test_a_signal_whose_handler_publishes(elsewhere, monkeypatch):
     finally:
         signal.signal(signal.SIGUSR1, before)
     assert get_counters()["lost_redis_away"] == get_counters()["lost_bad_message"] == 1
+
+
+@pytest.mark.parametrize("kind", [RuntimeError, TimeoutError])  # the latter is an OSError
+@pytest.mark.parametrize("where", ["sending", "telling", "message"])
+def test_what_a_signals_handler_raises_reaches_the_caller(elsewhere, monkeypatch, kind, where):
+    """RQ ends a job so whose time is over, and most of that time was perhaps spent on Redis."""
+
+    class Limit:
+        def reached(self, *_):
+            raise kind("the job takes too long")
+
+    class Ringing:
+        def as_dict(self):
+            signal.raise_signal(signal.SIGUSR1)
+
+    class Ringer(logging.Handler):
+        def emit(self, record):
+            signal.raise_signal(signal.SIGUSR1)
+
+    def ring(*_):
+        signal.raise_signal(signal.SIGUSR1)
+
+    if where == "sending":
+        elsewhere.redis_publish = ring
+    elif where == "telling":
+        elsewhere.redis_error = OSError("connection refused")
+        monkeypatch.setattr(logging.getLogger("frappe_rt"), "handlers", [Ringer()])
+    before = signal.signal(signal.SIGUSR1, Limit().reached)
+    try:
+        with pytest.raises(kind, match="too long"):
+            publish_realtime("e", Ringing() if where == "message" else {})
+    finally:
+        signal.signal(signal.SIGUSR1, before)
+
+
+def test_what_a_handler_raised_before_is_not_raised_again(elsewhere):
+    """A job that says that its time was over, from where it has noticed."""
+
+    def handle(*_):
+        raise RuntimeError("the job takes too long")
+
+    before = signal.signal(signal.SIGUSR1, handle)
+    try:
+        signal.raise_signal(signal.SIGUSR1)
+    except RuntimeError:
+        publish_realtime("e", object())
+    finally:
+        signal.signal(signal.SIGUSR1, before)
+    assert get_counters()["lost_bad_message"] == 1
 
 
 def test_other_trouble_is_told_meanwhile(elsewhere, complaints):
