@@ -402,6 +402,35 @@ KIND e(socket, number):
     assert peer.read()["a"] == [[1, 2, 3]]
 
 
+def test_events_that_wait_for_connect_take_no_more_memory_than_others(run):
+    """They count as events that are being handled: beyond the most of those, the next ones wait
+    among all others, and what does not fit there is lost."""
+    peer, process = run(
+        """
+from frappe_rt.handlers import dispatch
+dispatch.RUNNING_MAX, dispatch.WAITING_MAX = 3, 1000
+
+@realtime.on("connect")
+async def connect(socket):
+    for _ in range(20):
+        await socket.call("next")
+
+@realtime.on("e")
+async def e(socket, text): ...
+"""
+    )
+    peer.connect("s1")
+    for number in range(20):
+        asked = peer.read_op("emit")["q"]
+        peer.event("s1", "e", "x" * 300, i=number)
+        peer.say(op="ack", q=asked, a=[])
+    # Beside the connect handler two; of those that wait for their turn another two fit.
+    assert [peer.read()["i"] for _ in range(4)] == [0, 1, 2, 3]
+    peer.event("s1", "e", "", i=20)
+    assert peer.read()["i"] == 20
+    process.read_log("do not keep up: an event 'e' is lost")
+
+
 def test_disconnect_waits_for_connect(run):
     peer, _ = run(LIFE)
     peer.connect("s1")

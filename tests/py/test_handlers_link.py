@@ -11,6 +11,7 @@ import pytest
 from support.bench import PATIENCE
 
 from frappe_rt.handlers.link import HIGH, LOW, Closed, Link
+from frappe_rt.handlers.sockets import Session
 
 
 class Far:
@@ -181,6 +182,45 @@ class TakesAll:
 
     def __getattr__(self, name):
         return getattr(self.peer, name)
+
+
+class FullLink:
+    """To a server that has not read for long, as a socket of a handler sees it."""
+
+    is_full = True
+
+    def __init__(self):
+        self.did = []
+
+    def send(self, line):
+        self.did.append(json.loads(line)["op"])
+
+    def wait_until_written(self):
+        self.did.append("wait")
+
+    async def until_written(self):
+        self.did.append("wait")
+
+
+@pytest.mark.parametrize("does", ["emit", "join", "leave"])
+@pytest.mark.parametrize("is_async", [True, False])
+def test_a_handler_waits_whatever_it_writes(does, is_async):
+    """And only where it must."""
+    link = FullLink()
+    session = Session(link, {"s": "s1", "ns": "/one.localhost"}, [])
+    method = getattr(session.socket if is_async else session.plain, does)
+
+    def write():
+        if is_async:
+            asyncio.run(method("r"))
+        else:
+            method("r")
+
+    write()
+    assert link.did == [does, "wait"]
+    link.is_full = False
+    write()
+    assert link.did == [does, "wait", does]
 
 
 def test_what_is_written_at_once_is_not_waited_for():
