@@ -179,6 +179,12 @@ class Host:
             return self._start(id, replaces)
         except OSError as error:
             why = error.strerror or error
+            if replaces:
+                self._say(
+                    "ERROR",
+                    f"the new {self.name} handlers cannot be started ({why}); the old ones go on",
+                )
+                return None
             self.due = now + self.pause
             self._say(
                 "ERROR",

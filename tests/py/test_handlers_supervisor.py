@@ -390,6 +390,17 @@ def test_successor_that_fails_changes_nothing(hosts):
     assert "the old ones go on" in hosts.said[-1]
 
 
+def test_successor_that_cannot_be_started_changes_nothing(hosts):
+    hosts.error = FileNotFoundError(2, "there is no node in PATH")
+    hosts.host.reload(hosts.now)
+    said = "the new Python handlers cannot be started (there is no node in PATH); "
+    assert hosts.said == [said + "the old ones go on"]
+    assert (hosts.host.children(), hosts.host.get_due()) == (hosts.started, None)
+    hosts.started[-1].ended = True
+    hosts.tick(1)
+    assert hosts.host.get_due() - hosts.now == pytest.approx(processes.FIRST_PAUSE)
+
+
 def test_successor_that_hangs_is_killed(hosts):
     hosts.host.reload(hosts.now)
     old, new = hosts.started
