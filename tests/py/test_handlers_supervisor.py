@@ -27,10 +27,12 @@ ECHO = EMPTY + '@realtime.on("e")\nasync def e(socket, value):\n    return value
 class Watch:
     """A supervisor, and what it has said."""
 
-    def __init__(self, bench, server, **more):
+    def __init__(self, bench, server, overrides=None, **more):
         self.path = bench / "log"
         self.log = os.open(self.path, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
-        self.supervisor = supervisor.Supervisor(str(bench), server.path, {}, self.log, **more)
+        self.supervisor = supervisor.Supervisor(
+            str(bench), server.path, overrides or {}, self.log, **more
+        )
 
     def said(self, text):
         return self.path.read_text().count(text)
@@ -133,6 +135,20 @@ def test_signals_are_as_in_a_fresh_process(bench, watch, monkeypatch):
         watching.wait_for("blocked [] 0")
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def test_signals_that_this_process_ignores_end_a_host(spawn):
+    """As with a server that `nohup` or a shell's background has started."""
+    signals = (signal.SIGHUP, signal.SIGINT, signal.SIGTERM)
+    before = [signal.signal(number, signal.SIG_IGN) for number in signals]
+    try:
+        child, printed = spawn("print(open('/proc/self/status').read())")
+    finally:
+        for number, handler in zip(signals, before, strict=True):
+            signal.signal(number, handler)
+    wait_for(child.has_ended)
+    ignored = int(re.search(r"^SigIgn:\s+(\w+)$", printed(), re.M)[1], 16)
+    assert [number for number in signals if ignored >> (number - 1) & 1] == []
 
 
 def list_tasks():
@@ -270,11 +286,15 @@ def test_a_host_that_was_reaped_before_it_could_be_watched(spawn, monkeypatch):
     assert child.reap() == "has ended"
 
 
-def test_a_host_that_cannot_be_watched_does_not_stay(spawn, monkeypatch):
+@pytest.mark.parametrize("reaped", [False, True])
+def test_a_host_that_cannot_be_watched_does_not_stay(spawn, monkeypatch, reaped):
     pids = []
 
     def open_none(pid):
         pids.append(pid)
+        if reaped:  # by somebody else
+            os.kill(pid, signal.SIGKILL)
+            os.waitpid(pid, 0)
         raise OSError(errno.EMFILE, "Too many open files")
 
     monkeypatch.setattr(os, "pidfd_open", open_none)
@@ -346,6 +366,11 @@ def test_pauses_grow_and_end(hosts):
         pauses.append(hosts.host.get_due() - hosts.now)
         hosts.tick(pauses[-1])
     assert pauses == pytest.approx([0.2, 0.4, 0.8, 1.6, 3.2, 6.4, 12.8, 25.6, 30, 30])
+    hosts.tick(processes.HEALTHY_SECONDS - 1)
+    hosts.started[-1].ended = True
+    hosts.tick()
+    assert hosts.host.get_due() - hosts.now == pytest.approx(processes.LONGEST_PAUSE)
+    hosts.tick(processes.LONGEST_PAUSE + 1)
     hosts.tick(processes.HEALTHY_SECONDS)
     hosts.started[-1].ended = True
     hosts.tick()
@@ -387,7 +412,8 @@ def test_successor_that_fails_changes_nothing(hosts):
     new.ended = True
     hosts.tick(1)
     assert (hosts.host.current, hosts.host.successor) == (old, None)
-    assert "the old ones go on" in hosts.said[-1]
+    assert new.reaped
+    assert hosts.said == ["the new Python handlers has ended; the old ones go on"]
 
 
 def test_successor_that_cannot_be_started_changes_nothing(hosts):
@@ -550,6 +576,8 @@ def test_without_node(bench, watch, monkeypatch, tmp_path):
     node.chmod(0o755)
     watching.supervisor.reload()
     watching.wait_for(f"as node: {supervisor.HOST_JS}")
+    node.unlink()
+    watching.wait_for("JavaScript handlers cannot be started (there is no node in PATH)")
 
 
 def test_a_wrong_configuration_is_told_and_the_one_before_counts(bench, server, watch):
@@ -593,11 +621,13 @@ def test_request(bench, server, watch):
 
 
 @pytest.mark.parametrize("developing", [True, False])
-def test_changed_file_in_developer_mode(bench, server, watch, monkeypatch, developing):
+@pytest.mark.parametrize("overridden", [True, False])
+def test_changed_file_in_developer_mode(bench, server, watch, monkeypatch, developing, overridden):
     monkeypatch.setattr(supervisor, "LOOK_SECONDS", 0.05)
-    (bench / "sites/common_site_config.json").write_text(f'{{"developer_mode": {int(developing)}}}')
+    configured = int(developing is not overridden)
+    (bench / "sites/common_site_config.json").write_text(f'{{"developer_mode": {configured}}}')
     file = write_app(bench, "chat", ECHO)
-    watching = watch()
+    watching = watch(overrides={"developer_mode": int(developing)} if overridden else {})
     old = server.wait_for_host()
     (file.parent / "helper.py").write_text("")
     if developing:
@@ -608,6 +638,86 @@ def test_changed_file_in_developer_mode(bench, server, watch, monkeypatch, devel
         os.kill(old.hello["pid"], signal.SIGKILL)  # so that it has reason to look around
         assert "replaces" not in server.wait_for_host().hello
         assert watching.said("have changed") == 0
+
+
+@pytest.fixture
+def unstarted(bench, server):
+    """A watch without its thread, in developer mode."""
+    (bench / "sites/common_site_config.json").write_text('{"developer_mode": 1}')
+    watching = Watch(bench, server)
+    yield watching
+    watching.supervisor.forget()
+    os.close(watching.log)
+
+
+def test_of_two_languages_the_one_whose_files_have_changed_is_replaced(
+    bench, unstarted, monkeypatch
+):
+    watching = unstarted.supervisor
+    monkeypatch.setattr(supervisor, "_find_program", lambda _: "/usr/bin/node")
+
+    def look(at):
+        """When each host is due after that, by its language."""
+        watching._look_at_files(at)
+        return {language: host.due for language, host in watching._hosts.items()}
+
+    write_app(bench, "chat", ECHO)
+    watching._look_for_handlers(0.0)
+    script = bench / "apps/board/realtime/handlers.js"
+    script.parent.mkdir(parents=True)
+    script.touch()
+    with (bench / "sites/apps.txt").open("a") as listed:
+        listed.write("board\n")
+    assert look(100.0) == {"python": 0, "node": 0}  # its first files are no changed ones
+    assert unstarted.said("have changed") == 0
+    script.write_text("changed")
+    assert look(100.0 + supervisor.LOOK_SECONDS / 2) == {"python": 0, "node": 0}
+    assert look(200.0) == {"python": 0, "node": 200}
+    assert unstarted.said("JavaScript handlers have changed") == 1
+
+    (bench / "sites/common_site_config.json").write_text("{")
+    look(300.0)
+    assert unstarted.said("WARNING") == 0  # without a change nothing is read anew
+    script.unlink()
+    look(400.0)
+    assert not watching._hosts["node"].wanted
+    assert unstarted.said("have changed") == 1
+
+
+def test_changed_files_of_a_language_that_cannot_run(bench, unstarted, monkeypatch):
+    monkeypatch.setattr(supervisor, "_find_program", lambda _: None)
+    script = bench / "apps/board/realtime/handlers.js"
+    script.parent.mkdir(parents=True)
+    script.touch()
+    (bench / "sites/apps.txt").write_text("board\n")
+    unstarted.supervisor._look_for_handlers(0.0)
+    script.write_text("changed")
+    unstarted.supervisor._look_at_files(100.0)
+    assert unstarted.said("have changed") == 0
+    assert unstarted.said("the JavaScript handlers of board do not run") == 1
+
+
+def test_what_no_app_needs_is_told_to_end_once(unstarted, hosts):
+    unstarted.supervisor._hosts["python"] = hosts.host
+    for now in (1.0, 2.0):
+        unstarted.supervisor._look_for_handlers(now)
+    assert hosts.started[0].signals == [signal.SIGTERM]
+    unstarted.supervisor._hosts.clear()
+
+
+def test_at_the_end_one_host_ends_sooner_than_another(unstarted, spawn):
+    host = processes.Host("python", lambda *_: None, lambda *_: None)
+    host.current, _ = spawn("")
+    host.successor, printed = spawn(
+        "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN);"
+        "print('stubborn', flush=True); time.sleep(3600)"
+    )
+    wait_for(lambda: host.current.has_ended() and "stubborn" in printed())
+    unstarted.supervisor._hosts["python"] = host
+    unstarted.supervisor.begin_to_stop(0.1)
+    unstarted.supervisor._stop_all()
+    assert host.current.reaped
+    assert host.successor.reaped
 
 
 def test_stubborn_host_is_killed(bench, watch, monkeypatch):
@@ -719,14 +829,20 @@ def test_program_in_path(tmp_path, monkeypatch):
         (folder / "node").touch(mode)
     assert supervisor._find_program("node") == str(third / "node")
     assert supervisor._find_program("no such program") is None
+    monkeypatch.delenv("PATH")
+    assert supervisor._find_program("sh") in ("/bin/sh", "/usr/bin/sh")
 
 
-def test_python_of_the_bench(bench):
+def test_python_of_the_bench(bench, monkeypatch):
     assert supervisor._find_python(str(bench)) == sys.executable
     own = bench / "env/bin/python"
     own.parent.mkdir(parents=True)
     own.touch()
     assert supervisor._find_python(str(bench)) == str(own)
+    monkeypatch.setattr(sys, "prefix", str(bench / "env"))  # it is the one that runs here
+    assert supervisor._find_python(str(bench)) == sys.executable
+    (bench / "link").symlink_to(bench)
+    assert supervisor._find_python(str(bench / "link")) == sys.executable
 
 
 def test_socket_of_another_process(bench, server):
