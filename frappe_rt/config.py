@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -56,11 +57,14 @@ def find_bench(folder: str | os.PathLike[str] | None = None) -> str | None:
         return str(Path(root).absolute())
     try:
         here = Path(folder or Path.cwd()).absolute()
-    except FileNotFoundError:  # the working directory has been removed
+    except OSError:  # the working directory has been removed, or is not ours to know
         return None
     for place in (here, *here.parents):
-        if (place / "sites").is_dir() and (place / "apps").is_dir():
-            return str(place)
+        with suppress(
+            OSError
+        ):  # what is not ours to look into, as root's home, is no bench of ours
+            if (place / "sites").is_dir() and (place / "apps").is_dir():
+                return str(place)
     return None
 
 

@@ -1,6 +1,7 @@
 """Which bench, and what its configuration says."""
 
 import json
+import os
 
 import pytest
 
@@ -51,6 +52,21 @@ def test_removed_working_directory(tmp_path, monkeypatch):
     monkeypatch.chdir(gone)
     gone.rmdir()
     assert config.find_bench() is None
+
+
+def test_working_directory_of_somebody_else(tmp_path, monkeypatch):
+    """As after ``sudo -u frappe`` in root's home."""
+    monkeypatch.chdir(tmp_path)
+    root = os.geteuid() == 0
+    tmp_path.chmod(0o000)
+    if root:
+        os.seteuid(65534)
+    try:
+        assert config.find_bench() is None
+    finally:
+        if root:
+            os.seteuid(0)
+        tmp_path.chmod(0o700)
 
 
 def test_defaults(tmp_path):
