@@ -60,9 +60,7 @@ def find_bench(folder: str | os.PathLike[str] | None = None) -> str | None:
     except OSError:  # the working directory has been removed, or is not ours to know
         return None
     for place in (here, *here.parents):
-        with suppress(
-            OSError
-        ):  # what is not ours to look into, as root's home, is no bench of ours
+        with suppress(OSError):  # what is not ours to look into, as root's home, is none of ours
             if (place / "sites").is_dir() and (place / "apps").is_dir():
                 return str(place)
     return None

@@ -24,7 +24,11 @@ def get_frappe() -> ModuleType | None:
 
 def get_local() -> Any:
     """``frappe.local``, or None."""
-    return getattr(get_frappe(), "local", None)
+    frappe: Any = get_frappe()
+    try:
+        return frappe.local
+    except Exception:
+        return None
 
 
 def _read_local(name: str) -> Any:

@@ -135,9 +135,10 @@ def _defer(event: str, message: Any, room: str, site: str | None) -> bool:
         return False
     log = getattr(local, "_realtime_log", None)
     if log is None:
-        log = local._realtime_log = _Log()
-        database.after_commit.add(flush_realtime_log)
+        # The list comes last: one without hooks would take in what nobody ever sends.
         database.after_rollback.add(clear_realtime_log)
+        database.after_commit.add(flush_realtime_log)
+        log = local._realtime_log = _Log()
     entry = [event, message, room]
     if isinstance(log, _Log):
         log.add(entry)

@@ -2,13 +2,15 @@
 
 import copy
 import json
+import sys
+from types import ModuleType
 
 import pytest
 from support.fakes import Unbound
 
 import frappe_rt
 from frappe_rt import deliver, publish
-from frappe_rt.publish import publish_progress, publish_realtime
+from frappe_rt.publish import flush_realtime_log, publish_progress, publish_realtime
 
 SITE = "one.localhost"
 
@@ -345,6 +347,31 @@ class TestNeverRaises:
             publish_realtime("e", Array([number]), after_commit=True)
         frappe.db.after_commit.run()
         assert [message for *_, message in rt.published] == [[1], [1]]
+        assert complaints() == []
+
+    @pytest.mark.parametrize("hooks", ["after_commit", "after_rollback"])
+    def test_hooks_that_cannot_be_set(self, rt, frappe, hooks):
+        """That event is lost and counted; those after it must not wait for nobody."""
+        set_once = getattr(frappe.db, hooks)
+        setattr(frappe.db, hooks, object())
+        publish_realtime("e", after_commit=True)
+        assert deliver.get_counters()["lost_bad_message"] == 1
+        setattr(frappe.db, hooks, set_once)
+        publish_realtime("f", after_commit=True)
+        frappe.db.after_commit.run()
+        assert [event for _, _, event, _ in rt.published] == ["f"]
+
+    def test_a_module_that_does_not_answer(self, rt, complaints, monkeypatch):
+        """As one that is loaded when something of it is asked for, and cannot be."""
+
+        class Lazy(ModuleType):
+            def __getattr__(self, name):
+                raise RuntimeError(f"no {name} yet")
+
+        monkeypatch.setitem(sys.modules, "frappe", Lazy("frappe"))
+        publish_realtime("msgprint", "hi", after_commit=True)
+        flush_realtime_log()
+        assert [event for _, _, event, _ in rt.published] == ["msgprint"]
         assert complaints() == []
 
     @pytest.mark.parametrize("missing", ["local", "session", "db", "all"])
