@@ -678,6 +678,8 @@ def test_of_two_languages_the_one_whose_files_have_changed_is_replaced(
     (bench / "sites/common_site_config.json").write_text("{")
     look(300.0)
     assert unstarted.said("WARNING") == 0  # without a change nothing is read anew
+    script.write_text("changed again")
+    assert look(300.0 + supervisor.LOOK_SECONDS / 2)["node"] == 200
     script.unlink()
     look(400.0)
     assert not watching._hosts["node"].wanted
@@ -740,6 +742,7 @@ def test_stubborn_host_is_killed(bench, watch, monkeypatch):
 
 
 def test_a_host_is_given_its_time_to_end(bench, watch, monkeypatch):
+    monkeypatch.setattr(supervisor, "STOP_SECONDS", 0)  # where nothing else is said
     write_app(bench, "chat", "")
     play(
         monkeypatch,
@@ -913,7 +916,10 @@ def test_with_nobody_to_tell_it_goes_on(bench, server):
 
 
 @pytest.mark.parametrize("handlers", [True, False])
-def test_a_server_without_local_socket_says_so_where_an_app_has_handlers(bench, tmp_path, handlers):
+def test_a_server_without_local_socket_says_so_where_an_app_has_handlers(
+    bench, tmp_path, monkeypatch, handlers
+):
+    monkeypatch.setattr(time, "time", lambda: 5.0625)
     if handlers:
         write_app(bench, "chat", ECHO)
     path = tmp_path / "log"
@@ -923,7 +929,7 @@ def test_a_server_without_local_socket_says_so_where_an_app_has_handlers(bench, 
     told = (
         "WARNING frappe_rt.handlers handlers do not run: they need the local socket, and it is off"
     )
-    assert path.read_text().endswith(f"{told}\n" if handlers else "")
+    assert path.read_text().endswith(f":05,062 {told}\n" if handlers else "")
     assert bool(path.read_text()) == handlers
 
 
