@@ -2,7 +2,8 @@
 // their mistakes; how a host ends.
 
 import assert from "node:assert/strict";
-import { mkdir, rename, symlink, unlink } from "node:fs/promises";
+import { once } from "node:events";
+import { mkdir, rename, rm, symlink, unlink } from "node:fs/promises";
 import path from "node:path";
 import { afterEach, test } from "node:test";
 import { Bench, FakeServer } from "./handlers_support.mjs";
@@ -105,9 +106,15 @@ test("apps that are links are in the bench all the same", async () => {
                 "realtime/handlers.js": `
                 const { get_conf } = require("../../frappe/node_utils");
                 const library = require("library"), beside = require("beside");
+                const more = require("more"), shared = require("../../shared");
+                const path = require("node:path");
+                const paths = [path.join(__dirname, "../node_modules/library")];
+                let code;
+                try { require("node:module")._load("not there") } catch (error) { ({ code } = error) }
                 module.exports = (socket) => {
                     socket.on("fail", () => { throw new Error("failed") });
-                    socket.emit("found", get_conf().socketio_port, library, beside);
+                    socket.emit("found", get_conf().socketio_port, library, beside, more, shared);
+                    socket.emit("resolved", require.resolve("./index.js", { paths }), code);
                 };`,
                 "node_modules/library/index.js": `module.exports = "library"`,
             },
@@ -123,13 +130,28 @@ test("apps that are links are in the bench all the same", async () => {
     }
     await symlink("/nowhere", path.join(bench.folder, "apps/gone"));
     await bench.write("elsewhere/node_modules/beside/index.js", `module.exports = "beside"`);
+    await bench.write("elsewhere/source/shared.js", `module.exports = "shared"`);
+    // A folder whose name only begins as that of the app.
+    await bench.write("elsewhere/source/one-more/index.js", `module.exports = "more"`);
+    await symlink(path.join(elsewhere, "one-more"), path.join(elsewhere, "one/node_modules/more"));
     server = await FakeServer.start(bench.socket);
     host = bench.host();
     await eventually(`a first line: ${host.output}`, () => server.first);
     server.connect(S);
-    assert.deepEqual((await server.next("found")).a, [9013, "library", "beside"]);
+    assert.deepEqual((await server.next("found")).a, [9013, "library", "beside", "more", "shared"]);
+    const resolved = path.join(bench.folder, "apps/one/node_modules/library/index.js");
+    assert.deepEqual((await server.next("resolved")).a, [resolved, "MODULE_NOT_FOUND"]);
     server.event(S, "fail");
     await host.says(path.join(bench.folder, "apps/one/realtime/handlers.js"));
+});
+
+test("a bench without a folder of apps has none that has handlers", async () => {
+    bench = await Bench.make({});
+    await rm(path.join(bench.folder, "apps"), { recursive: true });
+    server = await FakeServer.start(bench.socket);
+    host = bench.host();
+    const first = await eventually(`a first line: ${host.output}`, () => server.first);
+    assert.deepEqual(first.apps, []);
 });
 
 test("an app's errors are known for its own where the bench's folder is a link", async () => {
@@ -201,6 +223,19 @@ test("what the old host serves is not replaced by nothing", async () => {
 for (const hosts of [[], [{ id: "old", apps: ["fine"] }], [{ id: "old" }]])
     test(`what nobody serves keeps no host from taking over ${JSON.stringify(hosts)}`, async () => {
         await beginToReplace(BROKEN, hosts);
+        const first = await eventually(`a first line: ${host.output}`, () => server.first);
+        assert.deepEqual(first.apps, ["fine"]);
+    });
+
+for (const [what, apps, options] of [
+    ["has loaded every app", {}, { replaces: "old" }],
+    ["replaces none", BROKEN, {}],
+])
+    test(`a host that ${what} does not ask what the old one serves`, async () => {
+        bench = await Bench.make({ apps: { ...apps, fine: says("fine") } });
+        server = await FakeServer.start(bench.socket);
+        server.hosts = null;
+        host = bench.host(options);
         const first = await eventually(`a first line: ${host.output}`, () => server.first);
         assert.deepEqual(first.apps, ["fine"]);
     });
@@ -355,12 +390,41 @@ test("a line without end is not kept", async () => {
     await host.says("the link to the server broke: the server sent a line above 16777216 bytes");
 });
 
-test("an app that ends the process is named in the log, and its status is not gunicorn's", async () => {
-    await begin({ apps: { one: handlers(`socket.on("exit", (status) => process.exit(status))`) } });
+for (const [status, becomes] of [[3, 1], [4, 1], [5, 5]])
+    test(`an app that ends the process is named in the log, and its status is not gunicorn's: ${status}`, async () => {
+        await begin({ apps: { one: handlers(`socket.on("exit", (status) => process.exit(status))`) } });
+        server.connect(S);
+        server.event(S, "exit", [status]);
+        assert.equal(await host.ended(), becomes);
+        await host.says(`an app has ended this process with status ${status}`);
+    });
+
+test("what nobody reads of its output is no error that an app hears of", async () => {
+    const handler = handlers(`
+        socket.on("say", () => {
+            for (const stream of [process.stdout, process.stderr]) stream.write("x");
+            setTimeout(() => socket.emit("said"));
+        });
+        socket.on("heard", () => socket.emit("heard", heard));`);
+    const listen = `const heard = []; process.on("uncaughtException", (error) => heard.push(error.code));`;
+    await begin({ apps: { one: `${listen} ${handler}` } });
+    host.stdout.destroy();
+    host.stderr.destroy();
     server.connect(S);
-    server.event(S, "exit", [3]);
-    assert.equal(await host.ended(), 1);
-    await host.says("an app has ended this process with status 3");
+    server.event(S, "say");
+    await server.next("said");
+    server.event(S, "heard");
+    assert.deepEqual((await server.next("heard")).a, [[]]);
+});
+
+test("a host that somebody has started by hand does not look for the server's process", async () => {
+    const early = "globalThis.setInterval = (look) => (look(), { unref() {} });"; // what looks
+    bench = await Bench.make({ apps: { one: `${early} ${says("here")}` } });
+    server = await FakeServer.start(bench.socket);
+    host = bench.host({ parent: null });
+    await eventually(`a first line: ${host.output}`, () => server.first);
+    server.connect(S);
+    await server.next("here");
 });
 
 test("a host ends when the server's process has gone", async () => {
@@ -374,6 +438,7 @@ test("a host ends when the server's process has gone", async () => {
 for (const [how, end] of [
     ["drain", () => server.tell({ op: "drain" })],
     ["SIGTERM", () => host.kill("SIGTERM")],
+    ["SIGINT", () => host.kill("SIGINT")],
 ]) {
     test(`${how}: what was begun is finished, then the host ends`, async () => {
         await begin({
@@ -394,14 +459,27 @@ for (const [how, end] of [
         server.event(S, "slow", [], { i: 3 });
         server.event(S, "async");
         await server.next("begun");
+        const closed = once(host, "close"); // when all is read that it has said
         end();
         assert.equal(await host.ended(), 0);
+        await closed;
+        assert.doesNotMatch(host.output, /has ended this process/);
         assert.deepEqual(server.heard, [
             { op: "emit", s: S, e: "async done", a: [] },
             { op: "ack", s: S, i: 3, a: ["done"] },
         ]);
     });
 }
+
+test("what the last event before a drain leads to at once is written", async () => {
+    const handler = `socket.on("x", () => { Promise.resolve().then(() => socket.emit("y")) })`;
+    await begin({ apps: { one: handlers(`${handler}; socket.emit("ready")`) } });
+    server.connect(S);
+    await server.next("ready");
+    server.tell({ op: "event", s: S, e: "x", a: [] }, { op: "drain" });
+    assert.equal(await host.ended(), 0);
+    await server.next("y");
+});
 
 for (const [how, end, least, most] of [
     ["drain", () => server.tell({ op: "drain" }), 5000, PATIENCE_MS],

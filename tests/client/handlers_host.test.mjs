@@ -1,6 +1,7 @@
 // The JavaScript handler host alone: what it says to the server for what the server says to it.
 
 import assert from "node:assert/strict";
+import { once } from "node:events";
 import { afterEach, test } from "node:test";
 import { Alone } from "./handlers_support.mjs";
 import { SITE } from "./support.mjs";
@@ -34,6 +35,17 @@ test("a host introduces itself, and takes everything only when an app has handle
         replaces: "host-number-00000000",
     });
     await host.says("serves one");
+});
+
+test("a client of whom the server tells twice is handed to the apps once", async () => {
+    await begin({ apps: { one: handlers(`socket.emit("in"); socket.on("x", () => socket.emit("y"))`) } });
+    for (let n = 0; n < 2; n++) server.connect("socket-0000000000001");
+    server.event("socket-0000000000001", "x");
+    await server.next("y");
+    assert.deepEqual(
+        server.heard.map((m) => m.e),
+        ["in"],
+    );
 });
 
 test("without handlers it stays and takes nothing", async () => {
@@ -329,14 +341,21 @@ test("events of the server's own are asked for when an app listens to them", asy
 
 test("a server that closes the link, a wrong option and a refusal end it with a reason", async () => {
     await begin({ apps: { one: handlers("") } });
+    server.tell({ op: "from the future" }, { new: 1 });
     server.tell({ error: `host-number-00000001 is attached already` });
     await host.says("refuses this host: host-number-00000001 is attached already");
+    assert.equal(host.output.split("refuses").length, 2);
     server.peer.destroy();
     assert.equal(await host.ended(), 1);
     const nobody = bench.host({ socket: `${bench.folder}/none.sock` });
+    const closed = once(nobody, "close"); // when all is read that it has said
     assert.equal(await nobody.ended(), 1);
+    await closed;
     assert.match(nobody.output, /link to the server broke: .*ENOENT.*none\.sock/);
-    const nameless = bench.host({ id: "" });
-    assert.equal(await nameless.ended(), 2);
-    assert.match(nameless.output, /--id is missing; usage: node host\.js --bench/);
+    assert.doesNotMatch(nobody.output, /an app has ended/);
+    for (const option of ["id", "socket"]) {
+        const lacking = bench.host({ [option]: "" });
+        assert.equal(await lacking.ended(), 2);
+        await lacking.says(`--${option} is missing; usage: node host.js --bench`);
+    }
 });

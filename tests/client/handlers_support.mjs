@@ -86,8 +86,7 @@ export class Bench {
             socket,
             "--id",
             id,
-            "--parent",
-            parent,
+            ...(parent ? ["--parent", parent] : []),
             ...more,
         ];
         const child = start(NODE, args, { env: { ...process.env, ...env } });
