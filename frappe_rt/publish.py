@@ -189,11 +189,9 @@ def _make_key(entry: list[Any]) -> Any:
     else:
         return None
     try:
-        key = event, room, frozenset(values)
-        hash(key)
-    except Exception:  # something has no hash, or one that fails
+        return event, room, frozenset(values)
+    except Exception:  # a value has no hash, or one that fails
         return None
-    return key
 
 
 def flush_realtime_log() -> None:
