@@ -199,8 +199,13 @@ def flush_realtime_log() -> None:
     local = inside.get_local()
     waiting = list(getattr(local, "_realtime_log", None) or ())
     clear_realtime_log()
-    for event, message, room in waiting:
-        deliver(event, message, room)
+    rest = iter(waiting)
+    try:
+        for event, message, room in rest:
+            deliver(event, message, room)
+    finally:  # a signal's handler has raised in one of them: what is committed is told all the same
+        for event, message, room in rest:
+            deliver(event, message, room)
 
 
 def clear_realtime_log() -> None:

@@ -2,6 +2,7 @@
 
 import copy
 import json
+import signal
 import sys
 from types import ModuleType
 
@@ -288,6 +289,24 @@ class TestAfterCommit:
         frappe.db.after_commit.run()
         assert [message for *_, message in rt.published] == [{"n": "x"}]
         assert len(complaints()) == 1  # of the room
+
+    def test_a_signal_in_one_of_them_costs_no_other(self, rt, frappe):
+        class Ringing:
+            def as_dict(self):
+                signal.raise_signal(signal.SIGUSR1)
+
+        def handle(*_):
+            raise TimeoutError("the job takes too long")
+
+        for n, message in enumerate(({}, Ringing(), {}, {})):
+            publish_realtime(f"e{n}", message, after_commit=True)
+        before = signal.signal(signal.SIGUSR1, handle)
+        try:
+            with pytest.raises(TimeoutError, match="too long"):
+                frappe.db.after_commit.run()
+        finally:
+            signal.signal(signal.SIGUSR1, before)
+        assert [event for _, _, event, _ in rt.published] == ["e0", "e2", "e3"]
 
     def test_tasks_do_not_wait(self, rt, frappe):
         publish_realtime("e", task_id="t", after_commit=True)
