@@ -80,8 +80,12 @@ LINK_engineio := engineio $(LINK_json) wire
 LINK_socketio := socketio $(LINK_engineio)
 LINK_frappe := frappe $(LINK_socketio)
 LINK_net := net $(LINK_engineio)
-LINK_server := server net $(LINK_frappe)
-LAYERS := base json wire engineio socketio frappe net server
+LINK_config := config $(LINK_json)
+LINK_hosts := hosts $(LINK_frappe)
+LINK_publish := publish net $(LINK_frappe)
+LINK_server := server config net $(LINK_hosts)
+LINK_process := process publish $(LINK_server)
+LAYERS := base json wire engineio socketio frappe net config hosts publish server process
 
 sources = $(wildcard csrc/$(1)/*.c)
 objects = $(patsubst %.c,$(1)/%.o,$(2))
@@ -208,11 +212,11 @@ test-client: build conformance $(NODE_MODULES) ## the tests with real clients an
 
 # ---- fuzzing -------------------------------------------------------------------------------------
 
-# libFuzzer drives the layers that do no I/O, compiled with clang and its sanitizers.
-FUZZ_LAYERS ?= base json wire engineio socketio frappe
+# libFuzzer drives what does no I/O, compiled with clang and its sanitizers. Each target links the
+# archive of all layers, of which only the objects it needs come along.
 FUZZ_TARGETS := $(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz_$(or $(FUZZ),*).c))
 FUZZ_FLAGS := -g -O1 -std=gnu11 -w -fno-sanitize-recover=all
-FUZZ_LIBRARY := $(call objects,build/fuzz/obj,$(foreach l,$(FUZZ_LAYERS),$(call sources,$(l))) $(filter %/llhttp/src/api.c %/llhttp/src/http.c %/llhttp/src/llhttp.c,$(LIB_SOURCES)))
+FUZZ_LIBRARY := build/fuzz/libfuzz.a
 
 build/fuzz/obj/%.o: %.c Makefile build/native.mk
 	@mkdir -p $(@D)
@@ -221,6 +225,10 @@ build/fuzz/obj/%.o: %.c Makefile build/native.mk
 build/fuzz/fuzz_%: build/fuzz/obj/tests/fuzz/fuzz_%.o $(FUZZ_LIBRARY)
 	@echo "  FUZZ  $@"
 	@$(CLANG) -fsanitize=fuzzer,address,undefined $^ $(LIB_LDFLAGS) -o $@
+
+$(FUZZ_LIBRARY): $(call objects,build/fuzz/obj,$(foreach l,$(LAYERS),$(call sources,$(l))) $(LIB_SOURCES))
+	@rm -f $@
+	@ar rcs $@ $^
 
 fuzz: $(FUZZ_TARGETS:%=build/fuzz/fuzz_%) ## run each fuzz target for FUZZ_SECONDS
 	@for name in $(FUZZ_TARGETS); do \
@@ -237,7 +245,7 @@ fuzz: $(FUZZ_TARGETS:%=build/fuzz/fuzz_%) ## run each fuzz target for FUZZ_SECON
 REPLAYS := $(FUZZ_TARGETS:%=$(B)/replay/%)
 ifdef SANITIZE
 $(B)/replay/%: $(B)/test/tests/fuzz/fuzz_%.o $(B)/test/tests/fuzz/replay.o \
-               $(FUZZ_LAYERS:%=$(B)/test/lib%.a) $(B)/test/libthird_party.a
+               $(LAYERS:%=$(B)/test/lib%.a) $(B)/test/libthird_party.a
 	@mkdir -p $(@D)
 	@echo "  LINK  $@"
 	@$(CC) $(SAN) -Wl,--start-group $^ -Wl,--end-group $(LIB_LDFLAGS) $(LDFLAGS) -o $@

@@ -3,7 +3,7 @@
  * A child that inherits them would hold the port and delay the FIN of each client, so it closes
  * them at once, in its fork handler. Ownership: process-wide; whoever opens a socket adds it,
  * whoever closes it uses rt_fds_close. Thread: any. Lock order at fork: this lock is the last one
- * taken (server/fork.c). */
+ * taken (process/fork.c). */
 #ifndef RT_NET_FDS_H
 #define RT_NET_FDS_H
 

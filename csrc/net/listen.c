@@ -17,7 +17,8 @@
 #include <time.h>
 #include <unistd.h>
 
-#define BACKLOG 4096 /* the kernel cuts it to net.core.somaxconn */
+#define BACKLOG 4096      /* the kernel cuts it to net.core.somaxconn */
+#define REMOVE_LOCK_MS 20 /* for a server that looks at the folder while we remove our file */
 #define FLAGS (SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC)
 
 static int fail(int fd, char *why, size_t why_len, const char *what) {
@@ -170,8 +171,35 @@ static int bind_unix(const struct sockaddr_un *address, unsigned mode) {
     return -1;
 }
 
-int rt_listen_unix(const char *path, unsigned mode, unsigned lock_ms, int *out, char *why,
-                   size_t why_len) {
+static bool is_same_file(const rt_unix_file *file) {
+    struct stat st;
+    return lstat(file->path, &st) == 0 && st.st_dev == file->dev && st.st_ino == file->ino;
+}
+
+void rt_unix_file_remove(rt_unix_file *file) {
+    int lock = -1;
+    if (!*file->path)
+        return;
+    (void)lock_folder(file->path, REMOVE_LOCK_MS, &lock);
+    if (is_same_file(file))
+        unlink(file->path);
+    if (lock >= 0)
+        close(lock);
+    *file->path = '\0';
+}
+
+static void note_file(const char *path, rt_unix_file *file) {
+    struct stat st;
+    *file = (rt_unix_file){0};
+    if (lstat(path, &st) != 0)
+        return;
+    snprintf(file->path, sizeof file->path, "%s", path);
+    file->dev = st.st_dev;
+    file->ino = st.st_ino;
+}
+
+int rt_listen_unix(const char *path, unsigned mode, unsigned lock_ms, int *out, rt_unix_file *file,
+                   char *why, size_t why_len) {
     int lock = -1;
     struct sockaddr_un address = {.sun_family = AF_UNIX};
     if (strlen(path) >= sizeof address.sun_path) {
@@ -182,6 +210,8 @@ int rt_listen_unix(const char *path, unsigned mode, unsigned lock_ms, int *out, 
     bool ours = lock_folder(path, lock_ms, &lock) == RT_OK;
     *out = ours && remove_stale(&address) == RT_OK ? bind_unix(&address, mode) : -1;
     int saved = errno;
+    if (*out >= 0)
+        note_file(path, file);
     if (lock >= 0)
         close(lock);
     errno = saved;

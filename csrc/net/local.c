@@ -12,7 +12,6 @@
 #include <errno.h>
 #include <stdio.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -36,8 +35,7 @@ struct rt_local {
     rt_timerq pause_due;
     rt_timer pause; /* armed: no descriptors, not accepting */
     rt_log_gate accept_gate, user_gate;
-    dev_t dev; /* of our file */
-    ino_t ino;
+    rt_unix_file file;
     rt_local_counters counters;
     char path[sizeof(((struct sockaddr_un *)0)->sun_path)];
 };
@@ -340,17 +338,7 @@ static void on_listener(uv_poll_t *poll, int status, int events) {
 
 /* ---- life ---- */
 
-static bool file_is_ours(const rt_local *l) {
-    struct stat st;
-    return stat(l->path, &st) == 0 && st.st_dev == l->dev && st.st_ino == l->ino;
-}
-
 static int watch_listener(rt_local *l) {
-    struct stat st;
-    if (stat(l->path, &st) != 0)
-        return RT_EIO;
-    l->dev = st.st_dev;
-    l->ino = st.st_ino;
     l->listener = rt_alloc0(sizeof *l->listener);
     if (!l->listener)
         return RT_ENOMEM;
@@ -373,7 +361,7 @@ int rt_local_new(rt_loop *loop, const char *path, unsigned lock_ms, rt_local_lin
     rt_local *l = rt_alloc0(sizeof *l);
     if (!l)
         return RT_ENOMEM;
-    int status = rt_listen_unix(path, 0600, lock_ms, &l->listener_fd, why, why_len);
+    int status = rt_listen_unix(path, 0600, lock_ms, &l->listener_fd, &l->file, why, why_len);
     if (status != RT_OK)
         goto fail_memory;
     l->loop = loop;
@@ -395,7 +383,7 @@ int rt_local_new(rt_loop *loop, const char *path, unsigned lock_ms, rt_local_lin
 
 fail_file:
     snprintf(why, why_len, "%s: %s", path, rt_status_text(status));
-    unlink(path);
+    rt_unix_file_remove(&l->file);
     close(l->listener_fd);
 fail_memory:
     rt_free(l);
@@ -411,8 +399,7 @@ static void free_handle(uv_handle_t *handle) {
 void rt_local_close(rt_local *l) {
     if (!l->listener)
         return;
-    if (file_is_ours(l))
-        unlink(l->path);
+    rt_unix_file_remove(&l->file);
     shutdown(l->listener_fd, SHUT_RD);
     while (accept_one(l))
         continue;

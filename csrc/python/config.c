@@ -4,7 +4,7 @@
 #include "base/alloc.h"
 #include "base/buf.h"
 #include "base/status.h"
-#include "server/local_path.h"
+#include "config/local_path.h"
 
 static int put_all(const rt_config *c, rt_buf *out) {
     char *sources = rt_config_describe(c);

@@ -3,7 +3,8 @@
 
 #include "base/status.h"
 #include "base/log.h"
-#include "server/server.h"
+#include "process/process.h"
+#include "process/log_sink.h"
 
 PyObject *rt_py_raise(int status) {
     if (status == RT_ENOMEM)
@@ -54,7 +55,12 @@ static PyMethodDef methods[] = {
 };
 
 static int fill_module(PyObject *module) {
-    rt_server_log_to(RT_LOG_WARN, 2);
+    rt_log_to(RT_LOG_WARN, 2);
+    int status = rt_process_init();
+    if (status != RT_OK) {
+        rt_py_raise(status);
+        return -1;
+    }
     return PyModule_AddStringConstant(module, "version", RT_VERSION);
 }
 

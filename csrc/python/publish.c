@@ -2,8 +2,8 @@
 #include "python/module.h"
 
 #include "base/status.h"
-#include "server/remote.h"
-#include "server/server.h"
+#include "process/server.h"
+#include "publish/remote.h"
 
 #include <stdio.h>
 
@@ -40,7 +40,7 @@ PyObject *rt_py_publish(PyObject *module, PyObject *const *args, Py_ssize_t coun
     }
     if (event_of(args, &e) < 0)
         return NULL;
-    int status = rt_server_publish(e.site, e.room, e.event, e.message);
+    int status = rt_server_publish(&e);
     if (status == RT_ENOMEM)
         return PyErr_NoMemory();
     return PyBool_FromLong(status == RT_OK);

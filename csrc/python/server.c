@@ -4,8 +4,9 @@
 #include "base/buf.h"
 #include "base/log.h"
 #include "base/status.h"
-#include "server/requests.h"
-#include "server/server.h"
+#include "process/log_sink.h"
+#include "process/requests.h"
+#include "process/server.h"
 
 #include <errno.h>
 #include <stdbool.h>
@@ -181,7 +182,7 @@ PyObject *rt_py_set_log(PyObject *module, PyObject *args, PyObject *kwargs) {
         return NULL;
     if (level < 0 || level > 3)
         return PyErr_Format(PyExc_ValueError, "set_log: level %d is not 0 to 3", level);
-    rt_server_log_to(level, fd);
+    rt_log_to(level, fd);
     Py_RETURN_NONE;
 }
 

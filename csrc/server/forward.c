@@ -2,6 +2,7 @@
 #include "server/forward.h"
 
 #include "base/alloc.h"
+#include "base/log.h"
 #include "base/status.h"
 #include "json/scan.h"
 
@@ -58,8 +59,8 @@ static void at_turn_end(void *arg) {
     rt_forward *f = arg;
     while (!rt_list_empty(&f->queue) && f->in_flight < in_flight_max(f)) {
         parcel *p = RT_OF(rt_list_first(&f->queue), parcel, node);
-        int status = rt_redis_publish(f->redis, RT_LIT("events"), rt_slice_make(p->bytes, p->n),
-                                      on_published, f);
+        int status = rt_redis_publish(f->redis, RT_LIT(RT_FRAPPE_CHANNEL),
+                                      rt_slice_make(p->bytes, p->n), on_published, f);
         if (status == RT_ELIMIT)
             return; /* others have filled the connection; its next answer wakes us */
         if (status == RT_ECLOSED) {
@@ -170,9 +171,19 @@ int rt_forward_init(rt_forward *f, rt_loop *loop, rt_redis *redis, const char *m
     return RT_OK;
 }
 
+bool rt_forward_owes(const rt_forward *f) {
+    return f->loop && (f->in_flight > 0 || !rt_list_empty(&f->queue));
+}
+
 void rt_forward_fini(rt_forward *f) {
     if (!f->loop)
         return;
+    uint64_t before = f->counters.v[RT_FORWARD_LOST_REDIS_AWAY];
     drop_all(f, RT_FORWARD_LOST_REDIS_AWAY);
+    uint64_t lost = f->counters.v[RT_FORWARD_LOST_REDIS_AWAY] - before;
+    if (lost > 0)
+        rt_log(RT_LOG_WARN, "forward",
+               "%llu events did not reach the other servers: Redis took no more before the stop",
+               (unsigned long long)lost);
     rt_loop_remove_hook(f->loop, &f->hook);
 }

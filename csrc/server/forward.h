@@ -19,7 +19,7 @@
 #include "base/random.h"
 #include "net/loop.h"
 #include "net/redis.h"
-#include "server/envelope.h"
+#include "frappe/envelope.h"
 
 #define RT_FORWARD_ALONE_MS 250          /* for so long an answer "nobody else" is believed */
 #define RT_FORWARD_IN_FLIGHT 200         /* publishes whose answers are awaited */
@@ -54,8 +54,11 @@ typedef struct rt_forward {
 /* `mode` is auto, on or off; no `redis` is off. RT_OK, or RT_EIO: the system gives no random bytes.
  */
 int rt_forward_init(rt_forward *f, rt_loop *loop, rt_redis *redis, const char *mode);
-/* Before rt_redis_close; what waits is dropped. All zero is fine. */
+/* Before rt_redis_close. What waits is lost: it is counted, and the log says how much. All zero is
+ * fine. */
 void rt_forward_fini(rt_forward *f);
+/* Something waits for Redis, or for its answer. */
+bool rt_forward_owes(const rt_forward *f);
 
 /* Events that this server has delivered: taken apart, or as an envelope it has accepted. */
 void rt_forward_event(rt_forward *f, const rt_event *e);

@@ -1,25 +1,36 @@
-/* The insides of the running server, shared by server/'s files: every layer's object and its
- * wiring.
+/* One running server: every layer's object and its wiring. `instance.c` builds it and takes it
+ * apart; the other files of server/ are its parts.
  *
- * Ownership: made by server.c, used by the loop's thread alone until it ends. */
+ * It knows nothing of the process around it: what it needs of that comes as rt_surroundings.
+ *
+ * Ownership: rt_instance_new/free. Thread: the one that makes it, until rt_instance_run; then that
+ * which runs it, until the run has ended. Must not know: threads, forks, Python. */
 #ifndef RT_SERVER_INSTANCE_H
 #define RT_SERVER_INSTANCE_H
 
+#include "config/config.h"
+#include "config/sites.h"
 #include "frappe/frappe.h"
+#include "hosts/hosts.h"
 #include "net/front.h"
 #include "net/redis.h"
 #include "net/webclient.h"
-#include "server/config.h"
-#include "server/config_sites.h"
 #include "server/forward.h"
-#include "server/hosts.h"
-#include "server/local.h"
+#include "server/listeners.h"
+#include "server/local_socket.h"
 #include "server/shut_down.h"
 #include "server/trim.h"
 
-#include <pthread.h>
+/* What a server needs of the process it runs in. */
+typedef struct rt_surroundings {
+    const rt_handed *handed;                 /* sockets to listen on instead of its own */
+    void (*on_wake)(struct rt_instance *in); /* rt_loop_wake was called for in->loop */
+    int (*reload_handlers)(void);            /* RT_OK; RT_ENOENT: nobody supervises any here */
+    uint64_t (*log_lines_lost)(void);        /* since the process started */
+} rt_surroundings;
 
 typedef struct rt_instance {
+    rt_surroundings around;
     rt_config config;
     rt_config_sites *sites; /* what is read again while it runs */
     rt_loop loop;
@@ -36,14 +47,24 @@ typedef struct rt_instance {
     rt_forward forward;
     rt_loop_hook reap_hook;
     rt_trim trim;
-    pthread_t thread;
-    struct rt_instance *next_late; /* of those that were not waited for any longer */
+    rt_unix_file uds_file; /* of socketio_uds; no file: none, or somebody else's */
     uint64_t started_ms;
-    uint32_t patience_ms; /* of the end with what is owed; written before the word to stop */
     rt_last_words last_words;
     bool handed; /* the sockets it listens on are somebody else's, and stay when it ends */
     bool stopping;
 } rt_instance;
+
+/* Builds a server that listens already. Takes the configuration, whatever happens. RT_OK; RT_EIO
+ * with errno and `why` (cannot listen), RT_EINVAL with `why`, RT_ENOMEM: *out is NULL. */
+int rt_instance_new(rt_config *config, const rt_surroundings *around, rt_server_address *where,
+                    rt_instance **out, char *why, size_t why_len);
+/* Serves until rt_instance_shut_down has come to its end. */
+void rt_instance_run(rt_instance *in);
+/* After the run, or instead of it. */
+void rt_instance_free(rt_instance *in);
+
+/* Delivers an event here, and to other servers of the bench (forward.h). */
+void rt_instance_publish(rt_instance *in, const rt_event *e);
 
 /* Fills the table of what Frappe's rules need from outside (ports.c). */
 rt_frappe_ports rt_instance_ports(rt_instance *in);

@@ -20,8 +20,8 @@
 static int open_unix(rt_listeners *l, const rt_config *c, rt_server_address *where, char *why,
                      size_t why_len) {
     char reason[256];
-    int status =
-        rt_listen_unix(c->socketio_uds, UDS_MODE, RT_LISTEN_LOCK_MS, l->fds, reason, sizeof reason);
+    int status = rt_listen_unix(c->socketio_uds, UDS_MODE, RT_LISTEN_LOCK_MS, l->fds, &l->file,
+                                reason, sizeof reason);
     l->count = status == RT_OK;
     snprintf(where->uds, sizeof where->uds, "%s", c->socketio_uds);
     if (status != RT_OK)
@@ -51,7 +51,7 @@ int rt_listeners_open(rt_listeners *l, const rt_config *c, rt_server_address *wh
 }
 
 /* A listening socket that will neither block us nor be inherited by programs we start. */
-static bool adopt(int fd) {
+static bool make_ours(int fd) {
     int kind = 0, listening = 0;
     socklen_t n = sizeof kind;
     if (getsockopt(fd, SOL_SOCKET, SO_TYPE, &kind, &n) != 0 || kind != SOCK_STREAM)
@@ -88,8 +88,10 @@ static void describe(int fd, rt_server_address *where) {
     }
 }
 
-int rt_listeners_take(rt_listeners *l, const int *fds, int count, rt_server_address *where,
-                      char *why, size_t why_len) {
+int rt_listeners_adopt(rt_listeners *l, const rt_handed *handed, rt_server_address *where,
+                       char *why, size_t why_len) {
+    const int *fds = handed->fds;
+    int count = handed->count;
     *where = (rt_server_address){0};
     if (count > RT_FRONT_LISTENERS_MAX) {
         snprintf(why, why_len, "%d sockets were handed over, at most %d can be listened on", count,
@@ -97,7 +99,7 @@ int rt_listeners_take(rt_listeners *l, const int *fds, int count, rt_server_addr
         return RT_EINVAL;
     }
     for (int i = 0; i < count; i++) {
-        if (!adopt(fds[i])) {
+        if (!make_ours(fds[i])) {
             snprintf(why, why_len,
                      "descriptor %d, handed over to listen on, is no listening stream socket",
                      fds[i]);
@@ -111,6 +113,7 @@ int rt_listeners_take(rt_listeners *l, const int *fds, int count, rt_server_addr
 }
 
 void rt_listeners_close(rt_listeners *l, int from) {
+    rt_unix_file_remove(&l->file);
     for (int i = from; i < l->count; i++)
         close(l->fds[i]);
 }

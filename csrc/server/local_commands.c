@@ -3,7 +3,6 @@
 #include "json/scan.h"
 #include "json/write.h"
 #include "server/instance.h"
-#include "server/requests.h"
 
 typedef int do_command(rt_instance *in, const rt_local_request *request, rt_buf *answer);
 
@@ -64,9 +63,8 @@ static int do_hosts(rt_instance *in, const rt_local_request *request, rt_buf *an
 }
 
 static int do_reload(rt_instance *in, const rt_local_request *request, rt_buf *answer) {
-    (void)in;
     (void)request;
-    if (rt_requests_put(RT_REQUEST_RELOAD) == RT_OK)
+    if (in->around.reload_handlers() == RT_OK)
         return rt_buf_puts(answer, RT_LIT("{\"ok\":true}"));
     return rt_buf_puts(answer, RT_LIT("{\"error\":\"no handler hosts are supervised here\"}"));
 }

@@ -1,6 +1,6 @@
 /* Envelope or command? */
 #define _GNU_SOURCE /* memmem */
-#include "server/local.h"
+#include "server/local_socket.h"
 
 #include "base/status.h"
 #include "json/scan.h"

@@ -3,7 +3,7 @@
 #include "base/status.h"
 #include "net/listen.h"
 #include "server/instance.h"
-#include "server/local_path.h"
+#include "config/local_path.h"
 
 #include <errno.h>
 #include <string.h>

@@ -1,6 +1,7 @@
 /* Frappe's ports, plugged into net/: where the web process is, and what a request to it carries. */
 #include "base/alloc.h"
 #include "base/status.h"
+#include "frappe/site.h"
 #include "server/instance.h"
 
 #include <string.h>
@@ -110,7 +111,8 @@ static int redis_publish(void *ctx, rt_slice channel, rt_slice message) {
 
 static rt_slice allowed_origins(void *ctx, rt_slice site) {
     rt_instance *in = ctx;
-    return rt_config_sites_origins(in->sites, site, in->loop.now);
+    return rt_config_sites_origins(in->sites, rt_site_is_name(site) ? site : RT_EMPTY,
+                                   in->loop.now);
 }
 
 static uint64_t now(void *ctx) {

@@ -4,7 +4,7 @@
 #include "base/alloc.h"
 #include "base/log.h"
 #include "base/status.h"
-#include "server/config_fields.h"
+#include "config/fields.h"
 
 #include <string.h>
 

@@ -1,4 +1,4 @@
-/* No more in, the rest out, all closed. */
+/* Takes nothing more in, lets the rest out, closes everything. */
 #include "server/shut_down.h"
 
 #include "server/instance.h"
@@ -7,6 +7,9 @@
 
 static void drop(rt_instance *in) {
     rt_timerq_fini(&in->last_words.due);
+    rt_forward_fini(&in->forward);
+    if (in->redis)
+        rt_redis_close(in->redis);
     rt_front_close(in->front);
     rt_loop_remove_hook(&in->loop, &in->reap_hook);
     rt_trim_fini(&in->trim);
@@ -15,7 +18,7 @@ static void drop(rt_instance *in) {
 
 static void look(rt_instance *in) {
     rt_last_words *w = &in->last_words;
-    if (in->loop.now < w->until && rt_front_owes(in->front))
+    if (in->loop.now < w->until && (rt_front_owes(in->front) || rt_forward_owes(&in->forward)))
         rt_timer_arm(&w->due, &w->look, in->loop.now);
     else
         drop(in);
@@ -31,14 +34,12 @@ void rt_instance_shut_down(rt_instance *in, uint32_t patience_ms) {
         return;
     in->stopping = true;
     rt_instance_close_local(in);
+    rt_unix_file_remove(&in->uds_file); /* before its listener: a successor may bind at once */
     rt_eio_close_all(in->eio, RT_EIO_SERVER_SHUTDOWN);
     rt_front_finish(in->front);
     rt_frappe_free(in->frappe); /* before the web client that holds its questions */
     in->frappe = NULL;
     rt_web_close(in->web);
-    rt_forward_fini(&in->forward);
-    if (in->redis)
-        rt_redis_close(in->redis);
     rt_timer_init(&in->last_words.look);
     rt_timerq_init(&in->last_words.due, &in->loop.timers, LOOK_MS, on_look_due, in);
     in->last_words.until = in->loop.now + patience_ms;

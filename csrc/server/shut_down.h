@@ -1,5 +1,6 @@
-/* The end of a running server, in two steps: nothing more is taken in, and sessions are closed;
- * once what is owed to their clients has left this host, or after a while, connections are dropped.
+/* The end of a running server, in two steps. First it takes nothing more in, delivers what it has
+ * taken, and closes the sessions. Then it waits, for a while, until clients have got what they are
+ * owed and other servers what is to be forwarded, and drops all connections.
  *
  * Clients get no Socket.IO DISCONNECT, which is final to them: they are to come back.
  *

@@ -1,8 +1,10 @@
-/* Any text as a configuration file, and as the caller's options. The sources are included, because
- * the rest of server/ does I/O and is not linked with the fuzz targets. */
-#include "server/config.c"
-#include "server/config_describe.c"
-#include "server/config_file.c"
+/* Any text as a configuration file, and as the caller's options. */
+#include "base/alloc.h"
+#include "base/status.h"
+#include "config/fields.h"
+#include "json/scan.h"
+
+#include <stdlib.h>
 
 static void require(bool truth) {
     if (!truth)

@@ -7,19 +7,8 @@
  *     +        a client comes     x  one goes      .  time passes      >  the web process answers
  *     r        the first host reads              -  it goes
  *
- * Every line that a host is told is JSON on one line.
- * The sources are included, because the rest of server/ does I/O and is not linked. */
-#include "server/host_asks.c"
-#include "server/host_emit.c"
-#include "server/host_facts.c"
-#include "server/host_kept.c"
-#include "server/host_lines.c"
-#include "server/host_read.c"
-#include "server/host_routes.c"
-#include "server/host_tell.c"
-#include "server/hosts.c"
-
-#include "server/hosts_world.h"
+ * Every line that a host is told is JSON on one line. */
+#include "hosts/world.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -1,9 +1,10 @@
 /* What a process of this host may send: the first byte says in which pieces, the rest is the
  * stream. Every line comes out as it went in, and what is taken for a command is JSON that says so.
- * The sources are included, because the rest of net/ and server/ does I/O and is not linked. */
-#define _GNU_SOURCE /* memmem */
-#include "net/lines.c"
-#include "server/local_parse.c"
+ */
+#include "base/status.h"
+#include "json/scan.h"
+#include "net/lines.h"
+#include "server/local_socket.h"
 
 #include <stdlib.h>
 

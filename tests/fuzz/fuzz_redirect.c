@@ -1,8 +1,9 @@
 /* Any Location that a web process may answer with: credentials go to no other host or port than the
- * one that was asked. The source is included, because the rest of net/ does I/O. */
-#include "net/web_redirect.c"
-
+ * one that was asked. */
 #include "base/alloc.h"
+#include "base/status.h"
+#include "net/web_redirect.h"
+#include "wire/url.h"
 
 #include <stdint.h>
 #include <stdlib.h>

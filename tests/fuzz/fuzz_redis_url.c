@@ -1,8 +1,7 @@
-/* Any text as a Redis URL. The source is included, because the rest of net/ does I/O and is not
- * linked with the fuzz targets. */
-#include "net/redis_url.c"
-
+/* Any text as a Redis URL. */
 #include "base/alloc.h"
+#include "base/status.h"
+#include "net/redis_url.h"
 
 #include <stdint.h>
 #include <stdlib.h>

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -18,8 +20,12 @@ LAYERS = {
     "socketio": "base json engineio",
     "frappe": "base json wire socketio",
     "net": "base wire engineio",
-    "server": "base json wire engineio socketio frappe net",
-    "python": "base server",
+    "config": "base json",
+    "hosts": "base json wire engineio socketio frappe",
+    "publish": "base net frappe",
+    "server": "base json wire engineio socketio frappe net config hosts",
+    "process": "base json net frappe config publish server",
+    "python": "base config publish process",
 }
 
 # Third-party headers, and the files or folders that own the library.
@@ -31,8 +37,8 @@ OWNERS = {
     r"dlfcn\.h": "net/curl_library.c",
     r"(async|hiredis|hiredis_ssl)\.h": "net/redis_io.h net/redis_io.c",
     r"openssl/.*": "net/redis_io.c",
-    r"cJSON\.h": "server/config.c",
-    r"pthread\.h": "net/fds.c net/publisher.c net/curl_library.c server/",
+    r"cJSON\.h": "config/config.c",
+    r"pthread\.h": "net/fds.c net/curl_library.c publish/ process/",
     r"Python\.h|structmember\.h": "python/",
 }
 
@@ -42,7 +48,7 @@ PURE = (
     r"(assert|ctype|errno|inttypes|limits|math|stdarg|stdatomic|stdbool|stddef|stdint|stdio|stdlib"
     r"|string|strings|time|arpa/inet|sys/types|sys/uio)\.h"
 )
-IO_LAYERS = {"net", "server", "python"}
+IO_LAYERS = {"net", "config", "publish", "server", "process", "python"}
 SYSTEM = (
     r"(dirent|fcntl|malloc|netdb|poll|pwd|sched|signal|unistd"
     r"|(linux|net|netinet|sys)/[a-z_/]+)\.h"
@@ -139,7 +145,7 @@ def test_every_header_has_one_guard_named_after_it() -> None:
         ("engineio/session.c", "#include <sys/socket.h>"),
         ("json/scan.c", "#include <sys/random.h>"),
         ("net/conn.c", "#include <openssl/ssl.h>"),
-        ("net/publisher.c", "#include <async.h>"),
+        ("publish/publisher.c", "#include <async.h>"),
         ("net/conn.c", "#include <zlib.h>"),
         ("net/conn.c", "#include HEADER"),
     ],
@@ -147,3 +153,57 @@ def test_every_header_has_one_guard_named_after_it() -> None:
 def test_a_wrong_include_is_refused(path: str, line: str) -> None:
     [(_, quote, header)] = includes(line)
     assert refusal(path, quote, header)
+
+
+# ---- state of the process ----
+
+#: Rooms that may have mutable statics: what exists once per process lives there.
+STATE_ROOMS = {"process", "publish"}
+#: Files elsewhere that have some, and why.
+STATE_ELSEWHERE = {
+    "base/log.c": "every layer logs, to the one sink that process/ sets",
+    "net/curl_library.c": "dlopen gives a library to the whole process",
+    "net/fds.c": "descriptors are the process's; every layer that opens one records it here",
+    "python/module.c": "CPython wants its table of methods writable",
+    "python/server.c": "CPython wants lists of keywords writable",
+    "python/text.c": "types of `datetime`, looked up once",
+}
+OBJECTS = (
+    Path(__file__).parents[2]
+    / "build"
+    / ("asan/ext/csrc" if "FRAPPE_RT_SANITIZED" in os.environ else "plain/ext/csrc")
+)
+
+
+def mutable_statics(listing: str) -> set[str]:
+    """Names of writable objects in what `objdump --syms` prints of one object file."""
+    found = set()
+    for line in listing.splitlines():
+        match = re.match(r"[0-9a-f]+ [lgu].{5}O (\S+)\s+[0-9a-f]+ (?:\.hidden )?(\S+)$", line)
+        if not match or match[2].startswith((".", "__")):
+            continue
+        if re.match(r"\.t?(bss|data)\b", match[1]) and ".rel.ro" not in match[1]:
+            found.add(match[2])
+    return found
+
+
+def test_mutable_statics_are_in_one_place() -> None:
+    """A fork, a stop and another thread meet such state: it is looked for in two rooms."""
+    states = {}
+    for path in sources():
+        if path.endswith(".c"):
+            command = ["objdump", "--syms", OBJECTS / path.replace(".c", ".o")]
+            printed = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+            if names := mutable_statics(printed):
+                states[path] = names
+    assert states["publish/remote.c"] >= {"publisher", "redis_turn"}
+    elsewhere = {path for path in states if path.split("/")[0] not in STATE_ROOMS}
+    assert elsewhere == STATE_ELSEWHERE.keys()
+
+
+def test_no_source_includes_a_source() -> None:
+    root = Path(__file__).parents[2]
+    for folder in ("csrc", "tests/c", "tests/fuzz", "tests/conformance"):
+        for path in (root / folder).rglob("*.[ch]"):
+            wrong = [header for *_, header in includes(path.read_text()) if header.endswith(".c")]
+            assert not wrong, f"{path} includes {wrong}"

@@ -1,0 +1,34 @@
+/* Reading a configuration file whole. */
+#include "config/fields.h"
+
+#include "base/status.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <unistd.h>
+
+static int read_all(int fd, rt_buf *out) {
+    int rc = RT_OK;
+    ssize_t n = 1;
+    while (rc == RT_OK && n != 0) {
+        char piece[4096];
+        n = read(fd, piece, sizeof piece);
+        if (n > 0)
+            rc = rt_buf_put(out, piece, (size_t)n);
+        else if (n < 0 && errno != EINTR)
+            rc = RT_EIO;
+    }
+    return rc;
+}
+
+int rt_config_read_file(const char *path, rt_buf *out, struct stat *st) {
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    if (fd < 0)
+        return errno == ENOENT || errno == ENOTDIR ? RT_ENOENT : RT_EIO;
+    rt_buf_init(out, RT_CONFIG_FILE_MAX);
+    int rc = st && fstat(fd, st) != 0 ? RT_EIO : read_all(fd, out);
+    int error = errno;
+    close(fd);
+    errno = error;
+    return rc;
+}

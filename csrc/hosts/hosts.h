@@ -1,0 +1,93 @@
+/* Handler hosts: processes of this host that run the events which apps add. docs/handlers.md is the
+ * protocol, line by line.
+ *
+ *            told of every socket that was there            another takes over
+ *   JOINING ─────────────────────────────────────► ACTIVE ─────────────────────► DRAINING
+ *      │      (at once, when it wants to hear of none)  │                            │ 10 s
+ *      └────────────────────────────────────────────────┴────────────────────────────┴───► gone
+ *
+ * Only an ACTIVE host gets events. One that replaces another becomes ACTIVE in the same turn in
+ * which the other begins to drain, so each event goes to exactly one of them. The telling goes on
+ * as fast as the host reads: a host that does not read never takes over.
+ *
+ * Whether a host has been told of a socket is a bit of that socket. Nothing is kept of any socket
+ * while no host is attached, and of its handshake only while one is that asked for it.
+ *
+ * Ownership: new/free; a place is taken by rt_host_attach and given back by rt_host_gone.
+ * Thread: the loop's. Must not know: descriptors; it sees a host as a rt_host_link. */
+#ifndef RT_HOSTS_HOSTS_H
+#define RT_HOSTS_HOSTS_H
+
+#include "base/counters.h"
+#include "base/timers.h"
+#include "frappe/frappe.h"
+
+#define RT_HOSTS_MAX 8
+#define RT_HOST_LINE_MAX (16u << 20)  /* bytes of one line, either way */
+#define RT_HOST_OWED_SOFT (8u << 20)  /* bytes; above that a host loses events */
+#define RT_HOST_OWED_MAX (32u << 20)  /* bytes; above that it is closed */
+#define RT_HOST_TELL_OWED (1u << 20)  /* bytes; until then sockets that were there are told */
+#define RT_HOST_TELL_LOW (256u << 10) /* bytes; no more than that owed, and telling goes on */
+#define RT_HOST_DRAIN_MS 10000        /* for a host that was replaced */
+#define RT_HOST_EVENTS_MAX 10000      /* names of events that one host takes */
+#define RT_HOST_EVENT_NAME_MAX 1024   /* bytes of one */
+#define RT_HOST_ASKS_MAX 100000       /* acknowledgements and permissions one host waits for */
+#define RT_HOST_ID_MAX 64             /* bytes of its id */
+#define RT_HOST_APPS_MAX (16u << 10)  /* bytes of its list of apps */
+#define RT_HOST_KEPT_MAX (4u << 10)   /* bytes kept of one handshake: its query and auth as JSON */
+#define RT_HOST_KEPT_ALL (64u << 20)  /* the same of all handshakes together */
+
+/* Of one host. */
+#define RT_HOST_COUNTERS(X)                                                                        \
+    X(RT_HOST_EVENTS, "events")                                                                    \
+    X(RT_HOST_EVENTS_LOST, "events_lost")                                                          \
+    X(RT_HOST_SOCKETS_TOLD, "sockets_told")                                                        \
+    X(RT_HOST_LINES, "lines")                                                                      \
+    X(RT_HOST_LINES_SKIPPED, "lines_skipped")                                                      \
+    X(RT_HOST_EMITS, "emits")                                                                      \
+    X(RT_HOST_ACKS, "acks")                                                                        \
+    X(RT_HOST_ASKS_OVER_MAX, "asks_over_max")
+RT_COUNTERS_DECLARE(rt_host, RT_HOST_COUNTERS)
+
+/* Of all. */
+#define RT_HOSTS_COUNTERS(X)                                                                       \
+    X(RT_HOSTS_ATTACHED, "attached")                                                               \
+    X(RT_HOSTS_REFUSED, "refused")                                                                 \
+    X(RT_HOSTS_OVER_MAX, "over_max")                                                               \
+    X(RT_HOSTS_REPLACED, "replaced")                                                               \
+    X(RT_HOSTS_GONE, "gone")                                                                       \
+    X(RT_HOSTS_CLOSED_SLOW, "closed_slow")                                                         \
+    X(RT_HOSTS_DRAINED_LATE, "drained_late")                                                       \
+    X(RT_HOSTS_EVENTS_LOST, "events_lost")                                                         \
+    X(RT_HOSTS_KEPT_OVER_MAX, "handshakes_over_max")                                               \
+    X(RT_HOSTS_NO_MEMORY, "no_memory")
+RT_COUNTERS_DECLARE(rt_hosts, RT_HOSTS_COUNTERS)
+
+/* How a host is reached; `peer` is whatever rt_host_begin was given. */
+typedef struct rt_host_link {
+    void (*say)(void *peer, rt_slice line); /* may call rt_host_gone */
+    size_t (*owed)(const void *peer);       /* bytes that it has not taken */
+    void (*end)(void *peer);                /* closes it: calls rt_host_gone */
+} rt_host_link;
+
+typedef struct rt_hosts rt_hosts;
+typedef struct rt_host rt_host;
+
+/* NULL: out of memory. */
+rt_hosts *rt_hosts_new(rt_frappe *frappe, rt_sio *io, rt_timers *timers, uint64_t (*now)(void *ctx),
+                       void *now_ctx, const rt_host_link *link);
+void rt_hosts_free(rt_hosts *h); /* every host has gone; NULL is fine */
+
+/* A first line, checked JSON. RT_OK: *host has a place, and rt_host_begin must follow; else
+ * RT_EINVAL or RT_ENOMEM with `{"error":".."}` appended to *answer. */
+int rt_host_attach(rt_hosts *h, rt_slice line, rt_host **host, rt_buf *answer);
+void rt_host_begin(rt_host *host, void *peer); /* says welcome, tells of sockets */
+void rt_host_line(rt_host *host, rt_slice line);
+void rt_host_room(rt_host *host); /* it owes no more than RT_HOST_TELL_LOW */
+void rt_host_gone(rt_host *host);
+
+/* Appends `[{"id":..},..]`, with the names of events if `names`. */
+int rt_hosts_put(const rt_hosts *h, bool names, rt_buf *out);
+const rt_hosts_counters *rt_hosts_get_counters(const rt_hosts *h);
+
+#endif

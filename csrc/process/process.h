@@ -1,0 +1,10 @@
+/* What must stand before anything else of process/ and publish/ is used.
+ *
+ * Ownership: process-wide. Thread: any. */
+#ifndef RT_PROCESS_PROCESS_H
+#define RT_PROCESS_PROCESS_H
+
+/* Prepares conditions and fork handlers; later calls do nothing. RT_OK or RT_ENOMEM. */
+int rt_process_init(void);
+
+#endif

@@ -1,0 +1,256 @@
+/* Starting and stopping, and the thread in between.
+ *
+ * The lock is never held while something takes time: `phase` says what is under way, and who wants
+ * to start or stop waits for its end. So a fork needs the lock only, and waits for BUILDING alone,
+ * where another thread is inside libraries; a stop that waits for its thread holds nothing. */
+#define _GNU_SOURCE /* pthread_setname_np */
+#include "process/server.h"
+
+#include "base/alloc.h"
+#include "base/log.h"
+#include "base/status.h"
+#include "process/clock.h"
+#include "process/inbox.h"
+#include "process/log_sink.h"
+#include "process/messages.h"
+#include "process/requests.h"
+#include "server/instance.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <signal.h>
+#include <unistd.h>
+
+typedef struct running {
+    rt_instance *instance;
+    pthread_t thread;
+    bool ended; /* the thread has nothing more to do */
+    struct running *next_late;
+} running;
+
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER; /* of all below */
+static pthread_cond_t changed;                           /* phase, or the `ended` of a thread */
+static enum { IDLE, BUILDING /* or freeing */, JOINING } phase;
+static running *current;
+static running *late; /* did not end within the deadline of their stop */
+static pid_t owner;   /* the process that `current` belongs to */
+
+void rt_server_init(void) {
+    rt_cond_init(&changed);
+}
+
+static void set_phase(int to) {
+    pthread_mutex_lock(&lock);
+    phase = to;
+    pthread_cond_broadcast(&changed);
+    pthread_mutex_unlock(&lock);
+}
+
+/* Makes this thread the only one that starts or stops, until set_phase(IDLE). */
+static void begin(int wanted) {
+    pthread_mutex_lock(&lock);
+    while (phase != IDLE)
+        pthread_cond_wait(&changed, &lock);
+    phase = wanted;
+    pthread_mutex_unlock(&lock);
+}
+
+/* A child inherits the pointer, but neither the thread nor the right to touch what it owned. */
+static bool mine(void) {
+    return current && owner == getpid();
+}
+
+/* --- the thread --- */
+
+static int reload_handlers(void) {
+    return rt_requests_put(RT_REQUEST_RELOAD);
+}
+
+static void on_wake(rt_instance *in) {
+    rt_inbox_item *items;
+    if (rt_inbox_take(&in->loop, &items))
+        rt_messages_carry_out(in, items);
+    else
+        rt_instance_shut_down(in, 0); /* nobody waits for this thread any more */
+}
+
+static void *thread_main(void *arg) {
+    running *r = arg;
+    pthread_setname_np(pthread_self(), "frappe_rt");
+    rt_instance_run(r->instance);
+    rt_inbox_thread_ended(&r->instance->loop);
+    pthread_mutex_lock(&lock);
+    r->ended = true;
+    pthread_cond_broadcast(&changed);
+    pthread_mutex_unlock(&lock);
+    return NULL;
+}
+
+/* A thread that sees no signal: their handlers belong to the host program. */
+static int start_thread(running *r) {
+    sigset_t all, before;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    int code = pthread_create(&r->thread, NULL, thread_main, r);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    return code == 0 ? RT_OK : RT_EIO;
+}
+
+/* With the lock. False: it has not ended by `until`. */
+static bool await_end(const running *r, const struct timespec *until) {
+    int code = 0;
+    while (!r->ended && code == 0)
+        code = pthread_cond_timedwait(&changed, &lock, until);
+    return r->ended;
+}
+
+/* Of a thread that has ended. */
+static void running_free(running *r) {
+    pthread_join(r->thread, NULL);
+    rt_instance_free(r->instance);
+    rt_free(r);
+}
+
+/* --- those left behind --- */
+
+/* The first late one whose thread has ended by `until`, taken off the list. */
+static running *take_late(const struct timespec *until) {
+    running *r = NULL;
+    pthread_mutex_lock(&lock);
+    for (running **at = &late; *at && !r; at = &(*at)->next_late) {
+        if (!await_end(*at, until))
+            continue;
+        r = *at;
+        *at = r->next_late;
+        break;
+    }
+    pthread_mutex_unlock(&lock);
+    return r;
+}
+
+/* Frees the late ones that end within `ms`. */
+static void free_late(uint32_t ms) {
+    struct timespec until = rt_deadline_in(ms);
+    running *r;
+    while ((r = take_late(&until)))
+        running_free(r);
+}
+
+/* --- start --- */
+
+static int start(rt_config *config, const rt_handed *handed, rt_server_address *where, char *why,
+                 size_t why_len) {
+    rt_surroundings around = {handed, on_wake, reload_handlers, rt_log_lines_lost};
+    running *r = rt_alloc0(sizeof *r);
+    if (!r) {
+        rt_config_fini(config);
+        return RT_ENOMEM;
+    }
+    int status = rt_instance_new(config, &around, where, &r->instance, why, why_len);
+    if (status != RT_OK) {
+        rt_free(r);
+        return status;
+    }
+    rt_inbox_open(&r->instance->loop);
+    status = start_thread(r);
+    if (status != RT_OK) {
+        rt_messages_drop(rt_inbox_close());
+        rt_instance_free(r->instance);
+        rt_free(r);
+        return status;
+    }
+    owner = getpid();
+    current = r;
+    return RT_OK;
+}
+
+int rt_server_start(rt_config *config, const rt_handed *handed, rt_server_address *where, char *why,
+                    size_t why_len) {
+    int status = RT_ECLOSED;
+    *why = '\0';
+    begin(BUILDING);
+    free_late(0);
+    if (mine())
+        rt_config_fini(config);
+    else
+        status = start(config, handed, where, why, why_len);
+    int saved = errno;
+    set_phase(IDLE);
+    errno = saved;
+    return status;
+}
+
+/* --- stop --- */
+
+/* The thread is stuck in a turn: what it has not taken yet, it never will. */
+static void leave_behind(running *r, uint32_t deadline_ms) {
+    unsigned lost = rt_messages_drop(rt_inbox_close());
+    pthread_mutex_lock(&lock);
+    r->next_late = late;
+    late = r;
+    pthread_mutex_unlock(&lock);
+    rt_loop_wake(&r->instance->loop); /* the word to stop may have been among what was dropped */
+    rt_log(RT_LOG_ERROR, "server",
+           "the server thread did not end within %u ms; %u events that it had not looked at are "
+           "lost",
+           deadline_ms, lost);
+}
+
+static int stop(uint32_t deadline_ms) {
+    running *r = current;
+    struct timespec until = rt_deadline_in(deadline_ms);
+    int status = rt_messages_stop(deadline_ms / 4 * 3); /* the rest is for the thread to end in */
+    if (status != RT_OK)
+        return status;
+    pthread_mutex_lock(&lock);
+    bool ended = await_end(r, &until);
+    current = NULL;
+    phase = BUILDING;
+    pthread_mutex_unlock(&lock);
+    if (!ended) {
+        leave_behind(r, deadline_ms);
+        return RT_AGAIN;
+    }
+    rt_messages_drop(rt_inbox_close());
+    running_free(r);
+    return RT_OK;
+}
+
+int rt_server_stop(uint32_t deadline_ms) {
+    begin(JOINING);
+    bool runs = mine();
+    int status = runs ? stop(deadline_ms) : RT_ENOENT;
+    free_late(runs ? 0 : deadline_ms);
+    set_phase(IDLE);
+    return status;
+}
+
+bool rt_server_running(void) {
+    return rt_inbox_is_open();
+}
+
+/* --- fork --- */
+
+/* Who builds, frees, or was left behind is inside libraries: wait for it, within reason. A thread
+ * that runs, or stops as it should, stands still for the fork (inbox.h). */
+void rt_server_before_fork(const struct timespec *until) {
+    int code = 0;
+    pthread_mutex_lock(&lock);
+    while (phase == BUILDING && code == 0)
+        code = pthread_cond_timedwait(&changed, &lock, until);
+    for (const running *r = late; r; r = r->next_late)
+        if (!await_end(r, until))
+            return;
+}
+
+void rt_server_after_fork(void) {
+    pthread_mutex_unlock(&lock);
+}
+
+/* The memory of what ran is left alone: nobody knows in which state its thread was. */
+void rt_server_in_child(void) {
+    current = late = NULL;
+    phase = IDLE;
+    rt_cond_init(&changed); /* those who waited are not here */
+    pthread_mutex_unlock(&lock);
+}

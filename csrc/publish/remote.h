@@ -1,0 +1,33 @@
+/* Publishing from this process to a server elsewhere: on this host through its local socket, or
+ * through Redis. One connection each, made by the first publish.
+ *
+ * When RT_OK comes back the bytes have left this process, which may end at once.
+ * Ownership: process-wide. Thread: any; may wait, so never the loop's.
+ * Fork: no lock is held during a wait, so a fork beside one goes on at once. A child closes its
+ * copies without a word and makes its own. */
+#ifndef RT_PUBLISH_REMOTE_H
+#define RT_PUBLISH_REMOTE_H
+
+#include "frappe/envelope.h"
+
+#include <stddef.h>
+
+/* Called once, before the first thing that may wait. */
+typedef void rt_remote_before_wait(void *arg);
+
+/* PUBLISH on the channel of events. RT_OK; RT_EINVAL (the URL), RT_ECLOSED or RT_EIO (Redis) with
+ * `why`; RT_ENOMEM. */
+int rt_remote_publish(const char *url, const rt_event *e, rt_remote_before_wait *before_wait,
+                      void *arg, char *why, size_t why_len);
+
+/* To the local socket at `path`. RT_OK; RT_ENOENT: no server listens there; RT_ECLOSED: it went
+ * away, or has not read for RT_LOCAL_WAIT_MS; RT_ELIMIT: too long for it; RT_ENOMEM. */
+int rt_remote_publish_local(const char *path, const rt_event *e, rt_remote_before_wait *before_wait,
+                            void *arg, char *why, size_t why_len);
+
+/* --- for the table of process/fork.c --- */
+void rt_remote_before_fork(void);
+void rt_remote_after_fork(void);
+void rt_remote_in_child(void);
+
+#endif

@@ -1,0 +1,63 @@
+/* The local socket's place in the server: what its lines mean.
+ *
+ * A line is an envelope, exactly as on the Redis channel, or, when its object has the member "rt",
+ * a command, which is answered by one line of JSON. The name "rt" is to be written without escapes.
+ *
+ *     {"rt":"stats"}     all figures               {"rt":"health"}   {"ok":true,"degraded":null}
+ *     {"rt":"forget","site":"one.localhost","user":"ada@example.com"}                  {"ok":true}
+ *     {"rt":"hosts"}     {"hosts":[..]}            {"rt":"reload"}   {"ok":true}
+ *     {"rt":"host",..}   makes the peer a handler host (docs/handlers.md)
+ *     {"event":"e","message":1,"room":"all","namespace":"one.localhost"}
+ *
+ * Thread: the loop's, once it runs. Must not know: bytes and descriptors. */
+#ifndef RT_SERVER_LOCAL_SOCKET_H
+#define RT_SERVER_LOCAL_SOCKET_H
+
+#include "base/buf.h"
+#include "base/counters.h"
+#include "net/local.h"
+
+#define RT_LOCAL_LINE_COUNTERS(X)                                                                  \
+    X(RT_LOCAL_LINE_ENVELOPES, "envelopes")                                                        \
+    X(RT_LOCAL_LINE_COMMANDS, "commands")                                                          \
+    X(RT_LOCAL_LINE_BAD, "bad_lines")                                                              \
+    X(RT_LOCAL_LINE_BAD_COMMANDS, "bad_commands")
+RT_COUNTERS_DECLARE(rt_local_line, RT_LOCAL_LINE_COUNTERS)
+
+/* When it cannot be opened it is tried again, at first after FIRST, then twice as long each time.
+ */
+#define RT_LOCAL_RETRY_FIRST_MS 100
+#define RT_LOCAL_RETRY_MAX_MS 10000
+
+typedef struct rt_local_opening {
+    rt_timerq due;
+    rt_timer retry;
+    uint64_t failed; /* times */
+} rt_local_opening;
+
+struct rt_instance;
+
+void rt_instance_init_local(struct rt_instance *in);
+/* Opens it if there shall be one. A server works without, so what hinders it is only logged, once,
+ * and tried again until it is open: a server that ends may have the file a moment longer than the
+ * port. May wait RT_LISTEN_LOCK_MS: call it before the loop runs. */
+void rt_instance_open_local(struct rt_instance *in);
+/* Before Frappe's rules go: what was sent so far is still delivered. */
+void rt_instance_close_local(struct rt_instance *in);
+
+/* What a line is. With a command the line is JSON that has been checked. */
+typedef struct rt_local_request {
+    rt_slice command; /* value of "rt", JSON; empty: the line is an envelope, or broken */
+    rt_slice line;
+    rt_local_peer *peer; /* who says it */
+} rt_local_request;
+rt_local_request rt_local_parse(rt_slice line);
+
+/* Carries out a command and appends its answer, or `{"error":..}`; nothing, when the peer has got
+ * it already. RT_OK; RT_EINVAL: the command was wrong; or the buffer's error. */
+int rt_instance_do_command(struct rt_instance *in, const rt_local_request *request, rt_buf *answer);
+
+/* Makes a peer a handler host, or turns it away (host_socket.c). */
+void rt_instance_attach_host(struct rt_instance *in, rt_local_peer *peer, rt_slice line);
+
+#endif
