@@ -11,10 +11,11 @@ FUZZ_SECONDS ?= 60
 
 # One build directory per variant, so that switching back and forth recompiles nothing.
 ifdef SANITIZE
-VARIANT := asan
-SAN := -O1 -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
-SITE := $(CURDIR)/build/asan/site
-PY := $(CURDIR)/tests/sanitize/python
+VARIANT := $(if $(filter thread,$(SANITIZE)),tsan,asan)
+SAN := $(if $(filter thread,$(SANITIZE)),-O1 -fsanitize=thread -fno-omit-frame-pointer, \
+         -O1 -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer)
+SITE := $(CURDIR)/build/$(VARIANT)/site
+PY := FRAPPE_RT_VARIANT=$(VARIANT) $(CURDIR)/tests/sanitize/python
 else
 VARIANT := plain
 SAN :=
@@ -154,7 +155,7 @@ test: ## everything: install what is missing, build, run all the tests
 	 { echo "failed:$$failed"; exit 1; }
 
 # C tests link against archives in which the n-th allocation can be made to fail.
-TEST_SOURCES := $(wildcard tests/c/$(or $(LAYER),*)/test_*.c)
+TEST_SOURCES := $(wildcard $(foreach l,$(or $(LAYER),*),tests/c/$(l)/test_*.c))
 TEST_PROGRAMS := $(patsubst tests/c/%.c,$(B)/tests/%,$(TEST_SOURCES))
 SUPPORT_OBJECTS := $(call objects,$(B)/test,$(wildcard tests/c/support/*.c))
 

@@ -21,6 +21,7 @@ SECONDS = 120  # the most one program may take
 SANITIZERS = {
     "ASAN_OPTIONS": "detect_leaks=1:detect_stack_use_after_return=1:strict_string_checks=1",
     "UBSAN_OPTIONS": "print_stacktrace=1",
+    "TSAN_OPTIONS": "die_after_fork=0:second_deadlock_stack=1",
 }
 
 

@@ -6,9 +6,11 @@
 
 #ifdef RT_ALLOC_FAULTS
 
-static long asked;
-static long fail_at;
-static long live;
+#include <stdatomic.h>
+
+static atomic_long asked;
+static atomic_long fail_at;
+static atomic_long live;
 
 void rt_alloc_fail_at(long n) {
     fail_at = n;

@@ -24,7 +24,8 @@
 typedef struct running {
     rt_instance *instance;
     pthread_t thread;
-    bool ended; /* the thread has nothing more to do */
+    bool ended;  /* the thread has nothing more to do */
+    bool joined; /* and is gone */
     struct running *next_late;
 } running;
 
@@ -96,17 +97,19 @@ static int start_thread(running *r) {
     return code == 0 ? RT_OK : RT_EIO;
 }
 
-/* With the lock. False: it has not ended by `until`. */
-static bool await_end(const running *r, const struct timespec *until) {
+/* With the lock. False: the thread has not ended by `until`; else it is gone. */
+static bool await_end(running *r, const struct timespec *until) {
     int code = 0;
     while (!r->ended && code == 0)
         code = pthread_cond_timedwait(&changed, &lock, until);
+    if (r->ended && !r->joined) {
+        pthread_join(r->thread, NULL); /* it does nothing but return */
+        r->joined = true;
+    }
     return r->ended;
 }
 
-/* Of a thread that has ended. */
 static void running_free(running *r) {
-    pthread_join(r->thread, NULL);
     rt_instance_free(r->instance);
     rt_free(r);
 }
@@ -155,8 +158,7 @@ static int start(rt_config *config, const rt_handed *handed, rt_server_address *
     status = start_thread(r);
     if (status != RT_OK) {
         rt_messages_drop(rt_inbox_close());
-        rt_instance_free(r->instance);
-        rt_free(r);
+        running_free(r);
         return status;
     }
     owner = getpid();
@@ -238,7 +240,7 @@ void rt_server_before_fork(const struct timespec *until) {
     pthread_mutex_lock(&lock);
     while (phase == BUILDING && code == 0)
         code = pthread_cond_timedwait(&changed, &lock, until);
-    for (const running *r = late; r; r = r->next_late)
+    for (running *r = late; r; r = r->next_late)
         if (!await_end(r, until))
             return;
 }
