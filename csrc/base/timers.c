@@ -1,5 +1,7 @@
-/* Timers with constant durations. */
+/* FIFOs of timers with constant durations, and the run of all timers. */
 #include "base/timers.h"
+
+#define NEVER UINT64_MAX
 
 static rt_timer *first_armed(const rt_timerq *q) {
     rt_list *node = rt_list_first(&q->armed);
@@ -8,6 +10,7 @@ static rt_timer *first_armed(const rt_timerq *q) {
 
 void rt_timers_init(rt_timers *ts) {
     rt_list_init(&ts->queues);
+    rt_alarms_init(&ts->alarms);
     ts->turn = 0;
 }
 
@@ -43,16 +46,15 @@ void rt_timer_disarm(rt_timer *t) {
 }
 
 int64_t rt_timers_next(const rt_timers *ts, uint64_t now) {
-    int64_t least = -1;
+    uint64_t least = ts->alarms.top ? ts->alarms.top->deadline : NEVER;
     for (rt_list *at = ts->queues.next; at != &ts->queues; at = at->next) {
         const rt_timer *t = first_armed(RT_OF(at, rt_timerq, node));
-        if (!t)
-            continue;
-        int64_t left = t->deadline > now ? (int64_t)(t->deadline - now) : 0;
-        if (least < 0 || left < least)
-            least = left;
+        if (t && t->deadline < least)
+            least = t->deadline;
     }
-    return least;
+    if (least == NEVER)
+        return -1;
+    return least > now ? (int64_t)(least - now) : 0;
 }
 
 /* The first queue that has not had its turn in this run; those that have are behind it. */
@@ -65,6 +67,7 @@ static rt_timerq *next_in_turn(const rt_timers *ts) {
 /* A callback may free its timer, disarm others, arm any, and init or fini any queue, so nothing is
  * remembered across one: each step starts again from the first queue's first timer. */
 void rt_timers_run(rt_timers *ts, uint64_t now) {
+    rt_alarms_run(&ts->alarms, now);
     ts->turn++;
     rt_timerq *q;
     while ((q = next_in_turn(ts))) {

@@ -1,7 +1,9 @@
-/* Timers with constant durations: one FIFO per duration, the earliest head decides when to wake.
+/* All timers of one loop: a FIFO for each constant duration, and a heap for any other deadline
+ * (alarm.h). The earliest of their heads decides when to wake.
  *
- * Arming is O(1) and costs a list move (7 ns measured, against 570 for uv_timer_t), because timers
- * of one duration expire in the order they were armed. Deadlines are exact to the millisecond.
+ * Arming in a FIFO is O(1) and costs a list move (7 ns measured, against 570 for uv_timer_t),
+ * because timers of one duration expire in the order they were armed. Deadlines are exact to the
+ * millisecond.
  *
  * Ownership: nodes live inside the caller's objects; disarm before freeing. Time comes in from
  * the caller (`now`, monotonic milliseconds). Thread: the loop's.
@@ -9,6 +11,7 @@
 #ifndef RT_BASE_TIMERS_H
 #define RT_BASE_TIMERS_H
 
+#include "base/alarm.h"
 #include "base/list.h"
 
 #include <stdint.h>
@@ -23,6 +26,7 @@ typedef void rt_timer_fn(struct rt_timerq *q, rt_timer *t);
 
 typedef struct rt_timers {
     rt_list queues;
+    rt_alarms alarms;
     uint32_t turn; /* number of this run */
 } rt_timers;
 
@@ -51,9 +55,10 @@ static inline bool rt_timer_armed(const rt_timer *t) {
 
 /* Milliseconds until the earliest deadline (0: due), or -1 when nothing is armed. */
 int64_t rt_timers_next(const rt_timers *ts, uint64_t now);
-/* Fires everything due at `now`, in order of deadline within a queue; what a callback arms for a
- * later time (or at all, in a queue that has had its turn) waits for the next run. A callback may
- * init and fini any queue, its own too; it must not call rt_timers_run. */
+/* Fires everything due at `now`: first the alarms, then each queue, in order of deadline. What a
+ * callback arms for a later time (or at all, as an alarm or in a queue that has had its turn) waits
+ * for a later run. A callback may init and fini any queue, its own too; it must not call
+ * rt_timers_run. */
 void rt_timers_run(rt_timers *ts, uint64_t now);
 
 #endif

@@ -269,6 +269,51 @@ static void test_a_callback_starts_a_queue(void **state) {
     rt_timerq_fini(&s.q);
 }
 
+/* ---- beside them, alarms ---- */
+
+typedef struct bell {
+    rt_alarm alarm;
+    rt_timers *ts;
+    rt_timerq *q; /* in which it arms `timer` when it fires */
+    alarm_clock clock;
+} bell;
+
+static void on_bell(rt_alarm *a) {
+    bell *b = RT_OF(a, bell, alarm);
+    note(&b->clock.timer);
+    rt_timer_arm(b->q, &b->clock.timer, a->deadline);
+}
+
+static void on_arm_alarm(rt_timerq *q, rt_timer *t) {
+    bell *b = q->arg;
+    note(t);
+    rt_alarm_arm(&b->ts->alarms, &b->alarm, t->deadline);
+}
+
+static void test_alarms_and_queues_run_together(void **state) {
+    (void)state;
+    rt_timers ts;
+    rt_timerq q;
+    bell b = {.ts = &ts, .q = &q};
+    rt_timers_init(&ts);
+    rt_timerq_init(&q, &ts, 10, on_arm_alarm, &b);
+    make(&b.clock, 'b');
+    rt_alarm_init(&b.alarm, on_bell);
+    rt_alarm_arm(&ts.alarms, &b.alarm, 105);
+    assert_int_equal(rt_timers_next(&ts, 100), 5);
+    assert_int_equal(rt_timers_next(&ts, 200), 0);
+    rt_timers_run(&ts, 105);
+    assert_string_equal(fired, "b");
+    assert_int_equal(rt_timers_next(&ts, 105), 10);
+    rt_timers_run(&ts, 115); /* the queue arms an alarm that is due: it waits */
+    assert_string_equal(fired, "bb");
+    assert_int_equal(rt_timers_next(&ts, 115), 1);
+    rt_timers_run(&ts, 116);
+    assert_string_equal(fired, "bbb");
+    rt_timerq_fini(&q);
+    assert_int_equal(rt_timers_next(&ts, 116), -1);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(test_fires_at_the_millisecond, set_up),
@@ -279,6 +324,7 @@ int main(void) {
         cmocka_unit_test_setup(test_a_callback_frees_its_timer, set_up),
         cmocka_unit_test_setup(test_a_callback_ends_queues, set_up),
         cmocka_unit_test_setup(test_a_callback_starts_a_queue, set_up),
+        cmocka_unit_test_setup(test_alarms_and_queues_run_together, set_up),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
