@@ -57,6 +57,12 @@ static const char *advice(int code) {
     }
 }
 
+static void arm_retry(rt_instance *in) {
+    rt_local_opening *o = &in->local_opening;
+    rt_alarm_arm(&in->loop.timers.alarms, &o->retry, in->loop.now + o->retry_ms);
+    o->retry_ms = o->retry_ms * 2 < RT_LOCAL_RETRY_MAX_MS ? o->retry_ms * 2 : RT_LOCAL_RETRY_MAX_MS;
+}
+
 static int try_to_open(rt_instance *in, const char *path, unsigned lock_ms, char *why,
                        size_t why_len) {
     int status = rt_local_new(&in->loop, path, lock_ms, on_line, in, &in->local, why, why_len);
@@ -66,25 +72,21 @@ static int try_to_open(rt_instance *in, const char *path, unsigned lock_ms, char
     }
     int saved = errno;
     in->local_opening.failed++;
-    rt_timer_arm(&in->local_opening.due, &in->local_opening.retry, in->loop.now);
+    arm_retry(in);
     errno = saved;
     return status;
 }
 
-/* There is one timer in the queue, so its duration may change between two armings. */
-static void on_retry_due(rt_timerq *due, rt_timer *retry) {
-    rt_instance *in = due->arg;
+static void on_retry_due(rt_alarm *retry) {
+    rt_instance *in = RT_OF(retry, rt_instance, local_opening.retry);
     char path[RT_LOCAL_PATH_SIZE], why[512];
-    (void)retry;
-    due->ms = due->ms * 2 < RT_LOCAL_RETRY_MAX_MS ? due->ms * 2 : RT_LOCAL_RETRY_MAX_MS;
     if (rt_local_path(&in->config, path, why, sizeof why) == RT_OK)
         try_to_open(in, path, 0, why, sizeof why);
 }
 
 void rt_instance_init_local(rt_instance *in) {
-    rt_timer_init(&in->local_opening.retry);
-    rt_timerq_init(&in->local_opening.due, &in->loop.timers, RT_LOCAL_RETRY_FIRST_MS, on_retry_due,
-                   in);
+    rt_alarm_init(&in->local_opening.retry, on_retry_due);
+    in->local_opening.retry_ms = RT_LOCAL_RETRY_FIRST_MS;
 }
 
 void rt_instance_open_local(rt_instance *in) {
@@ -107,7 +109,7 @@ void rt_instance_open_local(rt_instance *in) {
 }
 
 void rt_instance_close_local(rt_instance *in) {
-    rt_timerq_fini(&in->local_opening.due);
+    rt_alarm_disarm(&in->local_opening.retry);
     if (in->local)
         rt_local_close(in->local);
 }

@@ -13,6 +13,7 @@
 #ifndef RT_SERVER_LOCAL_SOCKET_H
 #define RT_SERVER_LOCAL_SOCKET_H
 
+#include "base/alarm.h"
 #include "base/buf.h"
 #include "base/counters.h"
 #include "net/local.h"
@@ -30,9 +31,9 @@ RT_COUNTERS_DECLARE(rt_local_line, RT_LOCAL_LINE_COUNTERS)
 #define RT_LOCAL_RETRY_MAX_MS 10000
 
 typedef struct rt_local_opening {
-    rt_timerq due;
-    rt_timer retry;
-    uint64_t failed; /* times */
+    rt_alarm retry;
+    uint32_t retry_ms; /* how long after the next failure */
+    uint64_t failed;   /* times */
 } rt_local_opening;
 
 struct rt_instance;

@@ -40,14 +40,13 @@ rt_sio *rt_sio_new(const rt_sio_opts *opts, const rt_sio_app *app, rt_timers *ti
     rt_map_init(&io->namespaces);
     rt_list_init(&io->closed);
     rt_timerq_init(&io->connect_due, timers, opts->connect_timeout_ms, on_connect_due, io);
-    rt_sio_acks_init(io, timers);
+    io->alarms = &timers->alarms;
     return io;
 }
 
 void rt_sio_free(rt_sio *io) {
     rt_sio_reap(io);
     rt_timerq_fini(&io->connect_due);
-    rt_sio_acks_fini(io);
     rt_map_fini(&io->namespaces);
     rt_free(io);
 }

@@ -19,8 +19,6 @@
 typedef struct rt_sio_client rt_sio_client;
 typedef struct rt_sio_room rt_sio_room;
 
-#define RT_SIO_ACK_STEPS 8
-
 /* A run of events to one room in one turn, which nobody has been sent yet (fanout.c). */
 typedef struct rt_sio_batch {
     rt_sio_room *room; /* pinned; NULL: there is none */
@@ -36,9 +34,8 @@ struct rt_sio {
     rt_map namespaces; /* by name */
     rt_list closed;    /* sockets to free */
     rt_timerq connect_due;
-    rt_timerq ack_due;
-    rt_timerq ack_steps[RT_SIO_ACK_STEPS]; /* 1, 4, 16 .. ms: other times are made of these */
-    rt_sio_moved_fn *moved;                /* NULL: nobody wants to hear of rooms */
+    rt_alarms *alarms;      /* the loop's */
+    rt_sio_moved_fn *moved; /* NULL: nobody wants to hear of rooms */
     void *moved_arg;
     uint32_t stamp; /* of the last event that went to several rooms */
     rt_sio_batch batch;
@@ -167,8 +164,6 @@ void rt_sio_leave_all(rt_sio_socket *s, bool tell);
 void rt_sio_stop_asking(rt_sio_socket *s);
 
 /* --- ack.c --- */
-void rt_sio_acks_init(rt_sio *io, rt_timers *timers);
-void rt_sio_acks_fini(rt_sio *io);
 void rt_sio_acks_answer(rt_sio_socket *s, uint64_t id, const rt_sio_event *answer);
 void rt_sio_acks_drop(rt_sio_socket *s);
 
