@@ -141,28 +141,20 @@ void rt_asker_forget(rt_asker *a, rt_slice site, rt_slice user) {
     }
 }
 
-static void init_keep(rt_timerq *q, rt_timers *timers, uint32_t ms, rt_asker *a) {
-    rt_timerq_init(q, timers, ms, rt_question_kept, ms ? a : NULL);
-}
-
 void rt_asker_init(rt_asker *a, const rt_asker_opts *opts, const rt_frappe_ports *ports,
                    rt_timers *timers, uint64_t *counters) {
     memset(a, 0, sizeof *a);
     a->ports = ports;
+    a->opts = *opts;
     a->counters = counters;
-    a->kept_max = opts->keep_max;
+    a->alarms = &timers->alarms;
     rt_sites_init(&a->sites);
     rt_map_init(&a->questions);
     rt_list_init(&a->open);
     rt_list_init(&a->answered);
-    uint32_t ms = RT_FRAPPE_RETRY_FIRST_MS;
-    for (int i = 0; i < RT_ASK_BACKOFFS; i++) {
-        rt_timerq_init(&a->backoff[i], timers, ms, rt_question_rested, a);
-        ms = ms * 2 < RT_FRAPPE_RETRY_MAX_MS ? ms * 2 : RT_FRAPPE_RETRY_MAX_MS;
-    }
     rt_logins_init(&a->logins, timers, opts->keep_ms, opts->keep_max, ports->now, ports->ctx);
-    init_keep(&a->keep, timers, opts->keep_ms, a);
-    init_keep(&a->keep_refused, timers, opts->keep_refused_ms, a);
+    rt_timerq_init(&a->keep, timers, opts->keep_ms, rt_question_kept, a);
+    rt_timerq_init(&a->keep_refused, timers, opts->keep_refused_ms, rt_question_kept, a);
     rt_timerq_init(&a->patience, timers, opts->patience_ms, patience_over, a);
     rt_secret_init(&a->secret, ports, rt_question_secret_came, a);
 }
@@ -182,8 +174,6 @@ static void drop_all(rt_list *questions) {
 void rt_asker_fini(rt_asker *a) {
     drop_all(&a->open);
     drop_all(&a->answered);
-    for (int i = 0; i < RT_ASK_BACKOFFS; i++)
-        rt_timerq_fini(&a->backoff[i]);
     rt_logins_fini(&a->logins);
     rt_timerq_fini(&a->keep);
     rt_timerq_fini(&a->keep_refused);

@@ -25,8 +25,6 @@
 #include "frappe/logins.h"
 #include "frappe/secret.h"
 
-#define RT_ASK_BACKOFFS 5 /* 250, 500, 1000, 2000, 4000 ms */
-
 typedef struct rt_asker rt_asker;
 typedef struct rt_question rt_question;
 typedef struct rt_ask_kind rt_ask_kind;
@@ -79,10 +77,13 @@ struct rt_question {
     void *call;       /* the request in flight */
     rt_list node;     /* in rt_asker.open or .answered */
     rt_list waiters;
-    rt_timer timer;          /* RESTING: until the next request; ANSWERED: until forgotten */
+    union {
+        rt_alarm again; /* until it is ANSWERED; armed while RESTING: the next request is due */
+        rt_timer kept;  /* ANSWERED: to be forgotten */
+    };
+    uint32_t rest_ms;        /* how long it rests the next time */
     uint32_t secret_version; /* of the secret in the last request */
     uint8_t state;           /* enum rt_question_state */
-    uint8_t rests;           /* how often it has rested, up to RT_ASK_BACKOFFS - 1 */
     uint8_t endpoint;        /* the kind's: which method was asked */
     bool other_tried;        /* the kind's: both methods have been */
     bool wrong_secret;       /* RT_MEANS_WRONG_SECRET came: the next request has a fresh one */
@@ -94,15 +95,23 @@ struct rt_question {
     char key[];
 };
 
+typedef struct rt_asker_opts {
+    uint32_t patience_ms;
+    uint32_t keep_ms; /* 0: answers are not kept */
+    uint32_t keep_refused_ms;
+    uint32_t keep_max; /* logins, and as many other answers */
+} rt_asker_opts;
+
 struct rt_asker {
     const rt_frappe_ports *ports;
+    rt_asker_opts opts;
     uint64_t *counters; /* rt_frappe_counters.v */
     rt_sites sites;
     rt_logins logins;
     rt_map questions; /* by key */
     rt_list open;     /* not answered yet */
     rt_list answered; /* kept answers, oldest first */
-    rt_timerq backoff[RT_ASK_BACKOFFS];
+    rt_alarms *alarms;
     rt_timerq keep; /* answers */
     rt_timerq keep_refused;
     rt_timerq patience;
@@ -110,15 +119,7 @@ struct rt_asker {
     rt_log_gate gate;
     uint32_t open_count, waiting;
     uint32_t kept; /* in answered; rt_logins counts its own */
-    uint32_t kept_max;
 };
-
-typedef struct rt_asker_opts {
-    uint32_t patience_ms;
-    uint32_t keep_ms; /* 0: answers are not kept */
-    uint32_t keep_refused_ms;
-    uint32_t keep_max; /* logins, and as many other answers */
-} rt_asker_opts;
 
 void rt_asker_init(rt_asker *a, const rt_asker_opts *opts, const rt_frappe_ports *ports,
                    rt_timers *timers, uint64_t *counters);
@@ -158,7 +159,6 @@ rt_question *rt_question_new(rt_asker *a, const rt_subject *s, rt_slice key); /*
 void rt_question_proceed(rt_question *q); /* towards its next request */
 void rt_question_unlist(rt_question *q);  /* nobody may join it any more */
 void rt_question_drop(rt_question *q);    /* it has no waiters */
-void rt_question_rested(rt_timerq *timers, rt_timer *t);
 void rt_question_kept(rt_timerq *timers, rt_timer *t);
 void rt_question_secret_came(void *asker, int status);
 void rt_waiter_stop(rt_waiter *w); /* without asking who else waits; the node stays linked */

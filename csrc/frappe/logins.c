@@ -28,8 +28,8 @@ static void on_due(rt_timerq *q, rt_timer *t) {
 
 void rt_logins_init(rt_logins *l, rt_timers *timers, uint32_t keep_ms, uint32_t max,
                     uint64_t (*now)(void *ctx), void *now_ctx) {
-    *l = (rt_logins){.now = now, .now_ctx = now_ctx, .max = max};
-    rt_timerq_init(&l->due, timers, keep_ms, on_due, keep_ms && max ? l : NULL);
+    *l = (rt_logins){.now = now, .now_ctx = now_ctx, .max = keep_ms ? max : 0};
+    rt_timerq_init(&l->due, timers, keep_ms, on_due, l);
 }
 
 void rt_logins_fini(rt_logins *l) {
@@ -38,7 +38,7 @@ void rt_logins_fini(rt_logins *l) {
 }
 
 bool rt_logins_keep(rt_logins *l, rt_identity *id) {
-    rt_login *login = l->due.arg && id->current && !id->kept ? rt_alloc(sizeof *login) : NULL;
+    rt_login *login = l->max && id->current && !id->kept ? rt_alloc(sizeof *login) : NULL;
     if (!login)
         return true;
     rt_timer_init(&login->timer);

@@ -12,10 +12,10 @@
 #include "frappe/identity.h"
 
 typedef struct rt_logins {
-    rt_timerq due; /* rt_login.timer, the oldest first; without `arg`: nothing is kept */
+    rt_timerq due; /* rt_login.timer, the oldest first */
     uint64_t (*now)(void *ctx);
     void *now_ctx;
-    uint32_t count, max;
+    uint32_t count, max; /* max 0: nothing is kept */
 } rt_logins;
 
 /* Keeps up to `max` for so long; 0 of either: none. */

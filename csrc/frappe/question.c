@@ -26,6 +26,10 @@ void rt_question_subject(const rt_question *q, rt_slice *first, rt_slice *second
     *second = rt_slice_from(subject, nul + 1);
 }
 
+static void rested(rt_alarm *again) {
+    rt_question_proceed(RT_OF(again, rt_question, again));
+}
+
 rt_question *rt_question_new(rt_asker *a, const rt_subject *s, rt_slice key) {
     rt_question *q = rt_alloc0(sizeof *q + key.n);
     if (!q)
@@ -36,7 +40,8 @@ rt_question *rt_question_new(rt_asker *a, const rt_subject *s, rt_slice key) {
     q->key_len = (uint32_t)key.n;
     memcpy(q->key, key.p, key.n);
     rt_list_init(&q->waiters);
-    rt_timer_init(&q->timer);
+    rt_alarm_init(&q->again, rested);
+    q->rest_ms = RT_FRAPPE_RETRY_FIRST_MS;
     rt_list_push(&a->open, &q->node);
     a->open_count++;
     q->site = rt_site_hold(s->site);
@@ -57,6 +62,7 @@ void rt_question_unlist(rt_question *q) {
 static void close_question(rt_question *q) {
     q->asker->open_count--;
     q->site->open--;
+    rt_alarm_disarm(&q->again);
 }
 
 void rt_question_drop(rt_question *q) {
@@ -64,11 +70,12 @@ void rt_question_drop(rt_question *q) {
     rt_question_unlist(q);
     if (q->call)
         a->ports->web_cancel(a->ports->ctx, q->call);
-    if (q->state == RT_QUESTION_ANSWERED)
+    if (q->state == RT_QUESTION_ANSWERED) {
         a->kept--;
-    else
+        rt_timer_disarm(&q->kept);
+    } else {
         close_question(q);
-    rt_timer_disarm(&q->timer);
+    }
     rt_list_unlink(&q->node);
     rt_identity_rele(q->who);
     rt_site_rele(q->site);
@@ -79,14 +86,8 @@ void rt_question_drop(rt_question *q) {
 
 static void rest(rt_question *q) {
     q->state = RT_QUESTION_RESTING;
-    rt_timer_arm(&q->asker->backoff[q->rests], &q->timer, now_of(q));
-    if (q->rests < RT_ASK_BACKOFFS - 1)
-        q->rests++;
-}
-
-void rt_question_rested(rt_timerq *timers, rt_timer *t) {
-    (void)timers;
-    rt_question_proceed(RT_OF(t, rt_question, timer));
+    rt_alarm_arm(q->asker->alarms, &q->again, now_of(q) + q->rest_ms);
+    q->rest_ms = q->rest_ms * 2 < RT_FRAPPE_RETRY_MAX_MS ? q->rest_ms * 2 : RT_FRAPPE_RETRY_MAX_MS;
 }
 
 /* Foreign text that can be shown: one line of ASCII. */
@@ -152,32 +153,42 @@ static void log_secret_refused(rt_question *q) {
                (int)site.n, site.p, q->kind->what);
 }
 
-/* Takes q off the open questions, and keeps it as an answer or frees it. */
-static void keep_or_drop(rt_question *q) {
+/* A login that told who it is is kept in rt_logins. */
+static bool is_to_keep(const rt_question *q) {
+    const rt_asker_opts *opts = &q->asker->opts;
+    uint32_t ms = q->refused ? opts->keep_refused_ms : opts->keep_ms;
+    return q->listed && (!q->login || q->refused) && ms > 0 && opts->keep_max > 0;
+}
+
+static void keep(rt_question *q) {
     rt_asker *a = q->asker;
-    rt_timerq *time = q->refused ? &a->keep_refused : &a->keep;
-    if (q->listed && q->login && !q->refused && !rt_logins_keep(&a->logins, q->who))
-        a->counters[RT_FRAPPE_ANSWERS_OVER_MAX]++;
-    /* rt_timerq knows no 0 ms: rt_asker_init leaves such a queue without `arg`. */
-    if (!q->listed || (q->login && !q->refused) || !time->arg || a->kept_max == 0) {
-        rt_question_drop(q);
-        return;
-    }
     rt_list_unlink(&q->node);
     close_question(q);
     q->state = RT_QUESTION_ANSWERED;
     rt_list_push(&a->answered, &q->node);
     a->kept++;
-    rt_timer_arm(time, &q->timer, now_of(q));
-    if (a->kept <= a->kept_max)
+    rt_timer_init(&q->kept);
+    rt_timer_arm(q->refused ? &a->keep_refused : &a->keep, &q->kept, now_of(q));
+    if (a->kept <= a->opts.keep_max)
         return;
     a->counters[RT_FRAPPE_ANSWERS_OVER_MAX]++;
     rt_question_drop(RT_OF(rt_list_first(&a->answered), rt_question, node));
 }
 
+/* Takes q off the open questions, and keeps it as an answer or frees it. */
+static void keep_or_drop(rt_question *q) {
+    rt_asker *a = q->asker;
+    if (q->listed && q->login && !q->refused && !rt_logins_keep(&a->logins, q->who))
+        a->counters[RT_FRAPPE_ANSWERS_OVER_MAX]++;
+    if (is_to_keep(q))
+        keep(q);
+    else
+        rt_question_drop(q);
+}
+
 void rt_question_kept(rt_timerq *timers, rt_timer *t) {
     (void)timers;
-    rt_question_drop(RT_OF(t, rt_question, timer));
+    rt_question_drop(RT_OF(t, rt_question, kept));
 }
 
 /* Any waiter may do anything, forgetting this question or making another waiter leave among it:
