@@ -1,74 +1,10 @@
-/* Asking: who waits for which question, what is forgotten. */
+/* Finds the question for a subject, and forgets what is known about a user. */
 #include "frappe/ask.h"
 
 #include "base/status.h"
 #include "frappe/frappe.h"
 
-static uint64_t now_of(const rt_asker *a) {
-    return a->ports->now(a->ports->ctx);
-}
-
-/* --- waiters --- */
-
-void rt_waiter_init(rt_waiter *w) {
-    rt_list_init(&w->node);
-    rt_timer_init(&w->patience);
-    w->question = NULL;
-}
-
-static void add_waiter(rt_question *q, rt_waiter *w) {
-    rt_asker *a = q->asker;
-    rt_list_push(&q->waiters, &w->node);
-    w->question = q;
-    a->waiting++;
-    rt_timer_arm(&a->patience, &w->patience, now_of(a));
-}
-
-void rt_waiter_stop(rt_waiter *w) {
-    w->question->asker->waiting--;
-    w->question = NULL;
-    rt_timer_disarm(&w->patience);
-}
-
-/* Though nobody waits for it: a request on its way costs the web process what it costs, and its
- * answer may be wanted soon. */
-static bool is_worth_waiting(const rt_question *q) {
-    const rt_frappe_ports *ports = q->asker->ports;
-    return q->listed && q->state == RT_QUESTION_FLYING && !ports->web_in_line(ports->ctx, q->call);
-}
-
-void rt_waiter_leave(rt_waiter *w) {
-    rt_question *q = w->question;
-    rt_list_unlink(&w->node);
-    if (!q)
-        return;
-    rt_waiter_stop(w);
-    if (rt_list_empty(&q->waiters) && !is_worth_waiting(q))
-        rt_question_drop(q);
-}
-
-static void patience_over(rt_timerq *timers, rt_timer *t) {
-    rt_asker *a = timers->arg;
-    rt_waiter *w = RT_OF(t, rt_waiter, patience);
-    const rt_ask_kind *kind = w->question->kind;
-    rt_site *site = rt_site_hold(w->question->site); /* it knows why, for the log */
-    rt_waiter_leave(w);
-    kind->answered(a, w, RT_VERDICT_NONE, NULL);
-    rt_site_rele(site);
-}
-
 /* --- asking --- */
-
-/* Addresses stand for the kind and for the site or identity: the question holds both, so that they
- * mean the same as long as it lives. */
-static int put_key(rt_buf *b, const rt_subject *s) {
-    const void *about = s->who ? (const void *)s->who : (const void *)s->site;
-    rt_buf_put(b, &s->kind, sizeof s->kind);
-    rt_buf_put(b, &about, sizeof about);
-    rt_buf_puts(b, s->first);
-    rt_buf_putc(b, '\0');
-    return rt_buf_puts(b, s->second);
-}
 
 static bool is_known_login(const rt_subject *s, rt_identity **who) {
     if (s->who)
@@ -85,7 +21,7 @@ int rt_ask(rt_asker *a, const rt_subject *subject, rt_waiter *w, enum rt_verdict
         *verdict = RT_VERDICT_YES;
         return RT_OK;
     }
-    if (put_key(&key, subject)) {
+    if (rt_question_put_key(subject, &key) != RT_OK) {
         rt_buf_fini(&key);
         return RT_ENOMEM;
     }
@@ -100,11 +36,11 @@ int rt_ask(rt_asker *a, const rt_subject *subject, rt_waiter *w, enum rt_verdict
         status = RT_ELIMIT;
     } else if (q) {
         a->counters[RT_FRAPPE_QUESTIONS_SHARED]++;
-        add_waiter(q, w);
+        rt_waiter_join(w, q);
     } else {
         q = rt_question_new(a, subject, rt_buf_slice(&key));
         if (q) {
-            add_waiter(q, w);
+            rt_waiter_join(w, q);
             rt_question_proceed(q);
         }
         status = q ? RT_AGAIN : RT_ENOMEM;
@@ -118,7 +54,7 @@ int rt_ask(rt_asker *a, const rt_subject *subject, rt_waiter *w, enum rt_verdict
 static bool is_about(const rt_question *q, rt_slice site, rt_slice user) {
     if (site.n > 0 && !rt_slice_eq_nocase(site, rt_site_name(q->site)))
         return false;
-    /* Whose credential it is, is not known before the answer, or after a refusal. */
+    /* Without `who` the user is unknown: a login that is not answered yet, or was refused. */
     return user.n == 0 || !q->who || rt_slice_eq(user, rt_identity_user(q->who));
 }
 
@@ -155,7 +91,7 @@ void rt_asker_init(rt_asker *a, const rt_asker_opts *opts, const rt_frappe_ports
     rt_logins_init(&a->logins, timers, opts->keep_ms, opts->keep_max, ports->now, ports->ctx);
     rt_timerq_init(&a->keep, timers, opts->keep_ms, rt_question_kept, a);
     rt_timerq_init(&a->keep_refused, timers, opts->keep_refused_ms, rt_question_kept, a);
-    rt_timerq_init(&a->patience, timers, opts->patience_ms, patience_over, a);
+    rt_timerq_init(&a->patience, timers, opts->patience_ms, rt_waiter_patience_over, a);
     rt_secret_init(&a->secret, ports, rt_question_secret_came, a);
 }
 

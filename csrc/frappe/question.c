@@ -1,5 +1,5 @@
-/* One question: made, asked, answered, kept (ask.h has the diagram). */
-#include "frappe/ask.h"
+/* One question: made, asked, answered, kept. */
+#include "frappe/question.h"
 
 #include "base/alloc.h"
 #include "base/status.h"
@@ -10,6 +10,7 @@
 #include <stdio.h>
 
 #define LOG_EVERY_MS 1000
+#define KEY_HEAD (2 * sizeof(void *)) /* bytes of a key in front of the subject */
 
 static uint64_t now_of(const rt_question *q) {
     return q->asker->ports->now(q->asker->ports->ctx);
@@ -19,8 +20,19 @@ static rt_slice key_of(const rt_question *q) {
     return rt_slice_make(q->key, q->key_len);
 }
 
+/* The addresses of the kind and of the site or identity stand for them. The question holds both, so
+ * no other can get the same address while it lives. */
+int rt_question_put_key(const rt_subject *s, rt_buf *key) {
+    const void *about = s->who ? (const void *)s->who : (const void *)s->site;
+    rt_buf_put(key, &s->kind, sizeof s->kind);
+    rt_buf_put(key, &about, sizeof about);
+    rt_buf_puts(key, s->first);
+    rt_buf_putc(key, '\0');
+    return rt_buf_puts(key, s->second);
+}
+
 void rt_question_subject(const rt_question *q, rt_slice *first, rt_slice *second) {
-    rt_slice subject = rt_slice_from(key_of(q), q->head);
+    rt_slice subject = rt_slice_from(key_of(q), KEY_HEAD);
     size_t nul = rt_slice_find(subject, '\0');
     *first = rt_slice_make(subject.p, nul);
     *second = rt_slice_from(subject, nul + 1);
@@ -36,7 +48,6 @@ rt_question *rt_question_new(rt_asker *a, const rt_subject *s, rt_slice key) {
         return NULL;
     q->asker = a;
     q->kind = s->kind;
-    q->head = 2 * sizeof(void *);
     q->key_len = (uint32_t)key.n;
     memcpy(q->key, key.p, key.n);
     rt_list_init(&q->waiters);
@@ -48,7 +59,7 @@ rt_question *rt_question_new(rt_asker *a, const rt_subject *s, rt_slice key) {
     q->site->open++;
     q->login = !s->who;
     q->who = s->who ? rt_identity_hold(s->who) : NULL;
-    /* Without room in the map it works as well, it is only not shared. */
+    /* Not in the map for want of memory: it works, but nobody can share it. */
     q->listed = rt_map_put(&a->questions, key_of(q), q) == RT_OK;
     return q;
 }
@@ -82,6 +93,55 @@ void rt_question_drop(rt_question *q) {
     rt_free(q);
 }
 
+/* --- waiters --- */
+
+void rt_waiter_init(rt_waiter *w) {
+    rt_list_init(&w->node);
+    rt_timer_init(&w->patience);
+    w->question = NULL;
+}
+
+void rt_waiter_join(rt_waiter *w, rt_question *q) {
+    rt_asker *a = q->asker;
+    rt_list_push(&q->waiters, &w->node);
+    w->question = q;
+    a->waiting++;
+    rt_timer_arm(&a->patience, &w->patience, now_of(q));
+}
+
+void rt_waiter_stop(rt_waiter *w) {
+    w->question->asker->waiting--;
+    w->question = NULL;
+    rt_timer_disarm(&w->patience);
+}
+
+/* Whether to let it go on with no waiter left. A request that has been sent costs the web process
+ * the same either way, and somebody may want its answer soon. */
+static bool is_worth_waiting(const rt_question *q) {
+    const rt_frappe_ports *ports = q->asker->ports;
+    return q->listed && q->state == RT_QUESTION_FLYING && !ports->web_in_line(ports->ctx, q->call);
+}
+
+void rt_waiter_leave(rt_waiter *w) {
+    rt_question *q = w->question;
+    rt_list_unlink(&w->node);
+    if (!q)
+        return;
+    rt_waiter_stop(w);
+    if (rt_list_empty(&q->waiters) && !is_worth_waiting(q))
+        rt_question_drop(q);
+}
+
+void rt_waiter_patience_over(rt_timerq *timers, rt_timer *t) {
+    rt_asker *a = timers->arg;
+    rt_waiter *w = RT_OF(t, rt_waiter, patience);
+    const rt_ask_kind *kind = w->question->kind;
+    rt_site *site = rt_site_hold(w->question->site); /* the waiter logs why it is away */
+    rt_waiter_leave(w);
+    kind->answered(a, w, RT_VERDICT_NONE, NULL);
+    rt_site_rele(site);
+}
+
 /* --- asking --- */
 
 static void rest(rt_question *q) {
@@ -98,7 +158,7 @@ static void make_plain(char *text) {
     }
 }
 
-/* No answer, or none that says anything: remembered for the figures, and logged when it is news. */
+/* There was no answer, or no usable one. Keeps the reason for the figures, and logs the first. */
 static void __attribute__((format(printf, 2, 3))) note_away(rt_question *q, const char *fmt, ...) {
     rt_site *site = q->site;
     uint64_t now = now_of(q);
@@ -127,7 +187,7 @@ static void note_useless(rt_question *q, const rt_frappe_answer *answer) {
         note_away(q, "%s", answer->error ? answer->error : "no answer");
 }
 
-/* As loud as what was told of its beginning: who sees warnings alone hears that it is over. */
+/* Logs the recovery at the level of the outage, so that a log filtered at WARN shows both. */
 static void note_back(rt_question *q) {
     if (!q->site->away_since)
         return;
@@ -138,7 +198,7 @@ static void note_back(rt_question *q) {
     q->site->away_since = 0;
 }
 
-/* `{}` came, and what it hides cannot be told without Redis. */
+/* Frappe answered `{}`, which it does without the right secret, and Redis does not give one. */
 static void rest_without_secret(rt_question *q) {
     note_away(q, "it wants the socket secret, and Redis (redis_queue) does not give it");
     rest(q);
@@ -153,7 +213,7 @@ static void log_secret_refused(rt_question *q) {
                (int)site.n, site.p, q->kind->what);
 }
 
-/* A login that told who it is is kept in rt_logins. */
+/* Whether to keep it as an answer. rt_logins keeps the logins that were accepted. */
 static bool is_to_keep(const rt_question *q) {
     const rt_asker_opts *opts = &q->asker->opts;
     uint32_t ms = q->refused ? opts->keep_refused_ms : opts->keep_ms;
@@ -191,13 +251,13 @@ void rt_question_kept(rt_timerq *timers, rt_timer *t) {
     rt_question_drop(RT_OF(t, rt_question, kept));
 }
 
-/* Any waiter may do anything, forgetting this question or making another waiter leave among it:
- * nothing of q is touched once the first has been told. */
+/* A waiter that is told may do anything: forget this question, or make another waiter leave. So
+ * nothing of q is used once the first has been told. */
 static void settle(rt_question *q, bool yes) {
     rt_asker *a = q->asker;
     const rt_ask_kind *kind = q->kind;
     rt_identity *who = q->who ? rt_identity_hold(q->who) : NULL;
-    rt_site *site = rt_site_hold(q->site); /* what it says about its refusal is for the waiters */
+    rt_site *site = rt_site_hold(q->site); /* the waiters log what it says about its refusal */
     rt_list told;
     rt_list_move(&told, &q->waiters);
     for (rt_list *node = told.next; node != &told; node = node->next)
@@ -224,7 +284,7 @@ static enum rt_meaning meaning_of(rt_question *q, const rt_frappe_answer *answer
         if (!is_object(answer->body))
             return RT_MEANS_NOTHING; /* a login page, a proxy's greeting */
         return q->kind->judge(q, 200, rt_json_get(answer->body, RT_LIT("message")));
-    case 400: /* Frappe on a token that is no base64; a proxy on a request it was not made for */
+    case 400: /* from Frappe: the token is not base64; else from a proxy */
         return is_object(answer->body) && rt_json_get(answer->body, RT_LIT("exc_type")).n > 0
                    ? RT_MEANS_NO
                    : RT_MEANS_NOTHING;
@@ -266,7 +326,7 @@ static void answer_came(void *arg, const rt_frappe_answer *answer) {
     } else if (meaning != RT_MEANS_WRONG_SECRET) {
         note_back(q);
     }
-    if (!q->who) /* a login, and this was no user */
+    if (!q->who) /* a login, and the answer names no user */
         q->site->login_refused = (uint16_t)answer->status;
     act_on(q, meaning);
 }
@@ -308,9 +368,9 @@ static void fly(rt_question *q) {
     a->counters[RT_FRAPPE_QUESTIONS]++;
 }
 
-/* The next request, once there is a secret to send along: any, or, when the last was wrong, another
- * reading of it. Without Redis old versions of Frappe answer all the same, but `{}` says nothing.
- */
+/* Sends the next request once there is a secret to send along. When the last secret was wrong, it
+ * is read from Redis again first. Without Redis the request goes without a secret: older versions
+ * of Frappe need none. */
 void rt_question_proceed(rt_question *q) {
     rt_secret *secret = &q->asker->secret;
     bool stale = q->wrong_secret && q->secret_version == secret->version;
@@ -329,7 +389,7 @@ void rt_question_proceed(rt_question *q) {
 
 void rt_question_secret_came(void *arg, int status) {
     rt_asker *a = arg;
-    /* Neither flying nor resting calls anybody back, and both keep the question where it is. */
+    /* fly and rest_without_secret call nobody back, and leave the question in the list. */
     for (rt_list *node = a->open.next; node != &a->open; node = node->next) {
         rt_question *q = RT_OF(node, rt_question, node);
         if (q->state != RT_QUESTION_SECRET)
