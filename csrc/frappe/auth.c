@@ -164,7 +164,7 @@ static void answered(rt_asker *a, rt_waiter *w, enum rt_verdict verdict, rt_iden
     rt_ticket *t = RT_OF(w, rt_ticket, waiter);
     rt_sio_socket *s = t->socket;
     rt_buf auth = RT_BUF_INIT; /* deciding may free the ticket's socket and with it the ticket */
-    rt_buf_puts(&auth, rt_ticket_docname(t));
+    rt_buf_puts(&auth, rt_ticket_payload(t));
     rt_ticket_free(t);
     decide(RT_OF(a, rt_frappe, asker), s, verdict, who, rt_buf_slice(&auth));
     rt_buf_fini(&auth);
@@ -183,13 +183,13 @@ static rt_slice worth_keeping(rt_frappe *f, rt_slice auth) {
 
 static void ask(rt_frappe *f, rt_sio_socket *s, rt_site *site, rt_credential credential,
                 rt_slice auth) {
-    rt_subject_name kept = {.docname = worth_keeping(f, auth)};
+    rt_slice kept = worth_keeping(f, auth);
     char kind = (char)credential.kind;
     rt_subject subject = {
         .kind = &login, .site = site, .first = rt_slice_make(&kind, 1), .second = credential.value};
     enum rt_verdict verdict = RT_VERDICT_NONE;
     rt_identity *who = NULL;
-    rt_ticket *t = rt_ticket_new(rt_member_of(s), s, RT_WANT_IN, &kept);
+    rt_ticket *t = rt_ticket_new_in(rt_member_of(s), s, kept);
     int status = t ? rt_ask(&f->asker, &subject, &t->waiter, &verdict, &who) : RT_ENOMEM;
     if (status == RT_AGAIN)
         return;
@@ -199,7 +199,7 @@ static void ask(rt_frappe *f, rt_sio_socket *s, rt_site *site, rt_credential cre
     if (status == RT_ENOMEM)
         rt_sio_drop_client(s, RT_EIO_NO_MEMORY);
     else
-        decide(f, s, verdict, who, kept.docname);
+        decide(f, s, verdict, who, kept);
 }
 
 /* --- the checks --- */

@@ -2,15 +2,16 @@
 #include "frappe/member.h"
 
 #include "base/alloc.h"
-#include "frappe/frappe.h"
 
-/* Credit is counted so that all earn the same, whatever may be sent: an event costs less of it
- * where more may come. */
+/* Every socket earns credit at the same rate. The higher the allowed rate of events, the less
+ * credit an event costs. */
 #define EARNED_IN_MS 100u
 #define CREDIT_MAX (EARNED_IN_MS * 1000u * RT_FRAPPE_EVENTS_BURST / RT_FRAPPE_EVENTS_PER_SECOND)
 #define TOLD_MASK 0xfffu /* rt_member.told */
 _Static_assert(CREDIT_MAX < 1u << 20, "credit has 20 bits");
 _Static_assert(EARNED_IN_MS * 1000u >= RT_FRAPPE_EVENTS_PER_SECOND_MAX, "an event costs something");
+
+static const rt_subject_name no_name;
 
 static uint32_t told_at(uint64_t now) {
     return (uint32_t)(now / RT_FRAPPE_TELL_MS) & TOLD_MASK;
@@ -36,7 +37,7 @@ void rt_member_free(rt_member *m) {
 }
 
 bool rt_member_pay(rt_member *m, uint64_t now, uint32_t events_per_second) {
-    /* The low half of the clock is enough: it turns over after 49 days. */
+    /* The low half of the clock is enough: it wraps after 49 days. */
     uint64_t passed = (uint32_t)((uint32_t)now - m->credit_ms);
     uint64_t credit = m->credit + passed * EARNED_IN_MS;
     uint32_t cost = EARNED_IN_MS * 1000u / events_per_second;
@@ -54,14 +55,11 @@ bool rt_member_may_tell(rt_member *m, uint64_t now) {
     return may;
 }
 
-rt_ticket *rt_ticket_new(rt_member *m, rt_sio_socket *s, enum rt_want want,
-                         const rt_subject_name *name) {
-    static const rt_subject_name none;
-    if (!name)
-        name = &none;
-    if (name->room.n > UINT16_MAX || name->docname.n > UINT16_MAX)
+static rt_ticket *new_ticket(rt_member *m, rt_sio_socket *s, enum rt_want want,
+                             const rt_subject_name *name, rt_slice json) {
+    if (name->room.n > UINT16_MAX || json.n > UINT16_MAX)
         return NULL;
-    rt_ticket *t = rt_alloc(sizeof *t + name->room.n + name->docname.n);
+    rt_ticket *t = rt_alloc0(sizeof *t + name->room.n + json.n);
     if (!t)
         return NULL;
     rt_waiter_init(&t->waiter);
@@ -69,14 +67,23 @@ rt_ticket *rt_ticket_new(rt_member *m, rt_sio_socket *s, enum rt_want want,
     t->want = (uint8_t)want;
     t->room_len = (uint16_t)name->room.n;
     t->doctype_len = (uint16_t)name->doctype_len;
-    t->docname_len = (uint16_t)name->docname.n;
+    t->json_len = (uint16_t)json.n;
     if (name->room.n)
         memcpy(t->text, name->room.p, name->room.n);
-    if (name->docname.n)
-        memcpy(t->text + name->room.n, name->docname.p, name->docname.n);
+    if (json.n)
+        memcpy(t->text + name->room.n, json.p, json.n);
     t->next = m->tickets;
     m->tickets = t;
     return t;
+}
+
+rt_ticket *rt_ticket_new(rt_member *m, rt_sio_socket *s, enum rt_want want,
+                         const rt_subject_name *name) {
+    return new_ticket(m, s, want, name ? name : &no_name, name ? name->docname : RT_EMPTY);
+}
+
+rt_ticket *rt_ticket_new_in(rt_member *m, rt_sio_socket *s, rt_slice payload) {
+    return new_ticket(m, s, RT_WANT_IN, &no_name, payload);
 }
 
 void rt_ticket_free(rt_ticket *t) {

@@ -1,5 +1,5 @@
 /* What the layer keeps for each socket (rt_sio_socket_user): as little as it can, because most
- * sockets are idle most of the time.
+ * sockets are idle.
  *
  * Ownership: rt_member_new/free. A ticket belongs to its member, and is freed by whoever takes it
  * off. Thread: the loop's. Must not know: what is done when an answer comes. */
@@ -7,14 +7,15 @@
 #define RT_FRAPPE_MEMBER_H
 
 #include "frappe/ask.h"
+#include "frappe/frappe.h"
 #include "socketio/socketio.h"
 
 enum rt_want {
-    RT_WANT_IN,       /* to be let in; its docname is the CONNECT payload */
+    RT_WANT_IN,       /* to be let in */
     RT_WANT_DOCTYPE,  /* doctype_subscribe */
     RT_WANT_DOC,      /* doc_subscribe */
     RT_WANT_OPEN_DOC, /* doc_open */
-    RT_WANT_ANSWER,   /* rt_frappe_permission; its docname says who is told */
+    RT_WANT_ANSWER,   /* rt_frappe_permission */
     RT_WANT_NOTHING,  /* a note: how the client names a document it has open */
 };
 
@@ -23,11 +24,13 @@ typedef struct rt_ticket {
     rt_waiter waiter;
     struct rt_ticket *next; /* of the same socket */
     rt_sio_socket *socket;
+    rt_frappe_allowed_fn *done; /* RT_WANT_ANSWER: who is told the answer */
+    void *arg;
     uint16_t room_len;
     uint16_t doctype_len; /* the room is a prefix, the doctype, a slash, the name */
-    uint16_t docname_len;
+    uint16_t json_len;
     uint8_t want; /* enum rt_want */
-    char text[];  /* room; docname as JSON */
+    char text[];  /* room; JSON of the client: the docname, or the CONNECT payload */
 } rt_ticket;
 
 typedef struct rt_member {
@@ -59,9 +62,11 @@ typedef struct rt_subject_name {
     rt_slice docname;   /* as JSON, as the client sent it; empty for a doctype */
 } rt_subject_name;
 
-/* A new ticket at the head of m->tickets; NULL: out of memory. */
+/* A new ticket at the head of m->tickets; NULL: out of memory. `name` NULL: it needs none. */
 rt_ticket *rt_ticket_new(rt_member *m, rt_sio_socket *s, enum rt_want want,
                          const rt_subject_name *name);
+/* The same for RT_WANT_IN. */
+rt_ticket *rt_ticket_new_in(rt_member *m, rt_sio_socket *s, rt_slice payload);
 void rt_ticket_free(rt_ticket *t); /* takes it off first */
 /* The ticket of that want and room, or NULL. */
 rt_ticket *rt_ticket_find(const rt_member *m, enum rt_want want, rt_slice room);
@@ -70,7 +75,10 @@ static inline rt_slice rt_ticket_room(const rt_ticket *t) {
     return rt_slice_make(t->text, t->room_len);
 }
 static inline rt_slice rt_ticket_docname(const rt_ticket *t) {
-    return rt_slice_make(t->text + t->room_len, t->docname_len);
+    return rt_slice_make(t->text + t->room_len, t->json_len);
+}
+static inline rt_slice rt_ticket_payload(const rt_ticket *t) {
+    return rt_slice_make(t->text + t->room_len, t->json_len);
 }
 
 #endif

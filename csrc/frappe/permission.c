@@ -1,8 +1,10 @@
-/* May this user see this doctype, this document? Frappe has two methods to ask, by generation:
- * can_subscribe_doctype and can_subscribe_doc in v15, has_permission since v16. Which one a site
- * has is guessed from its get_user_info (`installed_apps` came with v16), known once one has
- * answered, and open again after a 404 or a 417 - what Frappe says of a document and of a method
- * that it does not have. So an update of the site needs no restart of this server. */
+/* May this user see this doctype, this document?
+ *
+ * Frappe v15 has the methods can_subscribe_doctype and can_subscribe_doc, v16 has has_permission.
+ * The first guess comes from get_user_info, which tells `installed_apps` since v16. The site's
+ * method is known once one has answered. After a 404 or a 417 it is unknown again: Frappe says so
+ * of a document, and of a method, that it does not have. So an update of the site needs no restart
+ * of this server. */
 #include "frappe/state.h"
 
 #include "base/status.h"
@@ -33,7 +35,7 @@ static int put_path(rt_question *q, rt_buf *path) {
         rt_buf_puts(path, name.n ? RT_LIT("can_subscribe_doc") : RT_LIT("can_subscribe_doctype"));
     rt_buf_puts(path, RT_LIT("?doctype="));
     rt_query_encode(doctype, path);
-    /* has_permission wants its `name`, be it empty. */
+    /* has_permission needs a `name`, even an empty one. */
     if (has_permission)
         rt_buf_puts(path, RT_LIT("&name="));
     else if (name.n)
@@ -41,7 +43,7 @@ static int put_path(rt_question *q, rt_buf *path) {
     return rt_query_encode(name, path);
 }
 
-/* As Python has it: null, false, zero and empty things say no. */
+/* Truth as in Python: null, false, zero, an empty text, list or object are false. */
 static bool is_true(rt_slice value) {
     rt_json_iter it;
     switch (rt_json_type_of(value)) {
@@ -79,8 +81,8 @@ static enum rt_meaning judge(rt_question *q, int status, rt_slice message) {
 
 /* --- what follows --- */
 
-/* True when the room alone does not give the client's words back: a name sent as a number, or a
- * doctype with a slash in it. */
+/* True when the name, as the client sent it, cannot be rebuilt from the room: a name sent as a
+ * number, or a doctype with a slash in it. */
 static bool needs_note(const rt_subject_name *name) {
     rt_slice doctype, docname;
     return name->docname.p[0] != '"' || !rt_rooms_split_open_doc(name->room, &doctype, &docname) ||
@@ -108,12 +110,6 @@ static void grant(rt_frappe *f, rt_ticket *t) {
         rt_ticket_free(t);
 }
 
-/* Who waits for the answer of an RT_WANT_ANSWER. */
-typedef struct asked_by {
-    rt_frappe_allowed_fn *done;
-    void *arg;
-} asked_by;
-
 static enum rt_frappe_allowed allowed_by(rt_frappe *f, enum rt_verdict verdict) {
     if (verdict == RT_VERDICT_YES)
         return RT_FRAPPE_ALLOWED;
@@ -123,10 +119,10 @@ static enum rt_frappe_allowed allowed_by(rt_frappe *f, enum rt_verdict verdict) 
 }
 
 static void tell(rt_ticket *t, enum rt_frappe_allowed allowed) {
-    asked_by by;
-    memcpy(&by, rt_ticket_docname(t).p, sizeof by);
+    rt_frappe_allowed_fn *done = t->done;
+    void *arg = t->arg;
     rt_ticket_free(t);
-    by.done(by.arg, allowed);
+    done(arg, allowed);
 }
 
 static void decide(rt_frappe *f, rt_ticket *t, enum rt_verdict verdict) {
@@ -193,17 +189,12 @@ static bool is_name(rt_slice text) {
     return text.n <= RT_SIO_ROOM_NAME_MAX && (text.n == 0 || !memchr(text.p, '\0', text.n));
 }
 
-/* A ticket whose room is "doctype/name", without a prefix. */
-static rt_ticket *new_ticket(rt_sio_socket *s, rt_slice doctype, rt_slice name,
-                             const asked_by *by) {
-    rt_buf room = RT_BUF_INIT;
-    rt_buf_puts(&room, doctype);
-    rt_buf_putc(&room, '/');
-    rt_buf_puts(&room, name);
-    rt_subject_name subject = {rt_buf_slice(&room), doctype.n, rt_slice_make(by, sizeof *by)};
-    rt_ticket *t =
-        room.err == RT_OK ? rt_ticket_new(rt_member_of(s), s, RT_WANT_ANSWER, &subject) : NULL;
-    rt_buf_fini(&room);
+static rt_ticket *new_ticket(rt_sio_socket *s, rt_frappe_allowed_fn *done, void *arg) {
+    rt_ticket *t = rt_ticket_new(rt_member_of(s), s, RT_WANT_ANSWER, NULL);
+    if (t) {
+        t->done = done;
+        t->arg = arg;
+    }
     return t;
 }
 
@@ -215,7 +206,7 @@ int rt_frappe_permission(rt_frappe *f, rt_sio_socket *s, rt_slice doctype, rt_sl
     if (doctype.n == 0 || !is_name(doctype) || !is_name(name))
         return RT_EINVAL;
     bool full = rt_ticket_waiting(m) >= RT_FRAPPE_TICKETS_MAX;
-    rt_ticket *t = full ? NULL : new_ticket(s, doctype, name, &(asked_by){done, arg});
+    rt_ticket *t = full ? NULL : new_ticket(s, done, arg);
     if (!t && !full)
         return RT_ENOMEM;
     rt_subject subject = {.kind = &permission,
