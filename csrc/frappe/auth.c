@@ -16,6 +16,7 @@
 #include "frappe/state.h"
 
 #include "base/status.h"
+#include "frappe/claim.h"
 #include "frappe/rooms.h"
 #include "json/scan.h"
 
@@ -46,7 +47,7 @@ static enum rt_meaning take_user(rt_question *q, rt_slice message, rt_slice user
     return q->who ? RT_MEANS_YES : RT_MEANS_NOTHING;
 }
 
-/* Control characters are in no user's name, and would break the lines of a log. */
+/* No user's name has control characters, and they would break the lines of a log. */
 static bool is_clean(rt_slice user) {
     for (size_t i = 0; i < user.n; i++) {
         if ((unsigned char)user.p[i] < ' ' || user.p[i] == 0x7f)
@@ -55,8 +56,7 @@ static bool is_clean(rt_slice user) {
     return true;
 }
 
-/* `{}`, or anything else without a user, is what Frappe of 2026 answers without the right secret.
- */
+/* Without the right secret, Frappe of 2026 answers `{}`, or anything else without a user. */
 static enum rt_meaning judge(rt_question *q, int status, rt_slice message) {
     if (status != 200)
         return RT_MEANS_NO;
@@ -89,7 +89,7 @@ static void refuse(rt_frappe *f, rt_sio_socket *s, int counter, rt_slice message
     turn_away(f, s, counter, message);
 }
 
-/* With an explanation, or, when there is no memory for it, with the first words alone. */
+/* Refuses with `message`, or with `plain` when memory ran out for it. */
 static void refuse_saying(rt_frappe *f, rt_sio_socket *s, int counter, const rt_buf *message,
                           rt_slice plain) {
     refuse(f, s, counter, message->err ? plain : rt_buf_slice(message));
@@ -137,8 +137,8 @@ static void let_in(rt_frappe *f, rt_sio_socket *s, rt_identity *id, rt_slice aut
     rt_sio_socket_drop_handshake(s);
 }
 
-/* To a browser, a site that the web process does not have (HTTP 404) looks like a wrong password;
- * who looks after the bench must be able to tell them apart. */
+/* A browser cannot tell a site that the web process does not have (HTTP 404) from a wrong password.
+ * The log tells them apart. */
 static void refuse_user(rt_frappe *f, rt_sio_socket *s) {
     if (rt_frappe_may_log(f, RT_GATE_REFUSED)) {
         rt_slice name = rt_slice_from(rt_sio_socket_ns_name(s), 1);
@@ -163,7 +163,7 @@ static void decide(rt_frappe *f, rt_sio_socket *s, enum rt_verdict verdict, rt_i
 static void answered(rt_asker *a, rt_waiter *w, enum rt_verdict verdict, rt_identity *who) {
     rt_ticket *t = RT_OF(w, rt_ticket, waiter);
     rt_sio_socket *s = t->socket;
-    rt_buf auth = RT_BUF_INIT; /* deciding may free the ticket's socket and with it the ticket */
+    rt_buf auth = RT_BUF_INIT; /* a copy: the ticket goes before the decision, which may free it */
     rt_buf_puts(&auth, rt_ticket_payload(t));
     rt_ticket_free(t);
     decide(RT_OF(a, rt_frappe, asker), s, verdict, who, rt_buf_slice(&auth));
@@ -172,8 +172,8 @@ static void answered(rt_asker *a, rt_waiter *w, enum rt_verdict verdict, rt_iden
 
 static const rt_ask_kind login = {"get_user_info", put_path, judge, answered};
 
-/* What of the CONNECT payload is kept until the answer comes: Frappe's clients send none and its
- * rules read none, so it is kept for others only. */
+/* The part of the CONNECT payload to keep until the answer comes. Frappe's clients send none and
+ * its rules read none, so only a watcher needs it. */
 static rt_slice worth_keeping(rt_frappe *f, rt_slice auth) {
     if (!f->watcher || auth.n <= RT_FRAPPE_AUTH_MAX)
         return f->watcher ? auth : RT_EMPTY;
@@ -226,12 +226,12 @@ static void refuse_namespace(rt_frappe *f, rt_sio_socket *s, rt_slice site, cons
     rt_buf_fini(&b);
 }
 
-static void refuse_origin(rt_frappe *f, rt_sio_socket *s, const rt_route *r) {
+static void refuse_origin(rt_frappe *f, rt_sio_socket *s, const rt_claim *c) {
     rt_buf b = RT_BUF_INIT;
     rt_buf_puts(&b, RT_LIT("Invalid origin: page "));
-    rt_site_put_shown(&b, r->origin.n ? r->origin : RT_LIT("without Origin"));
+    rt_site_put_shown(&b, c->origin.n ? c->origin : RT_LIT("without Origin"));
     rt_buf_puts(&b, RT_LIT(", server "));
-    rt_site_put_shown(&b, r->host.n ? r->host : RT_LIT("without Host"));
+    rt_site_put_shown(&b, c->host.n ? c->host : RT_LIT("without Host"));
     rt_buf_puts(&b, RT_LIT(" (see socketio_allowed_origins)"));
     refuse_saying(f, s, RT_FRAPPE_REFUSED_ORIGIN, &b, RT_LIT("Invalid origin"));
     rt_buf_fini(&b);
@@ -247,22 +247,22 @@ static void refuse_credential(rt_frappe *f, rt_sio_socket *s, int status) {
 
 static void connect_by_handshake(rt_frappe *f, rt_sio_socket *s, const rt_http_request *req,
                                  rt_slice auth) {
-    rt_route r;
+    rt_claim c;
     rt_credential credential;
-    rt_site_route(req, rt_http_header_get(req, RT_LIT("Origin")), f->default_site, &f->ports, &r);
+    rt_claim_read(req, rt_http_header_get(req, RT_LIT("Origin")), f->default_site, &f->ports, &c);
     rt_slice ns = rt_sio_socket_ns_name(s);
     rt_slice name = rt_slice_from(ns, 1);
-    bool foreign = r.origin.n > 0 && !r.same_host && !r.listed;
-    if (!rt_site_is_namespace(r.site, ns) || !rt_site_is_name(name)) {
-        bool by_origin = foreign && rt_slice_eq(rt_slice_of(r.source), RT_LIT("Origin"));
-        refuse_namespace(f, s, r.site, r.source, by_origin ? r.host : RT_EMPTY);
+    bool foreign = c.origin.n > 0 && !c.same_host && !c.listed;
+    if (!rt_site_is_namespace(c.site, ns) || !rt_site_is_name(name)) {
+        bool by_origin = foreign && rt_slice_eq(rt_slice_of(c.source), RT_LIT("Origin"));
+        refuse_namespace(f, s, c.site, c.source, by_origin ? c.host : RT_EMPTY);
         return;
     }
-    if (!rt_site_origin_ok(&r)) {
-        refuse_origin(f, s, &r);
+    if (!rt_claim_origin_ok(&c)) {
+        refuse_origin(f, s, &c);
         return;
     }
-    int status = rt_site_credential(req, &credential);
+    int status = rt_credential_read(req, &credential);
     if (status) {
         refuse_credential(f, s, status);
         return;
@@ -282,7 +282,7 @@ static void connect_by_identity(rt_frappe *f, rt_sio_socket *s, rt_identity *id,
         refuse_namespace(f, s, site, "this connection's first namespace", RT_EMPTY);
         return;
     }
-    rt_identity_hold(id); /* the answer may put another in its place */
+    rt_identity_hold(id); /* the answer may replace it */
     ask(f, s, id->site, rt_identity_credential(id), auth);
     rt_identity_rele(id);
 }

@@ -3,6 +3,7 @@
 
 #include "base/alloc.h"
 #include "base/status.h"
+#include "frappe/claim.h"
 #include "frappe/state.h"
 #include "json/write.h"
 
@@ -78,9 +79,9 @@ void rt_frappe_free(rt_frappe *f) {
 
 bool rt_frappe_allow_origin(void *ctx, const rt_http_request *req, rt_slice origin) {
     rt_frappe *f = ctx;
-    rt_route route;
-    rt_site_route(req, origin, f->default_site, &f->ports, &route);
-    return rt_site_origin_ok(&route);
+    rt_claim claim;
+    rt_claim_read(req, origin, f->default_site, &f->ports, &claim);
+    return rt_claim_origin_ok(&claim);
 }
 
 /* --- Socket.IO's callbacks --- */

@@ -1,4 +1,4 @@
-/* Sites and identities: small, shared, counted. */
+/* Identities: small, shared, counted. */
 #include "frappe/identity.h"
 
 #include "base/alloc.h"
@@ -7,68 +7,6 @@
 #define CREDENTIAL_MAX (RT_HTTP_HEAD_MAX + 1) /* it came in a request head; and its kind */
 #define USER_MAX 1000                         /* bytes: `user:{user}` must fit a room name */
 #define TYPE_MAX 1000                         /* bytes: 140 characters in Frappe */
-
-void rt_sites_init(rt_sites *s) {
-    rt_map_init(&s->by_name);
-    s->connected = 0;
-}
-
-void rt_sites_fini(rt_sites *s) {
-    rt_map_fini(&s->by_name);
-}
-
-rt_slice rt_site_name(const rt_site *site) {
-    return rt_slice_make(site->name, site->name_len);
-}
-
-rt_site *rt_site_get(rt_sites *s, rt_slice name) {
-    rt_site *site = rt_map_get(&s->by_name, name);
-    if (site)
-        return rt_site_hold(site);
-    if (name.n > UINT8_MAX)
-        return NULL;
-    site = rt_alloc0(sizeof *site + name.n);
-    if (!site)
-        return NULL;
-    site->sites = s;
-    site->refs = 1;
-    site->name_len = (uint8_t)name.n;
-    memcpy(site->name, name.p, name.n);
-    rt_map_init(&site->identities);
-    if (rt_map_put(&s->by_name, rt_site_name(site), site)) {
-        rt_free(site);
-        return NULL;
-    }
-    return site;
-}
-
-rt_site *rt_site_hold(rt_site *site) {
-    site->refs++;
-    return site;
-}
-
-/* One copy a site, however many of its users are told the same. */
-static int keep_apps(rt_site *site, rt_slice apps) {
-    if (rt_slice_eq(rt_slice_make(site->apps, site->apps_len), apps))
-        return RT_OK;
-    char *copy = rt_alloc(apps.n);
-    if (!copy)
-        return RT_ENOMEM;
-    memcpy(copy, apps.p, apps.n);
-    rt_free(site->apps);
-    site->apps = copy;
-    site->apps_len = apps.n;
-    return RT_OK;
-}
-
-void rt_site_rele(rt_site *site) {
-    if (--site->refs > 0)
-        return;
-    (void)rt_map_del(&site->sites->by_name, rt_site_name(site));
-    rt_free(site->apps);
-    rt_map_fini(&site->identities);
-    rt_free(site);
-}
 
 static rt_slice key_of(const rt_identity *id) {
     return rt_slice_make(id->text, id->credential_len);
@@ -147,7 +85,7 @@ static bool says_the_same(const rt_identity *a, const rt_identity *b) {
 rt_identity *rt_identity_get(rt_site *site, rt_credential credential, rt_slice user, rt_slice type,
                              rt_slice apps) {
     bool has_apps = apps.n > 0;
-    if (has_apps && keep_apps(site, apps) != RT_OK)
+    if (has_apps && rt_site_keep_apps(site, apps) != RT_OK)
         return NULL;
     rt_identity *id = make(site, credential, user, type);
     if (!id)

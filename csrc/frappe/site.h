@@ -1,53 +1,65 @@
-/* What a handshake says about itself: which site it is for, whether its page may talk to this
- * server, and which credential it carries. Functions over a request head.
+/* Sites: what is known about each, and the rules for their names.
  *
- * Ownership: results are slices of the request. Thread: the loop's.
- * Must not know: sockets, questions. */
+ * Ownership: hold/rele; a site goes with its last holder, so rt_sites must outlive them all.
+ * Thread: the loop's. Must not know: sockets, what an identity is, how the web process is asked. */
 #ifndef RT_FRAPPE_SITE_H
 #define RT_FRAPPE_SITE_H
 
 #include "base/buf.h"
-#include "frappe/ports.h"
-#include "wire/http.h"
+#include "base/map.h"
 
-typedef struct rt_route {
-    rt_slice site;      /* the site's name, without a trailing dot; empty: none could be found */
-    const char *source; /* where the name came from, for people */
-    rt_slice host;      /* host name of the Host header; empty when missing or malformed */
-    rt_slice origin;    /* the Origin header; empty when missing */
-    bool same_host;     /* Origin's host name equals Host's */
-    bool listed;        /* the Origin is one of those allowed by configuration */
-    bool elsewhere;     /* no Origin, and the browser says that it is another site's page */
-} rt_route;
+/* Which of Frappe's permission methods a site has. */
+enum rt_endpoint {
+    RT_ENDPOINT_UNKNOWN,
+    RT_ENDPOINT_CAN_SUBSCRIBE,  /* v15 */
+    RT_ENDPOINT_HAS_PERMISSION, /* v16 and later */
+};
 
-/* X-Frappe-Site-Name, else `default_site` for localhost, else Origin's host name, else Host's. */
-void rt_site_route(const rt_http_request *req, rt_slice origin, rt_slice default_site,
-                   const rt_frappe_ports *ports, rt_route *out);
+typedef struct rt_sites {
+    rt_map by_name;
+    uint32_t connected; /* identities with a client */
+} rt_sites;
 
-/* Same host, or listed, or no Origin at all: browsers leave it out on same-origin polling, and apps
- * that are no browser do as they like. Never without a Host. */
-bool rt_site_origin_ok(const rt_route *route);
+typedef struct rt_site {
+    rt_sites *sites;
+    rt_map identities; /* by credential */
+    char *apps;        /* `installed_apps` as it was told last, JSON; NULL: never */
+    size_t apps_len;
+    uint64_t away_since;  /* ms; 0: questions are answered */
+    const char *away_for; /* what it waits for since then ... */
+    char away_why[120];   /* ... and what came instead of an answer the last time */
+    uint32_t open;        /* questions that are not answered yet */
+    uint32_t refs;
+    uint16_t login_refused; /* HTTP status of the last answer to get_user_info that refused; or 0 */
+    uint8_t endpoint;       /* enum rt_endpoint */
+    bool away_told;         /* the log knows since when it waits */
+    uint8_t name_len;       /* rt_site_is_name allows 255 */
+    char name[];
+} rt_site;
 
-/* A name fit to be sent on in headers and to stand for a folder: host name characters, no leading
- * dot, no "..". */
+void rt_sites_init(rt_sites *s);
+void rt_sites_fini(rt_sites *s); /* no site may be left */
+
+/* The site of that name, made when it is new, with a reference; NULL: out of memory. */
+rt_site *rt_site_get(rt_sites *s, rt_slice name);
+rt_site *rt_site_hold(rt_site *site);
+void rt_site_rele(rt_site *site);
+rt_slice rt_site_name(const rt_site *site);
+/* Stores the `installed_apps` that an answer told: one copy for all users of the site. RT_OK or
+ * RT_ENOMEM. */
+int rt_site_keep_apps(rt_site *site, rt_slice apps);
+
+/* --- names --- */
+
+/* Whether it may go into a header and name a folder: characters of host names, no leading dot, no
+ * "..". */
 bool rt_site_is_name(rt_slice name);
 
 /* True when `ns` is "/" and the site, in the spelling of DNS. */
 bool rt_site_is_namespace(rt_slice site, rt_slice ns);
 
-enum rt_credential_kind { RT_CREDENTIAL_SID = 'c', RT_CREDENTIAL_HEADER = 'a' };
-
-typedef struct rt_credential {
-    enum rt_credential_kind kind;
-    rt_slice value; /* of the sid cookie, or of the Authorization header, as sent */
-} rt_credential;
-
-/* RT_OK; RT_ENOENT: neither Cookie nor Authorization is there; RT_EINVAL: a Cookie without a sid.
- */
-int rt_site_credential(const rt_http_request *req, rt_credential *out);
-
-/* Appends text from outside so that it can be shown: cut after 120 bytes, control characters and
- * bytes that are no UTF-8 replaced. */
+/* Appends text from outside for people to read: cut after 120 bytes, with `?` for control
+ * characters and for bytes that are no UTF-8. */
 void rt_site_put_shown(rt_buf *b, rt_slice text);
 
 #endif
