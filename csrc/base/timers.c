@@ -57,7 +57,7 @@ int64_t rt_timers_next(const rt_timers *ts, uint64_t now) {
     return least > now ? (int64_t)(least - now) : 0;
 }
 
-/* The first queue that has not had its turn in this run; those that have are behind it. */
+/* The first queue that has not had its turn in this run. Those that have stand behind it. */
 static rt_timerq *next_in_turn(const rt_timers *ts) {
     rt_list *node = rt_list_first(&ts->queues);
     rt_timerq *q = node ? RT_OF(node, rt_timerq, node) : NULL;

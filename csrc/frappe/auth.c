@@ -163,7 +163,7 @@ static void decide(rt_frappe *f, rt_sio_socket *s, enum rt_verdict verdict, rt_i
 static void answered(rt_asker *a, rt_waiter *w, enum rt_verdict verdict, rt_identity *who) {
     rt_ticket *t = RT_OF(w, rt_ticket, waiter);
     rt_sio_socket *s = t->socket;
-    rt_buf auth = RT_BUF_INIT; /* a copy: the ticket goes before the decision, which may free it */
+    rt_buf auth = RT_BUF_INIT; /* a copy, since the ticket goes before the decision */
     rt_buf_puts(&auth, rt_ticket_payload(t));
     rt_ticket_free(t);
     decide(RT_OF(a, rt_frappe, asker), s, verdict, who, rt_buf_slice(&auth));

@@ -1,4 +1,4 @@
-/* Kept logins: a queue in order of time, and a mark on each identity that is in it. */
+/* Recent logins: a queue, oldest first, and a mark on each identity in it. */
 #include "frappe/logins.h"
 
 #include "base/alloc.h"

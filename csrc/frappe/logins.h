@@ -1,7 +1,7 @@
-/* Who has just logged in, kept for a short time so that the next tab need not ask.
+/* Recent logins, kept for a short time so that the user's next tab need not ask.
  *
- * Of a login's answer nothing is kept but the identity itself, which the sockets hold anyway, and
- * the time until it is forgotten: there are as many logins as users.
+ * There are as many logins as users, so little is kept of each: the identity, which the sockets
+ * hold anyway, and the time at which it is forgotten.
  *
  * Ownership: rt_logins holds the identities it keeps. Thread: the loop's. Must not know: questions,
  * sockets. */

@@ -48,11 +48,11 @@ static inline rt_member *rt_member_of(const rt_sio_socket *s) {
     return rt_sio_socket_user(s);
 }
 
-/* Takes the credit of one event, of which so many may come in a second, and four times that at
- * once. False: there is none left. */
+/* Pays for one event. A socket may send `events_per_second`, and four times that at once. False: no
+ * credit is left. */
 bool rt_member_pay(rt_member *m, uint64_t now, uint32_t events_per_second);
-/* Whether it may be told of a limit now: once in RT_FRAPPE_TELL_MS. (And, every 4096 times that
- * long, not at all for once: the price of so few bits.) */
+/* Whether it may be told of a limit now: once in RT_FRAPPE_TELL_MS. The time is kept in 12 bits, so
+ * once in 4096 times that long the answer is wrongly no. */
 bool rt_member_may_tell(rt_member *m, uint64_t now);
 
 /* A document or doctype in a client's words. */

@@ -1,4 +1,4 @@
-/* The local socket opened, closed, and its lines handed to whom they are for. */
+/* Opens and closes the local socket, and passes its lines on. */
 #include "base/log.h"
 #include "base/status.h"
 #include "net/listen.h"

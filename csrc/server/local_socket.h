@@ -25,8 +25,7 @@
     X(RT_LOCAL_LINE_BAD_COMMANDS, "bad_commands")
 RT_COUNTERS_DECLARE(rt_local_line, RT_LOCAL_LINE_COUNTERS)
 
-/* When it cannot be opened it is tried again, at first after FIRST, then twice as long each time.
- */
+/* Time until it is tried again, when it cannot be opened: doubles from the first to the last. */
 #define RT_LOCAL_RETRY_FIRST_MS 100
 #define RT_LOCAL_RETRY_MAX_MS 10000
 
@@ -39,11 +38,11 @@ typedef struct rt_local_opening {
 struct rt_instance;
 
 void rt_instance_init_local(struct rt_instance *in);
-/* Opens it if there shall be one. A server works without, so what hinders it is only logged, once,
- * and tried again until it is open: a server that ends may have the file a moment longer than the
- * port. May wait RT_LISTEN_LOCK_MS: call it before the loop runs. */
+/* Opens it, if the configuration wants one. A server works without it, so a failure is only logged,
+ * once, and tried again until it is open: a server that ends may hold the file a moment longer than
+ * the port. May wait RT_LISTEN_LOCK_MS: call it before the loop runs. */
 void rt_instance_open_local(struct rt_instance *in);
-/* Before Frappe's rules go: what was sent so far is still delivered. */
+/* Call it while Frappe's rules still exist: what was sent so far is still delivered. */
 void rt_instance_close_local(struct rt_instance *in);
 
 /* What a line is. With a command the line is JSON that has been checked. */
@@ -54,8 +53,8 @@ typedef struct rt_local_request {
 } rt_local_request;
 rt_local_request rt_local_parse(rt_slice line);
 
-/* Carries out a command and appends its answer, or `{"error":..}`; nothing, when the peer has got
- * it already. RT_OK; RT_EINVAL: the command was wrong; or the buffer's error. */
+/* Carries out a command and appends its answer, or `{"error":..}`; nothing, when the peer has it
+ * already. RT_OK; RT_EINVAL: the command was wrong; or the buffer's error. */
 int rt_instance_do_command(struct rt_instance *in, const rt_local_request *request, rt_buf *answer);
 
 /* Makes a peer a handler host, or turns it away (host_socket.c). */

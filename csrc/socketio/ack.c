@@ -1,4 +1,4 @@
-/* Events the server wants acknowledged: each waits with a deadline, at most so many per socket. */
+/* Events that a client shall acknowledge. Each waits with its own deadline. */
 #include "base/alloc.h"
 #include "socketio/state.h"
 
