@@ -61,18 +61,17 @@ void rt_eio_session_free(rt_eio_session *s) {
     rt_free(s);
 }
 
-/* A WebSocket needs it no more. */
-static void drop_polling(rt_eio_session *s) {
-    if (s->state != RT_EIO_WEBSOCKET || s->polling->post)
-        return;
-    rt_free(s->polling);
-    s->polling = NULL;
-}
-
 void rt_eio_session_let_post_go(rt_eio_session *s) {
     s->polling->post->session = NULL;
     s->polling->post = NULL;
-    drop_polling(s);
+}
+
+static void abort_post(rt_eio_session *s) {
+    rt_eio_exchange *post = s->polling->post;
+    if (!post)
+        return;
+    rt_eio_session_let_post_go(s);
+    rt_eio_exchange_abort(post);
 }
 
 int rt_eio_session_open(rt_eio_session *s) {
@@ -108,11 +107,7 @@ static void let_polling_go(rt_eio_session *s, enum rt_eio_reason reason) {
     if (p->probe)
         rt_eio_ws_close(p->probe->port, 0);
     end_poll(s, reason);
-    if (p->post) {
-        rt_eio_exchange *post = p->post;
-        p->post = NULL;
-        rt_eio_exchange_abort(post);
-    }
+    abort_post(s);
     rt_outq_fini(&p->queue);
 }
 
@@ -256,6 +251,9 @@ void rt_eio_session_switch(rt_eio_session *s) {
     rt_eio *e = s->eio;
     rt_eio_polling *p = s->polling;
     rt_eio_poll_answer(s, RT_LIT("1"));
+    /* As the reference: what becomes of the old transport's requests no longer concerns the
+     * session. A client that upgrades in order has none open: it pauses polling before its `5`. */
+    abort_post(s);
     s->state = RT_EIO_WEBSOCKET;
     e->websockets++;
     rt_eio_count(e, RT_EIO_UPGRADES);
@@ -272,7 +270,8 @@ void rt_eio_session_switch(rt_eio_session *s) {
             return;
         }
     }
-    drop_polling(s);
+    rt_free(p);
+    s->polling = NULL;
 }
 
 void rt_eio_close(rt_eio_session *s, enum rt_eio_reason reason) {

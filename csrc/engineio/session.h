@@ -64,7 +64,7 @@ typedef struct rt_eio_probe {
     rt_timer noop; /* in noop_due, once it has spoken */
 } rt_eio_probe;
 
-/* What a session needs while it polls: until it ends or, once it has switched, no POST is open. */
+/* What a session needs while it polls: until it ends or switches to a WebSocket. */
 typedef struct rt_eio_polling {
     rt_eio_session *session;
     rt_list pending;  /* in rt_eio.pending */

@@ -50,35 +50,125 @@ static void order_across_upgrade(void **state) {
     fake_fini(&f);
 }
 
-/* A POST that was under way when the client switched still counts, whether it comes whole or not.
- */
-static void post_across_upgrade(void **state) {
+/* The head of a POST and the first bytes of its body, of which `n` are promised. */
+static void begin_post(fake_conn *c, const char *sid, size_t n, const char *begun) {
+    char text[256];
+    snprintf(text, sizeof text,
+             "POST " FAKE_POLLING "&sid=%s HTTP/1.1\r\nHost: x\r\nContent-Length: %zu\r\n\r\n%s",
+             sid, n, begun);
+    fake_request(c, text);
+}
+
+/* Whatever a POST holds that is open when the client switches: it is cut off, and the session
+ * neither hears its packets nor suffers from them. */
+static void switch_cuts_off_an_open_post(void **state) {
     (void)state;
-    static const char head[] = " HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\n\r\n4p";
-    for (int whole = 0; whole < 2; whole++) {
+    static const char *const begun[] = {"",
+                                        "4whole"
+                                        "\x1e"
+                                        "4pa",
+                                        "x",
+                                        "2",
+                                        "1",
+                                        "4\xff"};
+    for (size_t i = 0; i < sizeof begun / sizeof *begun; i++) {
         fake f;
-        char sid[RT_ID_LEN + 1], text[256];
+        char sid[RT_ID_LEN + 1];
         fake_init(&f, NULL);
         rt_eio_session *s = fake_handshake(&f, sid);
         fake_conn *post = fake_open(&f), *ws = fake_websocket(&f, sid);
-        snprintf(text, sizeof text, "POST " FAKE_POLLING "&sid=%s%s", sid, head);
-        fake_request(post, text);
+        begin_post(post, sid, 20, begun[i]);
         fake_text_frame(ws, "2probe");
+        assert_int_equal(post->closed, 0);
         fake_text_frame(ws, "5");
-        fake_text_frame(ws, "4ws");
-        assert_string_equal(fake_log(&f), "message ws");
+        assert_int_equal(post->closed, 1);
+        assert_false(post->flushed);
+        assert_string_equal(fake_sent(post), "");
+        rt_eio_port_closed(f.eio, &post->port, true);
         assert_true(rt_eio_is_websocket(s));
-        if (whole) {
-            fake_request(post, "st");
-            assert_string_equal(fake_body(post, "200"), "ok");
-            assert_string_equal(fake_log(&f), "message pst");
-            fake_text_frame(ws, "4on");
-            assert_string_equal(fake_log(&f), "message on");
-        } else {
-            rt_eio_port_closed(f.eio, &post->port, true);
-            assert_string_equal(fake_log(&f), "close transport error");
-            assert_string_equal(fake_frames(ws), "3probe|close");
-        }
+        fake_text_frame(ws, "4on");
+        assert_string_equal(fake_log(&f), "message on");
+        assert_string_equal(fake_frames(ws), "3probe");
+        fake_fini(&f);
+    }
+}
+
+/* Until the switch a POST counts as ever. */
+static void post_while_probing(void **state) {
+    (void)state;
+    static const struct {
+        const char *body, *answer, *log, *frames;
+    } cases[] = {
+        {"4p", "200", "message p", "3probe"},
+        {"412345678", "413", "", "3probe"},
+        {"4\xff", "200", "close parse error", "3probe|close"},
+        {"x", "200", "close parse error", "3probe|close"},
+        {"2", "200", "close transport error", "3probe|close"},
+        {"1", "200", "close transport close", "3probe|close"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        fake f;
+        rt_eio_opts opts;
+        char sid[RT_ID_LEN + 1];
+        rt_eio_opts_default(&opts);
+        opts.max_payload = 8;
+        fake_init(&f, &opts);
+        fake_handshake(&f, sid);
+        fake_conn *post = fake_open(&f), *ws = fake_websocket(&f, sid);
+        fake_text_frame(ws, "2probe");
+        fake_post(post, sid, cases[i].body);
+        fake_body(post, cases[i].answer);
+        assert_string_equal(fake_log(&f), cases[i].log);
+        assert_string_equal(fake_frames(ws), cases[i].frames);
+        bool lives = fake_figures(&f).sessions;
+        assert_int_equal(lives, ws->closed == 0);
+        fake_text_frame(ws, "5");
+        fake_text_frame(ws, "4on");
+        assert_string_equal(fake_log(&f), lives ? "message on" : "");
+        fake_fini(&f);
+    }
+}
+
+/* A request that breaks off ends the session, as long as it polls. */
+static void request_breaks_off_while_probing(void **state) {
+    (void)state;
+    for (int get = 0; get < 2; get++) {
+        fake f;
+        char sid[RT_ID_LEN + 1];
+        fake_init(&f, NULL);
+        fake_handshake(&f, sid);
+        fake_conn *c = fake_open(&f), *ws = fake_websocket(&f, sid);
+        fake_text_frame(ws, "2probe");
+        if (get)
+            fake_poll(c, sid);
+        else
+            begin_post(c, sid, 4, "4p");
+        rt_eio_port_closed(f.eio, &c->port, true);
+        assert_string_equal(fake_log(&f), "close transport error");
+        assert_string_equal(fake_frames(ws), "3probe|close");
+        fake_fini(&f);
+    }
+}
+
+/* The GET that waits at the switch gets `1`; whether its client is still there is no matter. */
+static void poll_breaks_off_after_the_switch(void **state) {
+    (void)state;
+    for (int refuses = 0; refuses < 2; refuses++) {
+        fake f;
+        char sid[RT_ID_LEN + 1];
+        fake_init(&f, NULL);
+        fake_handshake(&f, sid);
+        fake_conn *poll = fake_open(&f), *ws = fake_websocket(&f, sid);
+        fake_text_frame(ws, "2probe");
+        fake_poll(poll, sid);
+        poll->refuses = refuses;
+        fake_text_frame(ws, "5");
+        if (!refuses)
+            assert_string_equal(fake_body(poll, "200"), "1");
+        rt_eio_port_closed(f.eio, &poll->port, true);
+        fake_text_frame(ws, "4on");
+        assert_string_equal(fake_log(&f), "message on");
+        assert_string_equal(fake_frames(ws), "3probe");
         fake_fini(&f);
     }
 }
@@ -406,7 +496,10 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_teardown(upgrade_whole, leaks),
         cmocka_unit_test_teardown(order_across_upgrade, leaks),
-        cmocka_unit_test_teardown(post_across_upgrade, leaks),
+        cmocka_unit_test_teardown(switch_cuts_off_an_open_post, leaks),
+        cmocka_unit_test_teardown(post_while_probing, leaks),
+        cmocka_unit_test_teardown(request_breaks_off_while_probing, leaks),
+        cmocka_unit_test_teardown(poll_breaks_off_after_the_switch, leaks),
         cmocka_unit_test_teardown(parser_is_kept_for_a_part, leaks),
         cmocka_unit_test_teardown(no_memory_to_keep_a_part, leaks),
         cmocka_unit_test_teardown(polls_return_while_probing, leaks),
