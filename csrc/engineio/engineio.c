@@ -138,19 +138,14 @@ static bool over_limit(rt_eio_polling *p) {
     return p->queued_bytes > p->session->eio->opts.max_owed;
 }
 
-void rt_eio_release(rt_eio *e) {
-    if (e->app.release)
-        e->app.release(e->app.ctx);
-}
-
 void rt_eio_flush(rt_eio *e) {
-    rt_eio_release(e);
+    rt_eio_flush_app(e);
     rt_list due;
     rt_list_move(&due, &e->pending);
     while (!rt_list_empty(&due)) {
         rt_eio_polling *p = RT_OF(rt_list_first(&due), rt_eio_polling, pending);
         rt_list_unlink(&p->pending);
-        rt_eio_poll_flush(p->session);
+        rt_eio_session_flush(p->session);
         if (over_limit(p))
             rt_eio_session_end(p->session, RT_EIO_SLOW_CLIENT);
     }
@@ -159,7 +154,7 @@ void rt_eio_flush(rt_eio *e) {
 }
 
 bool rt_eio_has_pending(const rt_eio *e) {
-    return !rt_list_empty(&e->pending) || (e->app.holds && e->app.holds(e->app.ctx));
+    return !rt_list_empty(&e->pending) || (e->app.has_pending && e->app.has_pending(e->app.ctx));
 }
 
 void rt_eio_reap(rt_eio *e) {

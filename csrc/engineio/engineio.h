@@ -130,10 +130,11 @@ typedef struct rt_eio_app {
     void (*on_message)(void *ctx, rt_eio_session *s, bool binary, rt_slice bytes);
     /* Exactly once for each on_open that returned RT_OK. The session is unusable afterwards. */
     void (*on_close)(void *ctx, rt_eio_session *s, enum rt_eio_reason reason);
-    /* The app sends what it has held back, if it `holds` any: the turn ends, or a poll is about to
-     * be answered. Both may be NULL. */
-    void (*release)(void *ctx);
-    bool (*holds)(void *ctx);
+    /* The app sends what it has held back: the turn ends, or a poll is about to be answered. May
+     * be NULL. */
+    void (*flush)(void *ctx);
+    /* Whether it holds anything back. May be NULL. */
+    bool (*has_pending)(void *ctx);
     /* May this Origin get CORS headers? Asked only under RT_EIO_CORS_ASK; may be NULL otherwise. */
     bool (*allow_origin)(void *allow_origin_ctx, const rt_http_request *req, rt_slice origin);
     void *allow_origin_ctx;

@@ -35,7 +35,21 @@ rt_eio_exchange *rt_eio_exchange_new(rt_eio *e, rt_eio_port *port, const rt_http
     return x;
 }
 
+void rt_eio_exchange_detach(rt_eio_exchange *x) {
+    if (!x->session)
+        return;
+    rt_eio_polling *p = x->session->polling;
+    if (p->poll == x) {
+        p->poll = NULL;
+        x->eio->polls--;
+    } else {
+        p->post = NULL;
+    }
+    x->session = NULL;
+}
+
 void rt_eio_exchange_free(rt_eio_exchange *x) {
+    rt_eio_exchange_detach(x);
     x->port->up = NULL;
     x->port->use = RT_EIO_USE_NONE;
     rt_buf_fini(&x->body);

@@ -267,7 +267,7 @@ static void session_request(rt_eio_exchange *x, rt_eio_session *s, const rt_http
     switch (req->method) {
     case RT_HTTP_GET:
         x->coding = rt_coding_choose(rt_http_header_get(req, RT_LIT("Accept-Encoding")));
-        rt_eio_poll_begin(s, x);
+        rt_eio_polling_get(s, x);
         return;
     case RT_HTTP_POST:
         /* Version 4 has binary as base64 only; the reference once left this unanswered. */
@@ -276,7 +276,7 @@ static void session_request(rt_eio_exchange *x, rt_eio_session *s, const rt_http
             rt_eio_count(x->eio, RT_EIO_REFUSED_MEDIA_TYPE);
             rt_eio_exchange_reply(x, 400, NULL, NULL);
         } else {
-            rt_eio_post_begin(s, x);
+            rt_eio_polling_post(s, x);
         }
         return;
     default:
@@ -332,8 +332,6 @@ int rt_eio_request_body(rt_eio *e, rt_eio_port *port, rt_slice bytes) {
         return status;
     /* Too big: only this request is refused, the session lives on. */
     rt_eio_count(e, RT_EIO_REFUSED_TOO_BIG);
-    if (x->session)
-        rt_eio_session_let_post_go(x->session);
     rt_eio_exchange_reply(x, 413, NULL, NULL);
     return RT_OK;
 }
@@ -345,16 +343,12 @@ int rt_eio_request_end(rt_eio *e, rt_eio_port *port) {
         return RT_OK;
     x->read_whole = true;
     if (x->session && x->session->polling->post == x)
-        rt_eio_post_end(x);
+        rt_eio_polling_post_end(x);
     return RT_OK;
 }
 
 static void exchange_gone(rt_eio_exchange *x) {
     rt_eio_session *s = x->session;
-    if (s && s->polling->poll == x)
-        rt_eio_poll_take(s);
-    else if (s)
-        rt_eio_session_let_post_go(s);
     rt_eio_exchange_free(x);
     if (s)
         rt_eio_session_end(s, RT_EIO_TRANSPORT_ERROR);

@@ -61,17 +61,9 @@ void rt_eio_session_free(rt_eio_session *s) {
     rt_free(s);
 }
 
-void rt_eio_session_let_post_go(rt_eio_session *s) {
-    s->polling->post->session = NULL;
-    s->polling->post = NULL;
-}
-
-static void abort_post(rt_eio_session *s) {
-    rt_eio_exchange *post = s->polling->post;
-    if (!post)
-        return;
-    rt_eio_session_let_post_go(s);
-    rt_eio_exchange_abort(post);
+static void abort_exchange(rt_eio_exchange *x) {
+    if (x)
+        rt_eio_exchange_abort(x);
 }
 
 int rt_eio_session_open(rt_eio_session *s) {
@@ -97,8 +89,8 @@ int rt_eio_session_put_open(const rt_eio_session *s, rt_buf *out) {
 static void end_poll(rt_eio_session *s, enum rt_eio_reason reason) {
     if (reason != RT_EIO_SERVER_SHUTDOWN)
         rt_eio_poll_answer(s, RT_LIT("1"));
-    else if (s->polling->poll)
-        rt_eio_exchange_abort(rt_eio_poll_take(s));
+    else
+        abort_exchange(s->polling->poll);
 }
 
 static void let_polling_go(rt_eio_session *s, enum rt_eio_reason reason) {
@@ -107,7 +99,7 @@ static void let_polling_go(rt_eio_session *s, enum rt_eio_reason reason) {
     if (p->probe)
         rt_eio_ws_close(p->probe->port, 0);
     end_poll(s, reason);
-    abort_post(s);
+    abort_exchange(p->post);
     rt_outq_fini(&p->queue);
 }
 
@@ -233,6 +225,11 @@ void rt_eio_send(rt_eio_session *s, rt_msg *frames) {
         rt_eio_session_end(s, RT_EIO_NO_MEMORY);
 }
 
+void rt_eio_session_flush(rt_eio_session *s) {
+    if (rt_eio_poll_flush(s) != RT_OK)
+        rt_eio_session_end(s, RT_EIO_NO_MEMORY);
+}
+
 void rt_eio_expect(const rt_eio_session *s) {
     rt_prefetch(s->port, RT_EIO_PORT_HOT);
 }
@@ -253,7 +250,7 @@ void rt_eio_session_switch(rt_eio_session *s) {
     rt_eio_poll_answer(s, RT_LIT("1"));
     /* As the reference: what becomes of the old transport's requests no longer concerns the
      * session. A client that upgrades in order has none open: it pauses polling before its `5`. */
-    abort_post(s);
+    abort_exchange(p->post);
     s->state = RT_EIO_WEBSOCKET;
     e->websockets++;
     rt_eio_count(e, RT_EIO_UPGRADES);
@@ -288,7 +285,7 @@ void rt_eio_close(rt_eio_session *s, enum rt_eio_reason reason) {
     if (p->probe)
         rt_eio_ws_close(p->probe->port, 0);
     rt_timer_arm(&e->drain_due, &s->heartbeat, rt_eio_now(e));
-    rt_eio_poll_flush(s);
+    rt_eio_session_flush(s);
     tell_closed(s, reason);
 }
 

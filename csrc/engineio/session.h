@@ -114,10 +114,11 @@ static inline void rt_eio_count(rt_eio *e, int counter) {
     e->counters.v[counter]++;
 }
 
-/* --- engineio.c --- */
-
 /* The app sends what it holds back, which may end any session. */
-void rt_eio_release(rt_eio *e);
+static inline void rt_eio_flush_app(rt_eio *e) {
+    if (e->app.flush)
+        e->app.flush(e->app.ctx);
+}
 
 /* --- session.c --- */
 
@@ -138,25 +139,30 @@ int rt_eio_session_put_open(const rt_eio_session *s, rt_buf *out);
 void rt_eio_session_send_text(rt_eio_session *s, rt_slice packet);
 /* Upgrade: `5` came, and s->port is the WebSocket. */
 void rt_eio_session_switch(rt_eio_session *s);
-/* Its POST, if any, is no longer its business. */
-void rt_eio_session_let_post_go(rt_eio_session *s);
+/* Answers the waiting poll with what is queued, if there are both. When the answer cannot be made
+ * or queued its events are lost, so the session ends: its client would never know. */
+void rt_eio_session_flush(rt_eio_session *s);
 
 /* --- polling.c --- */
 
-void rt_eio_poll_begin(rt_eio_session *s, rt_eio_exchange *x);
+/* A GET of the session's client: answered at once or when there is something to say. */
+void rt_eio_polling_get(rt_eio_session *s, rt_eio_exchange *x);
+/* A POST's head; its body follows. */
+void rt_eio_polling_post(rt_eio_session *s, rt_eio_exchange *x);
+/* The body is whole: packets are handed up, then `ok` goes out. */
+void rt_eio_polling_post_end(rt_eio_exchange *x);
+
+/* --- poll_answer.c --- */
+
 /* Answers a GET with a payload, compressed and wrapped as it asked; frees the exchange. */
 void rt_eio_poll_reply(rt_eio_exchange *x, rt_slice payload);
 /* Drops the payloads of this turn: the messages of the next are others. */
 void rt_eio_poll_forget(rt_eio *e);
-/* Answers the pending poll with what is queued, if there are both. */
-void rt_eio_poll_flush(rt_eio_session *s);
-/* The pending poll, which the session lets go of. */
-rt_eio_exchange *rt_eio_poll_take(rt_eio_session *s);
-/* Answers the pending poll, if any, with one literal payload (`1`, `6`). */
+/* Answers the waiting poll with what is queued, if there are both. RT_OK, or RT_ENOMEM: the answer
+ * could not be made or queued, and what had left the queue for it is lost. */
+int rt_eio_poll_flush(rt_eio_session *s);
+/* Answers the waiting poll, if any, with one literal payload (`1`, `6`). */
 void rt_eio_poll_answer(rt_eio_session *s, rt_slice payload);
-void rt_eio_post_begin(rt_eio_session *s, rt_eio_exchange *x);
-/* The body is whole: packets are handed up, then `ok` goes out. */
-void rt_eio_post_end(rt_eio_exchange *x);
 
 /* --- exchange.c --- */
 
@@ -174,7 +180,9 @@ void rt_eio_exchange_refuse(rt_eio_exchange *x, int code, rt_slice message);
 rt_slice rt_eio_refusal(rt_eio *e, int code);
 /* Drops the connection without an answer, and frees. */
 void rt_eio_exchange_abort(rt_eio_exchange *x);
-/* Frees; the connection has gone or goes on without us. */
+/* Its session, if any, forgets it. */
+void rt_eio_exchange_detach(rt_eio_exchange *x);
+/* Detaches and frees; the connection has gone or goes on without us. */
 void rt_eio_exchange_free(rt_eio_exchange *x);
 
 /* --- websocket.c --- */
@@ -191,7 +199,7 @@ void rt_eio_ws_refuse(rt_eio *e, rt_eio_port *port);
 void rt_eio_ws_drop(rt_eio_port *port);
 int rt_eio_ws_send(rt_eio_port *port, rt_msg *frames);
 int rt_eio_ws_send_text(rt_eio_port *port, rt_slice packet);
-/* Makes it the transport of a session. */
+/* Makes it the transport of a session; a probe of it ends. */
 void rt_eio_ws_join(rt_eio_port *port, rt_eio_session *s);
 /* The session that it is the transport of, or NULL. */
 rt_eio_session *rt_eio_ws_transported(const rt_eio_port *port);

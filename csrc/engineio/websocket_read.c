@@ -1,0 +1,110 @@
+/* What a WebSocket's client sends: frames become packets, a probe becomes the transport.
+ *
+ *               `2probe` -> `3probe`            `5`
+ *   probe ───────────────────────────► spoken ───────► transport
+ *     │ │ `5` at once                                     ▲ │ close frame, error, gone
+ *     │ └─────────────────────────────────────────────────┘ ▼
+ *     │ anything else, 10 s, gone (from spoken too)       session ends
+ *     ▼
+ *   dropped, the session polls on
+ */
+#include "base/alloc.h"
+#include "engineio/session.h"
+
+static int probe_packet(rt_eio_probe *p, rt_slice packet) {
+    rt_eio_session *s = p->session;
+    rt_eio *e = s->eio;
+    rt_eio_port *port = p->port;
+    if (rt_slice_eq(packet, RT_LIT("2probe"))) {
+        if (rt_eio_ws_send_text(port, RT_LIT("3probe")) != RT_OK)
+            return RT_ENOMEM;
+        s->state = RT_EIO_PROBING;
+        rt_timer_arm(&e->noop_due, &p->noop, rt_eio_now(e));
+        rt_eio_poll_answer(s, RT_LIT("6"));
+        return RT_OK;
+    }
+    if (rt_slice_eq(packet, RT_LIT("5"))) {
+        rt_eio_ws_join(port, s);
+        rt_eio_session_switch(s);
+        return port->up ? RT_OK : RT_ECLOSED;
+    }
+    return RT_EEIO_PACKET;
+}
+
+static int on_message(void *arg, bool binary, rt_slice bytes) {
+    rt_eio_port *port = arg;
+    if (port->use == RT_EIO_USE_PROBE)
+        return binary ? RT_EEIO_PACKET : probe_packet(port->up, bytes);
+    if (port->use == RT_EIO_USE_TRANSPORT)
+        rt_eio_session_packet(port->up, binary, bytes);
+    return port->up ? RT_OK : RT_ECLOSED;
+}
+
+static int on_ping(void *arg, rt_slice payload) {
+    rt_msg *pong = rt_ws_frame(RT_WS_PONG, payload);
+    if (!pong)
+        return RT_ENOMEM;
+    int status = rt_eio_ws_send(arg, pong);
+    rt_msg_rele(pong);
+    return status;
+}
+
+static int on_pong(void *arg, rt_slice payload) {
+    (void)payload;
+    return ((const rt_eio_port *)arg)->up ? RT_OK : RT_ECLOSED;
+}
+
+/* The peer's close frame is answered with its own code (RFC 6455, 5.5.1). */
+static int on_close(void *arg, uint16_t code, rt_slice reason) {
+    (void)reason;
+    rt_eio_port *port = arg;
+    rt_eio_session *s = rt_eio_ws_transported(port);
+    rt_eio_ws_close(port, code == 1005 ? 0 : code);
+    if (s)
+        rt_eio_session_end(s, RT_EIO_TRANSPORT_CLOSE);
+    return RT_ECLOSED;
+}
+
+static const rt_ws_events events = {on_message, on_ping, on_pong, on_close};
+
+/* Most bytes are whole messages, after which a parser knows nothing that a new one would not: it
+ * lives on the stack, and is kept only while a message has not come whole. */
+static int feed(rt_eio *e, rt_eio_port *port, char *bytes, size_t n) {
+    rt_ws ws;
+    rt_ws *kept = port->ws;
+    port->ws = NULL; /* a callback may let go of the port */
+    if (kept)
+        ws = *kept;
+    else
+        rt_ws_init(&ws, e->opts.max_payload);
+    int status = rt_ws_feed(&ws, bytes, n, &events, port);
+    if (status == RT_OK && port->up && !rt_ws_at_rest(&ws)) {
+        port->ws = kept ? kept : rt_alloc(sizeof ws);
+        if (port->ws) {
+            *port->ws = ws;
+            return RT_OK;
+        }
+        status = RT_ENOMEM;
+    }
+    rt_ws_fini(&ws);
+    rt_free(kept);
+    return status;
+}
+
+void rt_eio_websocket_bytes(rt_eio *e, rt_eio_port *port, char *bytes, size_t n) {
+    if (!port->up)
+        return;
+    int status = feed(e, port, bytes, n);
+    if (status == RT_OK || !port->up)
+        return;
+    rt_eio_session *s = rt_eio_ws_transported(port);
+    if (status == RT_EWS_TOO_BIG)
+        rt_eio_count(e, RT_EIO_REFUSED_TOO_BIG);
+    else if (status == RT_EWS_PROTOCOL || status == RT_EWS_UTF8)
+        rt_eio_count(e, RT_EIO_BAD_FRAMES);
+    if (!s)
+        rt_eio_count(e, RT_EIO_UPGRADES_FAILED);
+    rt_eio_ws_close(port, status == RT_EEIO_PACKET ? 0 : rt_ws_close_code(status));
+    if (s)
+        rt_eio_session_end(s, status == RT_ENOMEM ? RT_EIO_NO_MEMORY : RT_EIO_TRANSPORT_ERROR);
+}
