@@ -90,13 +90,9 @@ int rt_sio_emit_ack_within(rt_sio_socket *s, uint32_t timeout_ms, rt_slice event
     rt_alarm_arm(io->alarms, &w->due,
                  io->now(io->now_ctx) + (timeout_ms < most ? timeout_ms : most));
     rt_sio_tally(io, RT_SIO_EVENTS_OUT);
-    rt_sio_socket_send(s, &(rt_sio_out){.type = count ? RT_SIO_BINARY_EVENT : RT_SIO_EVENT,
-                                        .ns = rt_sio_ns_name(s->ns),
-                                        .has_id = true,
-                                        .id = w->id,
-                                        .event = event,
-                                        .args = args,
-                                        .attachments = attachments,
-                                        .attachment_count = count});
+    rt_sio_out o = rt_sio_event_out(s->ns, event, args, attachments, count);
+    o.has_id = true;
+    o.id = w->id;
+    rt_sio_emit_packet(s, &o);
     return RT_OK;
 }

@@ -28,7 +28,7 @@ static void drop_incoming(rt_sio_client *c) {
 void rt_sio_client_close(void *io_, rt_eio_session *session, enum rt_eio_reason reason) {
     rt_sio *io = io_;
     rt_sio_client *c = rt_eio_user(session);
-    rt_sio_release(io);
+    rt_sio_batch_flush(io);
     c->gone = true;
     rt_timer_disarm(&c->connect_timer);
     drop_incoming(c);
@@ -43,11 +43,6 @@ void rt_sio_client_close(void *io_, rt_eio_session *session, enum rt_eio_reason 
 static void bad_packet(rt_sio *io, rt_sio_client *c) {
     rt_sio_tally(io, RT_SIO_BAD_PACKETS);
     rt_eio_close(c->session, RT_EIO_FORCED_CLOSE);
-}
-
-void rt_sio_client_no_memory(rt_sio *io, rt_sio_client *c) {
-    rt_sio_tally(io, RT_SIO_NO_MEMORY);
-    rt_eio_close(c->session, RT_EIO_NO_MEMORY);
 }
 
 static void on_connect(rt_sio *io, rt_sio_client *c, const rt_sio_packet *p) {

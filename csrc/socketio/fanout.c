@@ -1,122 +1,21 @@
-/* Sending: an event is encoded once and referenced by every socket it goes to.
+/* Fan-out: an event to many sockets, encoded once and referenced by each of them.
  *
- * Room batch: an event to a room is held until something else happens or the turn ends, and the
- * next ones to the same room are written behind it. So a run of events is one message, and costs
- * each socket one visit, one entry in its queue and one piece of a write, however many they are.
- * Anything that is queued to any socket, and every join, leave and acceptance, sends what is held
- * first, or order and membership would break. */
-#include "base/prefetch.h"
+ * A target may name a socket more than once. A stamp on the socket, the event's own, remembers
+ * that it has had the event. */
 #include "socketio/state.h"
 
-#define BATCH_BYTES 65536u
-#define AHEAD 4 /* deliveries: a few hundred instructions, as long as a fetch from memory takes */
+/* --- to a room or a namespace --- */
 
-rt_msg *rt_sio_event_msg(rt_sio *io, const rt_sio_out *o) {
-    rt_msg *m = rt_sio_out_msg(o);
-    if (!m)
-        rt_sio_tally(io, RT_SIO_NO_MEMORY);
-    return m;
-}
-
-/* Each step looks where the one before it has fetched. */
-static void fetch_ahead(const rt_sio_member *members, uint32_t i) {
-    if (i < 3 * AHEAD)
-        return;
-    rt_prefetch(members[i - 3 * AHEAD].socket, RT_CACHE_LINE);
-    rt_prefetch(members[i - 2 * AHEAD].socket->session, RT_CACHE_LINE);
-    rt_eio_expect(members[i - AHEAD].socket->session);
-}
-
-static uint32_t to_members(rt_sio_room *r, rt_msg *m, const rt_sio_socket *except) {
-    uint32_t sent = 0;
-    /* Sending may end a session, and with it memberships: the last member moves to its place. Going
-     * backwards, what moves has been served already. */
-    for (uint32_t i = r->count; i-- > 0;) {
-        if (i >= r->count)
-            continue;
-        const rt_sio_member *members = rt_sio_room_members(r);
-        rt_sio_socket *s = members[i].socket;
-        fetch_ahead(members, i);
-        if (s == except || s->state != RT_SIO_IN)
-            continue;
-        rt_eio_send(s->session, m);
-        sent++;
-    }
-    return sent;
-}
-
-bool rt_sio_holds(void *io) {
-    return ((const rt_sio *)io)->batch.room != NULL;
-}
-
-void rt_sio_release(void *arg) {
-    rt_sio *io = arg;
-    rt_sio_batch batch = io->batch;
-    if (!batch.room)
-        return;
-    io->batch = (rt_sio_batch){NULL, NULL};
-    rt_msg *shrunk = batch.msg->cap > batch.msg->len ? rt_msg_resize(batch.msg, 0) : NULL;
-    rt_msg *m = shrunk ? shrunk : batch.msg;
-    to_members(batch.room, m, NULL);
-    rt_msg_rele(m);
-    batch.room->pins--;
-    rt_sio_room_settle(batch.room);
-}
-
-/* Writes the event behind what is held for the room. False: nothing is held for it, or there is no
- * room behind it, nor memory for more. */
-static bool append(rt_sio_batch *batch, const rt_sio_room *r, const rt_sio_out *o) {
-    size_t n = rt_sio_out_len(o);
-    if (batch->room != r || batch->msg->len + n > BATCH_BYTES)
-        return false;
-    if (batch->msg->cap - batch->msg->len < n) {
-        size_t room = 4 * (size_t)batch->msg->cap + n;
-        rt_msg *grown = rt_msg_resize(batch->msg, room < BATCH_BYTES ? room : BATCH_BYTES);
-        if (!grown)
-            return false;
-        batch->msg = grown;
-    }
-    rt_msg *m = batch->msg;
-    m->len = (uint32_t)(rt_sio_out_put(o, m->data + m->len) - m->data);
-    return true;
-}
-
-static uint32_t hold(rt_sio *io, rt_sio_room *r, const rt_sio_out *o) {
+/* Not batched: what is held for a room goes to all of it. */
+static uint32_t send_except(rt_sio *io, rt_sio_room *r, const rt_sio_out *o,
+                            const rt_sio_socket *except) {
+    rt_sio_batch_flush(io);
     rt_msg *m = rt_sio_event_msg(io, o);
     if (!m)
         return 0;
-    r->pins++;
-    io->batch = (rt_sio_batch){r, m};
-    return r->count - r->asking;
-}
-
-/* A session that ends while it is sent to must not take the room away: the caller pins it. */
-static uint32_t to_room(rt_sio *io, rt_sio_room *r, const rt_sio_out *o,
-                        const rt_sio_socket *except) {
-    if (!except && append(&io->batch, r, o)) {
-        rt_sio_tally(io, RT_SIO_BATCHED);
-        return r->count - r->asking;
-    }
-    rt_sio_release(io);
-    if (!except)
-        return r->count ? hold(io, r, o) : 0;
-    rt_msg *m = rt_sio_event_msg(io, o);
-    if (!m)
-        return 0;
-    uint32_t sent = to_members(r, m, except);
+    uint32_t sent = rt_sio_room_send(r, m, except);
     rt_msg_rele(m);
     return sent;
-}
-
-uint32_t rt_sio_note_sent(rt_sio *io, uint32_t sent) {
-    rt_sio_tally(io, sent ? RT_SIO_EVENTS_OUT : RT_SIO_EVENTS_TO_NOBODY);
-    io->counters.v[RT_SIO_DELIVERIES] += sent;
-    return sent;
-}
-
-static rt_sio_out event_out(const rt_sio_ns *ns, rt_slice event, rt_slice args) {
-    return (rt_sio_out){
-        .type = RT_SIO_EVENT, .ns = rt_sio_ns_name(ns), .event = event, .args = args};
 }
 
 uint32_t rt_sio_emit_room(rt_sio_ns *ns, rt_slice room, rt_slice event, rt_slice args,
@@ -124,19 +23,19 @@ uint32_t rt_sio_emit_room(rt_sio_ns *ns, rt_slice room, rt_slice event, rt_slice
     rt_sio *io = ns->io;
     rt_sio_room *r = rt_sio_room_find(ns, room);
     if (!r || r->count == 0)
-        return rt_sio_note_sent(io, 0);
-    rt_sio_out o = event_out(ns, event, args);
-    r->pins++;
-    uint32_t sent = to_room(io, r, &o, except);
+        return rt_sio_tally_sent(io, 0);
+    rt_sio_out o = rt_sio_event_out(ns, event, args, NULL, 0);
+    r->pins++; /* a session that ends while it is sent to must not take the room away */
+    uint32_t sent = except ? send_except(io, r, &o, except) : rt_sio_batch_add(io, r, &o);
     r->pins--;
     rt_sio_room_settle(r);
-    return rt_sio_note_sent(io, sent);
+    return rt_sio_tally_sent(io, sent);
 }
 
 uint32_t rt_sio_emit_ns(rt_sio_ns *ns, rt_slice event, rt_slice args, const rt_sio_socket *except) {
     rt_sio *io = ns->io;
-    rt_sio_out o = event_out(ns, event, args);
-    rt_sio_release(io);
+    rt_sio_out o = rt_sio_event_out(ns, event, args, NULL, 0);
+    rt_sio_batch_flush(io);
     rt_msg *m = rt_sio_event_msg(io, &o);
     if (!m)
         return 0;
@@ -148,50 +47,89 @@ uint32_t rt_sio_emit_ns(rt_sio_ns *ns, rt_slice event, rt_slice args, const rt_s
         sent++;
     }
     rt_msg_rele(m);
-    return rt_sio_note_sent(io, sent);
+    return rt_sio_tally_sent(io, sent);
 }
 
-static int too_many_attachments(const rt_sio_socket *s) {
-    rt_sio_tally(s->ns->io, RT_SIO_ATTACHMENTS_OVER_MAX);
-    return RT_ELIMIT;
+/* --- to a target --- */
+
+typedef struct spread {
+    rt_msg *msg;
+    uint32_t stamp;
+    bool only_ready;
+    uint32_t sent;
+} spread;
+
+/* The counter wraps after 2^32 events. Clear the old stamps then, so that none equals a new one. */
+static uint32_t next_stamp(rt_sio *io) {
+    if (++io->stamp)
+        return io->stamp;
+    size_t cursor = 0;
+    const rt_sio_ns *ns;
+    while ((ns = rt_sio_ns_next(io, &cursor)))
+        for (uint32_t i = 0; i < ns->count; i++)
+            ns->sockets[i]->stamp = 0;
+    return io->stamp = 1;
 }
 
-void rt_sio_emit(rt_sio_socket *s, rt_slice event, rt_slice args) {
-    rt_sio_emit_binary(s, event, args, NULL, 0);
+static void send_once(spread *p, rt_sio_socket *s) {
+    if (s->state != RT_SIO_IN || s->stamp == p->stamp || rt_sio_client_of(s)->gone)
+        return;
+    s->stamp = p->stamp;
+    if (p->only_ready && !rt_eio_ready(s->session)) {
+        rt_sio_tally(s->ns->io, RT_SIO_VOLATILE_SKIPPED);
+        return;
+    }
+    rt_eio_send(s->session, p->msg);
+    p->sent++;
 }
 
-int rt_sio_emit_binary(rt_sio_socket *s, rt_slice event, rt_slice args, const rt_slice *attachments,
-                       unsigned count) {
-    if (s->state != RT_SIO_IN)
-        return RT_ECLOSED;
-    if (count > RT_SIO_ATTACHMENTS_MAX)
-        return too_many_attachments(s);
-    rt_sio_out o = event_out(s->ns, event, args);
-    if (count)
-        o.type = RT_SIO_BINARY_EVENT;
-    o.attachments = attachments;
-    o.attachment_count = count;
-    rt_sio_note_sent(s->ns->io, 1);
-    rt_sio_socket_send(s, &o);
-    return RT_OK;
+/* Backwards, and the room pinned, for the same reasons as in room.c. */
+static void send_once_to_room(spread *p, const rt_sio_ns *ns, rt_slice name) {
+    rt_sio_room *r = rt_sio_room_find(ns, name);
+    if (!r)
+        return;
+    r->pins++;
+    for (uint32_t i = r->count; i-- > 0;)
+        if (i < r->count)
+            send_once(p, rt_sio_room_members(r)[i].socket);
+    r->pins--;
+    rt_sio_room_settle(r);
 }
 
-void rt_sio_ack(rt_sio_socket *s, uint64_t id, rt_slice args) {
-    rt_sio_ack_binary(s, id, args, NULL, 0);
+static void send_once_to_all(spread *p, const rt_sio_ns *ns) {
+    for (uint32_t i = ns->count; i-- > 0;)
+        if (i < ns->count)
+            send_once(p, ns->sockets[i]);
 }
 
-int rt_sio_ack_binary(rt_sio_socket *s, uint64_t id, rt_slice args, const rt_slice *attachments,
-                      unsigned count) {
-    if (s->state != RT_SIO_IN)
-        return RT_ECLOSED;
-    if (count > RT_SIO_ATTACHMENTS_MAX)
-        return too_many_attachments(s);
-    rt_sio_socket_send(s, &(rt_sio_out){.type = count ? RT_SIO_BINARY_ACK : RT_SIO_ACK,
-                                        .ns = rt_sio_ns_name(s->ns),
-                                        .has_id = true,
-                                        .id = id,
-                                        .args = args,
-                                        .attachments = attachments,
-                                        .attachment_count = count});
-    return RT_OK;
+/* One room and nothing else: such events are batched. */
+static bool is_plain(const rt_sio_target *to, unsigned attachments) {
+    return to->room_count == 1 && to->socket_count == 0 && !to->everybody && !to->only_ready &&
+           to->except_count == 0 && attachments == 0;
+}
+
+uint32_t rt_sio_emit_to(rt_sio_ns *ns, const rt_sio_target *to, rt_slice event, rt_slice args,
+                        const rt_slice *attachments, unsigned count) {
+    rt_sio *io = ns->io;
+    if (is_plain(to, count))
+        return rt_sio_emit_room(ns, to->rooms[0], event, args, NULL);
+    if (count > RT_SIO_ATTACHMENTS_MAX) {
+        rt_sio_tally(io, RT_SIO_ATTACHMENTS_OVER_MAX);
+        return 0;
+    }
+    rt_sio_out o = rt_sio_event_out(ns, event, args, attachments, count);
+    rt_sio_batch_flush(io);
+    spread p = {rt_sio_event_msg(io, &o), next_stamp(io), to->only_ready, 0};
+    if (!p.msg)
+        return 0;
+    for (uint32_t i = 0; i < to->except_count; i++)
+        to->except[i]->stamp = p.stamp;
+    for (uint32_t i = 0; i < to->socket_count; i++)
+        send_once(&p, to->sockets[i]);
+    for (uint32_t i = 0; i < to->room_count; i++)
+        send_once_to_room(&p, ns, to->rooms[i]);
+    if (to->everybody)
+        send_once_to_all(&p, ns);
+    rt_msg_rele(p.msg);
+    return rt_sio_tally_sent(io, p.sent);
 }

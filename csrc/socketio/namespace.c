@@ -17,7 +17,7 @@ static rt_sio_ns *ns_new(rt_sio *io, rt_slice name) {
     return ns;
 }
 
-rt_sio_ns *rt_sio_ns_take(rt_sio *io, rt_slice name) {
+rt_sio_ns *rt_sio_ns_enter(rt_sio *io, rt_slice name) {
     rt_sio_ns *ns = rt_map_get(&io->namespaces, name);
     if (!ns)
         ns = ns_new(io, name);
@@ -26,7 +26,7 @@ rt_sio_ns *rt_sio_ns_take(rt_sio *io, rt_slice name) {
     return ns;
 }
 
-void rt_sio_ns_give(rt_sio_ns *ns) {
+void rt_sio_ns_exit(rt_sio_ns *ns) {
     if (--ns->users > 0)
         return;
     rt_map_del(&ns->io->namespaces, rt_sio_ns_name(ns));

@@ -1,8 +1,11 @@
-/* Rooms: sets of sockets as two arrays of entries that point at each other. */
+/* Rooms: who is in one, and a message to all of them. */
 #include "base/alloc.h"
+#include "base/prefetch.h"
 #include "socketio/state.h"
 
-static rt_sio_room *room_new(rt_sio_ns *ns, rt_slice name) {
+#define AHEAD 4 /* deliveries: a few hundred instructions, as long as a fetch from memory takes */
+
+rt_sio_room *rt_sio_room_new(rt_sio_ns *ns, rt_slice name) {
     rt_sio_room *r = rt_alloc0(offsetof(rt_sio_room, name) + name.n);
     if (!r)
         return NULL;
@@ -27,11 +30,7 @@ void rt_sio_room_settle(rt_sio_room *r) {
     rt_free(r);
 }
 
-/* A browser of Frappe is in three: its user's, everybody's, and that of its kind of user. */
-#define FIRST_ROOMS 3
-
-/* Room for one more. */
-static bool grow_room(rt_sio_room *r) {
+bool rt_sio_room_grow(rt_sio_room *r) {
     if (r->count == 0 || r->count < r->cap)
         return true;
     uint32_t cap = r->cap ? r->cap * 2 : 2;
@@ -45,77 +44,11 @@ static bool grow_room(rt_sio_room *r) {
     return true;
 }
 
-static bool grow_socket(rt_sio_socket *s) {
-    if (s->room_count < s->room_cap)
-        return true;
-    uint32_t cap = s->room_cap ? s->room_cap * 2 : FIRST_ROOMS;
-    rt_sio_membership *grown = rt_realloc(s->memberships, cap * sizeof *grown);
-    if (!grown)
-        return false;
-    s->memberships = grown;
-    s->room_cap = cap;
-    return true;
-}
-
 rt_sio_room *rt_sio_room_find(const rt_sio_ns *ns, rt_slice name) {
     return rt_map_get(&ns->rooms, name);
 }
 
-/* Index of the room in the socket's memberships, or room_count. */
-static uint32_t membership_of(const rt_sio_socket *s, const rt_sio_room *r) {
-    uint32_t i = 0;
-    while (i < s->room_count && s->memberships[i].room != r)
-        i++;
-    return i;
-}
-
-static int enter(rt_sio_socket *s, rt_sio_room *r) {
-    if (!grow_room(r) || !grow_socket(s))
-        return RT_ENOMEM;
-    r->asking += s->state == RT_SIO_ASKING;
-    s->memberships[s->room_count] = (rt_sio_membership){r, r->count};
-    rt_sio_room_members(r)[r->count] = (rt_sio_member){s, s->room_count};
-    s->room_count++;
-    r->count++;
-    return RT_OK;
-}
-
-static void tell_moved(rt_sio_socket *s, rt_slice room, bool joined) {
-    const rt_sio *io = s->ns->io;
-    if (io->moved && s->state == RT_SIO_IN)
-        io->moved(io->moved_arg, s, room, joined);
-}
-
-void rt_sio_watch_rooms(rt_sio *io, rt_sio_moved_fn *moved, void *arg) {
-    io->moved = moved;
-    io->moved_arg = arg;
-}
-
-int rt_sio_join(rt_sio_socket *s, rt_slice name) {
-    rt_sio *io = s->ns->io;
-    rt_sio_release(io);
-    if (s->state == RT_SIO_OUT)
-        return RT_ECLOSED;
-    rt_sio_room *r = rt_sio_room_find(s->ns, name);
-    if (r && membership_of(s, r) < s->room_count)
-        return RT_OK;
-    if (name.n > RT_SIO_ROOM_NAME_MAX || s->room_count >= io->opts.max_rooms_per_socket) {
-        rt_sio_tally(io, RT_SIO_ROOMS_OVER_MAX);
-        return RT_ELIMIT;
-    }
-    if (!r)
-        r = room_new(s->ns, name);
-    if (!r)
-        return RT_ENOMEM;
-    int status = enter(s, r);
-    rt_sio_room_settle(r);
-    if (status == RT_OK)
-        tell_moved(s, name, true);
-    return status;
-}
-
-/* Takes the entry out of the room; the last member moves into its place. */
-static void remove_member(rt_sio_room *r, uint32_t at) {
+void rt_sio_room_remove(rt_sio_room *r, uint32_t at) {
     rt_sio_member *members = rt_sio_room_members(r);
     rt_sio_member last = members[--r->count];
     if (at == r->count)
@@ -124,64 +57,32 @@ static void remove_member(rt_sio_room *r, uint32_t at) {
     last.socket->memberships[last.at].at = at;
 }
 
-static void remove_membership(rt_sio_socket *s, uint32_t at) {
-    rt_sio_membership last = s->memberships[--s->room_count];
-    if (at == s->room_count)
+/* Prefetch in three stages: the socket, its session, its connection; each address comes from the
+ * stage before. */
+static void fetch_ahead(const rt_sio_member *members, uint32_t i) {
+    if (i < 3 * AHEAD)
         return;
-    s->memberships[at] = last;
-    rt_sio_room_members(last.room)[last.at].at = at;
+    rt_prefetch(members[i - 3 * AHEAD].socket, RT_CACHE_LINE);
+    rt_prefetch(members[i - 2 * AHEAD].socket->session, RT_CACHE_LINE);
+    rt_eio_expect(members[i - AHEAD].socket->session);
 }
 
-bool rt_sio_leave(rt_sio_socket *s, rt_slice name) {
-    rt_sio_release(s->ns->io);
-    rt_sio_room *r = rt_sio_room_find(s->ns, name);
-    uint32_t i = r ? membership_of(s, r) : s->room_count;
-    if (i == s->room_count)
-        return false;
-    r->asking -= s->state == RT_SIO_ASKING;
-    remove_member(r, s->memberships[i].at);
-    remove_membership(s, i);
-    tell_moved(s, name, false);
-    rt_sio_room_settle(r);
-    return true;
-}
-
-/* An asking socket counts in its rooms from its joins until it is let in or leaves. */
-void rt_sio_stop_asking(rt_sio_socket *s) {
-    for (uint32_t i = 0; s->state == RT_SIO_ASKING && i < s->room_count; i++)
-        s->memberships[i].room->asking--;
-}
-
-void rt_sio_leave_all(rt_sio_socket *s, bool tell) {
-    rt_sio *io = s->ns->io;
-    rt_sio_membership *left = s->memberships;
-    uint32_t count = s->room_count;
-    s->memberships = NULL;
-    s->room_count = s->room_cap = 0;
-    for (uint32_t i = 0; i < count; i++) {
-        left[i].room->pins++;
-        remove_member(left[i].room, left[i].at);
+uint32_t rt_sio_room_send(rt_sio_room *r, rt_msg *m, const rt_sio_socket *except) {
+    uint32_t sent = 0;
+    /* Iterate backwards: sending may end a session, and swap-remove then moves the last member,
+     * already served, into the gap. */
+    for (uint32_t i = r->count; i-- > 0;) {
+        if (i >= r->count)
+            continue;
+        const rt_sio_member *members = rt_sio_room_members(r);
+        rt_sio_socket *s = members[i].socket;
+        fetch_ahead(members, i);
+        if (s == except || s->state != RT_SIO_IN)
+            continue;
+        rt_eio_send(s->session, m);
+        sent++;
     }
-    for (uint32_t i = 0; i < count; i++) {
-        rt_sio_room *r = left[i].room;
-        if (tell && io->app.on_left)
-            io->app.on_left(io->app.ctx, s, rt_sio_room_name(r));
-        r->pins--;
-        rt_sio_room_settle(r);
-    }
-    rt_free(left);
-}
-
-bool rt_sio_in_room(const rt_sio_socket *s, rt_slice name) {
-    const rt_sio_room *r = rt_sio_room_find(s->ns, name);
-    return r && membership_of(s, r) < s->room_count;
-}
-
-bool rt_sio_socket_room(const rt_sio_socket *s, uint32_t i, rt_slice *room) {
-    if (i >= s->room_count)
-        return false;
-    *room = rt_sio_room_name(s->memberships[i].room);
-    return true;
+    return sent;
 }
 
 uint32_t rt_sio_room_size(const rt_sio_ns *ns, rt_slice name) {

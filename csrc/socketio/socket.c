@@ -15,7 +15,7 @@ rt_sio_socket *rt_sio_socket_new(rt_sio *io, rt_sio_client *c, rt_slice ns) {
         return NULL;
     if (rt_random_id(&io->random, s->id) != RT_OK)
         goto fail;
-    s->ns = rt_sio_ns_take(io, ns);
+    s->ns = rt_sio_ns_enter(io, ns);
     if (!s->ns)
         goto fail;
     s->session = c->session;
@@ -32,7 +32,7 @@ fail:
 }
 
 void rt_sio_socket_free(rt_sio_socket *s) {
-    rt_sio_ns_give(s->ns);
+    rt_sio_ns_exit(s->ns);
     rt_free(s);
 }
 
@@ -46,7 +46,7 @@ rt_sio_socket *rt_sio_socket_find(const rt_sio_client *c, rt_slice ns) {
 }
 
 /* Unlinks it from client and namespace; rooms are left by the caller. */
-static void take_out(rt_sio_socket *s) {
+static void withdraw(rt_sio_socket *s) {
     rt_sio *io = s->ns->io;
     rt_sio_stop_asking(s);
     if (s->state == RT_SIO_IN)
@@ -60,28 +60,14 @@ static void take_out(rt_sio_socket *s) {
 
 void rt_sio_socket_end(rt_sio_socket *s, enum rt_eio_reason reason) {
     rt_sio *io = s->ns->io;
-    rt_sio_release(io);
+    rt_sio_batch_flush(io);
     if (s->state == RT_SIO_OUT)
         return;
-    take_out(s);
+    withdraw(s);
     rt_sio_tally(io, RT_SIO_DISCONNECTS);
     rt_sio_acks_drop(s);
     rt_sio_leave_all(s, true);
     io->app.on_disconnect(io->app.ctx, s, reason);
-}
-
-void rt_sio_socket_send(rt_sio_socket *s, const rt_sio_out *o) {
-    rt_sio *io = s->ns->io;
-    rt_sio_release(io);
-    if (rt_sio_client_of(s)->gone)
-        return;
-    rt_msg *m = rt_sio_out_msg(o);
-    if (!m) {
-        rt_sio_client_no_memory(io, rt_sio_client_of(s));
-        return;
-    }
-    rt_eio_send(s->session, m);
-    rt_msg_rele(m);
 }
 
 void rt_sio_socket_greet(rt_sio_socket *s) {
@@ -89,14 +75,14 @@ void rt_sio_socket_greet(rt_sio_socket *s) {
     memcpy(data, "{\"sid\":\"", 8);
     memcpy(data + 8, s->id, RT_ID_LEN);
     memcpy(data + 8 + RT_ID_LEN, "\"}", 2);
-    rt_sio_socket_send(s, &(rt_sio_out){.type = RT_SIO_CONNECT,
+    rt_sio_emit_packet(s, &(rt_sio_out){.type = RT_SIO_CONNECT,
                                         .ns = rt_sio_ns_name(s->ns),
                                         .data = rt_slice_make(data, sizeof data)});
 }
 
 void rt_sio_accept(rt_sio_socket *s) {
     rt_sio *io = s->ns->io;
-    rt_sio_release(io);
+    rt_sio_batch_flush(io);
     if (s->state != RT_SIO_ASKING)
         return;
     if (rt_sio_ns_add(s->ns, s) != RT_OK) {
@@ -116,14 +102,14 @@ void rt_sio_refuse(rt_sio_socket *s, rt_slice message) {
     rt_sio_tally(s->ns->io, RT_SIO_CONNECTS_REFUSED);
     /* Out first: if the answer cannot be made the client is dropped, and on_disconnect must not
      * come for a refused socket. */
-    take_out(s);
+    withdraw(s);
     rt_sio_leave_all(s, false);
     rt_buf data;
     rt_buf_init(&data, 0);
     rt_buf_putc(&data, '{');
     rt_json_put_member_str(&data, RT_LIT("message"), message);
     if (rt_buf_putc(&data, '}') == RT_OK)
-        rt_sio_socket_send(s, &(rt_sio_out){.type = RT_SIO_CONNECT_ERROR,
+        rt_sio_emit_packet(s, &(rt_sio_out){.type = RT_SIO_CONNECT_ERROR,
                                             .ns = rt_sio_ns_name(s->ns),
                                             .data = rt_buf_slice(&data)});
     else
@@ -134,13 +120,13 @@ void rt_sio_refuse(rt_sio_socket *s, rt_slice message) {
 void rt_sio_disconnect(rt_sio_socket *s) {
     if (s->state == RT_SIO_OUT)
         return;
-    rt_sio_socket_send(
+    rt_sio_emit_packet(
         s, &(rt_sio_out){.type = RT_SIO_DISCONNECT, .ns = rt_sio_ns_name(s->ns), .no_data = true});
     rt_sio_socket_end(s, RT_EIO_SERVER_LEFT);
 }
 
 void rt_sio_drop_client(rt_sio_socket *s, enum rt_eio_reason reason) {
-    rt_sio_release(s->ns->io);
+    rt_sio_batch_flush(s->ns->io);
     rt_eio_close(s->session, reason);
 }
 

@@ -58,8 +58,8 @@ rt_eio_app rt_sio_engine_app(rt_sio *io) {
         .on_open = rt_sio_client_open,
         .on_message = rt_sio_client_message,
         .on_close = rt_sio_client_close,
-        .flush = rt_sio_release,
-        .has_pending = rt_sio_holds,
+        .flush = rt_sio_batch_flush,
+        .has_pending = rt_sio_batch_pending,
     };
 }
 

@@ -19,7 +19,7 @@
 typedef struct rt_sio_client rt_sio_client;
 typedef struct rt_sio_room rt_sio_room;
 
-/* A run of events to one room in one turn, which nobody has been sent yet (fanout.c). */
+/* A run of events to one room in one turn, which nobody has been sent yet (batch.c). */
 typedef struct rt_sio_batch {
     rt_sio_room *room; /* pinned; NULL: there is none */
     rt_msg *msg;
@@ -117,12 +117,45 @@ static inline void rt_sio_tally(rt_sio *io, int counter) {
     io->counters.v[counter]++;
 }
 
+/* Counts an event that went to so many sockets, and gives the number back. */
+static inline uint32_t rt_sio_tally_sent(rt_sio *io, uint32_t sent) {
+    rt_sio_tally(io, sent ? RT_SIO_EVENTS_OUT : RT_SIO_EVENTS_TO_NOBODY);
+    io->counters.v[RT_SIO_DELIVERIES] += sent;
+    return sent;
+}
+
+/* An event as a packet, binary if there are attachments. */
+static inline rt_sio_out rt_sio_event_out(const rt_sio_ns *ns, rt_slice event, rt_slice args,
+                                          const rt_slice *attachments, unsigned count) {
+    return (rt_sio_out){.type = count ? RT_SIO_BINARY_EVENT : RT_SIO_EVENT,
+                        .ns = rt_sio_ns_name(ns),
+                        .event = event,
+                        .args = args,
+                        .attachments = attachments,
+                        .attachment_count = count};
+}
+
+/* A message with one event in it; NULL, counted: no memory. */
+static inline rt_msg *rt_sio_event_msg(rt_sio *io, const rt_sio_out *o) {
+    rt_msg *m = rt_sio_out_msg(o);
+    if (!m)
+        rt_sio_tally(io, RT_SIO_NO_MEMORY);
+    return m;
+}
+
 static inline rt_sio_member *rt_sio_room_members(rt_sio_room *r) {
     return r->cap ? r->many : &r->one;
 }
 
 static inline rt_sio_client *rt_sio_client_of(const rt_sio_socket *s) {
     return rt_eio_user(s->session);
+}
+
+/* No memory for something that the client must not miss: it is dropped, and comes back by itself.
+ */
+static inline void rt_sio_client_no_memory(rt_sio *io, const rt_sio_client *c) {
+    rt_sio_tally(io, RT_SIO_NO_MEMORY);
+    rt_eio_close(c->session, RT_EIO_NO_MEMORY);
 }
 
 static inline rt_slice rt_sio_room_name(const rt_sio_room *r) {
@@ -133,8 +166,6 @@ static inline rt_slice rt_sio_room_name(const rt_sio_room *r) {
 int rt_sio_client_open(void *io, rt_eio_session *s);
 void rt_sio_client_message(void *io, rt_eio_session *s, bool binary, rt_slice bytes);
 void rt_sio_client_close(void *io, rt_eio_session *s, enum rt_eio_reason reason);
-/* Memory has run out over something it must not miss: it is dropped, and will come back. */
-void rt_sio_client_no_memory(rt_sio *io, rt_sio_client *c);
 
 /* --- socket.c --- */
 /* A socket that asks for a namespace; NULL: out of memory. */
@@ -143,21 +174,29 @@ rt_sio_socket *rt_sio_socket_new(rt_sio *io, rt_sio_client *c, rt_slice ns);
 void rt_sio_socket_end(rt_sio_socket *s, enum rt_eio_reason reason);
 rt_sio_socket *rt_sio_socket_find(const rt_sio_client *c, rt_slice ns);
 void rt_sio_socket_free(rt_sio_socket *s);
-/* Sends one packet to one socket. */
-void rt_sio_socket_send(rt_sio_socket *s, const rt_sio_out *o);
 /* The CONNECT answer. */
 void rt_sio_socket_greet(rt_sio_socket *s);
 
 /* --- namespace.c --- */
-rt_sio_ns *rt_sio_ns_take(rt_sio *io, rt_slice name); /* found or made, users + 1 */
-void rt_sio_ns_give(rt_sio_ns *ns);                   /* users - 1; freed at 0 */
-int rt_sio_ns_add(rt_sio_ns *ns, rt_sio_socket *s);   /* to the connected ones */
+/* For a socket that asks: finds or makes the namespace and counts its user. NULL: no memory. */
+rt_sio_ns *rt_sio_ns_enter(rt_sio *io, rt_slice name);
+void rt_sio_ns_exit(rt_sio_ns *ns);                 /* one user less; the last one frees it */
+int rt_sio_ns_add(rt_sio_ns *ns, rt_sio_socket *s); /* to the connected ones */
 void rt_sio_ns_remove(rt_sio_ns *ns, rt_sio_socket *s);
 
 /* --- room.c --- */
+rt_sio_room *rt_sio_room_new(rt_sio_ns *ns, rt_slice name); /* empty; NULL: no memory */
 rt_sio_room *rt_sio_room_find(const rt_sio_ns *ns, rt_slice name);
+bool rt_sio_room_grow(rt_sio_room *r); /* memory for one member more */
+/* Removes the member at that index; the last one moves into its place. */
+void rt_sio_room_remove(rt_sio_room *r, uint32_t at);
 /* Frees it when nobody is in it and nobody pins it. */
 void rt_sio_room_settle(rt_sio_room *r);
+/* Sends to its connected members except one (may be NULL); returns to how many. A session may end
+ * by it, so the caller pins the room. */
+uint32_t rt_sio_room_send(rt_sio_room *r, rt_msg *m, const rt_sio_socket *except);
+
+/* --- membership.c --- */
 /* Leaves every room, telling the app if `tell`. It is OUT already. */
 void rt_sio_leave_all(rt_sio_socket *s, bool tell);
 /* To be called before its state changes. */
@@ -167,14 +206,17 @@ void rt_sio_stop_asking(rt_sio_socket *s);
 void rt_sio_acks_answer(rt_sio_socket *s, uint64_t id, const rt_sio_event *answer);
 void rt_sio_acks_drop(rt_sio_socket *s);
 
-/* --- fanout.c --- */
-/* Sends what is held for a room: something else is about to be queued, or who is in it to change.
- * For want of memory a client may end by it, and its sockets with it. */
-void rt_sio_release(void *io);
-bool rt_sio_holds(void *io);
-/* A message with one event in it; NULL, counted: no memory. */
-rt_msg *rt_sio_event_msg(rt_sio *io, const rt_sio_out *o);
-/* Counts an event that went to so many, and gives the number back. */
-uint32_t rt_sio_note_sent(rt_sio *io, uint32_t sent);
+/* --- batch.c --- */
+/* Holds the event for the room, behind those that are held for it already. Returns how many sockets
+ * will get it. */
+uint32_t rt_sio_batch_add(rt_sio *io, rt_sio_room *r, const rt_sio_out *o);
+/* Sends what is held for a room: something else is about to be queued, or the room's members are
+ * about to change. For want of memory a client may end by it, and its sockets with it. */
+void rt_sio_batch_flush(void *io);
+bool rt_sio_batch_pending(void *io);
+
+/* --- emit.c --- */
+/* Sends one packet to one socket. */
+void rt_sio_emit_packet(rt_sio_socket *s, const rt_sio_out *o);
 
 #endif

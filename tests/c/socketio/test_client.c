@@ -1,4 +1,4 @@
-/* socketio/client.c, socket.c and ack.c: one client and its namespaces. */
+/* socketio/client.c, socket.c, emit.c and ack.c: one client and its namespaces. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

@@ -1,4 +1,5 @@
-/* socketio/room.c and fanout.c: who is in, who hears what, and which events share their bytes. */
+/* socketio/room.c, membership.c, batch.c and fanout.c: who is in, who hears what, and which events
+ * share their bytes. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

@@ -1,4 +1,4 @@
-/* socketio/target.c and what else a program above needs that names its receivers itself: several
+/* socketio/fanout.c and what else a program above needs that names its receivers itself: several
  * rooms at once, exceptions, volatile events, acknowledgements with a time of their own, and
  * hearing of joins and leaves. */
 #include <setjmp.h>
