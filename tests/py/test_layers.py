@@ -1,4 +1,5 @@
-"""Holds the C sources to the layers of docs/architecture.md, by reading their #include lines."""
+"""Holds the C sources to docs/architecture.md: layers by their #include lines, and inside a layer
+files by the functions they define and name."""
 
 from __future__ import annotations
 
@@ -55,6 +56,15 @@ SYSTEM = (
 )
 SYSTEM_ELSEWHERE = {"sys/random.h": "base/random.c base/map.c"}
 
+# As many files of one folder may name each other's functions in a circle.
+CIRCLE_MAX = 3
+
+# Larger circles that stand for now, and why.
+CIRCLES: dict[str, str] = {
+    "server/fork.c server/local_commands.c server/local_socket.c server/requests.c"
+    " server/server.c server/shut_down.c": "the folder is being split by purpose",
+}
+
 
 def owned(path: str, owners: str) -> bool:
     return any(path == o or (o.endswith("/") and path.startswith(o)) for o in owners.split())
@@ -104,6 +114,63 @@ def test_includes(path: str) -> None:
     assert not refused, "\n".join(refused)
 
 
+def code_of(text: str) -> str:
+    """The text without comments and without what stands in quotes."""
+    text = re.sub(r"/\*.*?\*/", "", text, flags=re.DOTALL)
+    return re.sub(r'"(\\.|[^"\\\n])*"', '""', text)
+
+
+# A definition starts a line; other files may use a header's inline functions, and of a `.c` those
+# that are not static.
+FUNCTION = r"[\w\s*]*?\b(rt_\w+)\([^;{}]*\) {\n(.*?)^}"
+FUNCTION_OF = {
+    ".c": re.compile("^(?!static|typedef)[a-zA-Z]" + FUNCTION, re.MULTILINE | re.DOTALL),
+    ".h": re.compile("^static inline " + FUNCTION, re.MULTILINE | re.DOTALL),
+}
+DECLARATION = re.compile(r"^(?!typedef)[a-zA-Z][\w\s*]*?\b(rt_\w+)\([^;{}]*\);", re.MULTILINE)
+
+
+def calls(files: dict[str, str]) -> dict[str, set[str]]:
+    """Which of the files, given with their text, each one depends on: it names a function (`rt_*`)
+    that the other one defines. Of a header only the inline functions count, not declarations."""
+    owner = {}
+    body = {}
+    for path, text in files.items():
+        code = code_of(text)
+        found = FUNCTION_OF[path[-2:]].findall(code)
+        owner.update({name: path for name, _ in found})
+        body[path] = code if path.endswith(".c") else "".join(inside for _, inside in found)
+    named = {path: re.findall(r"\brt_\w+", code) for path, code in body.items()}
+    return {
+        path: {owner[name] for name in names if name in owner} - {path}
+        for path, names in named.items()
+    }
+
+
+def reached(graph: dict[str, set[str]], start: str) -> set[str]:
+    seen: set[str] = set()
+    ahead = [start]
+    while ahead:
+        new = graph[ahead.pop()] - seen
+        seen |= new
+        ahead.extend(new)
+    return seen
+
+
+def circles(graph: dict[str, set[str]]) -> set[frozenset[str]]:
+    """Each set of two or more files that all reach one another."""
+    below = {path: reached(graph, path) for path in graph}
+    return {
+        frozenset(other for other in below[path] if path in below[other])
+        for path in graph
+        if path in below[path]
+    }
+
+
+def folder(name: str) -> dict[str, str]:
+    return {f"{name}/{p.name}": p.read_text() for p in (CSRC / name).glob("*.[ch]")}
+
+
 def test_every_file_is_in_a_layer() -> None:
     assert {path.split("/")[0] for path in sources()} <= LAYERS.keys()
     assert all(path.count("/") == 1 for path in sources())
@@ -122,6 +189,42 @@ def test_every_header_has_one_guard_named_after_it() -> None:
             guard = "RT_" + re.sub(r"[/.]", "_", path).upper()
             text = (CSRC / path).read_text()
             assert f"#ifndef {guard}\n#define {guard}\n" in text, path
+
+
+@pytest.mark.parametrize("layer", LAYERS)
+def test_no_large_circle_of_files(layer: str) -> None:
+    large = {" ".join(sorted(c)) for c in circles(calls(folder(layer))) if len(c) > CIRCLE_MAX}
+    assert large == {c for c in CIRCLES if c.startswith(f"{layer}/")}
+
+
+def test_a_circle_is_found() -> None:
+    """By a call, by a name in a table, and through an inline function of a header."""
+    files = {
+        "x/a.c": "void rt_a(void) {\n    rt_b(1);\n}\n",
+        "x/b.c": "static const table t = {rt_c};\nint\nrt_b(int n) {\n    return n;\n}\n",
+        "x/c.c": "int rt_c(int n,\n         int m) {\n    rt_inline();\n}\n",
+        "x/i.h": "void rt_a(void);\nstatic inline void rt_inline(void) {\n    rt_a();\n}\n",
+        "x/d.c": "/* rt_e() */\nvoid rt_d(void) {\n    rt_a();\n}\nstatic void rt_b(void) {\n}\n",
+        "x/e.c": 'void rt_e(void) {\n    say("rt_a");\n    rt_d();\n}\n',
+    }
+    assert circles(calls(files)) == {frozenset({"x/a.c", "x/b.c", "x/c.c", "x/i.h"})}
+
+
+@pytest.mark.parametrize("layer", LAYERS)
+def test_no_definition_is_overlooked(layer: str) -> None:
+    """Each function that a header of the folder declares is found where it is defined."""
+    codes = {path: code_of(text) for path, text in folder(layer).items()}
+    found = {
+        name for path, code in codes.items() for name, _ in FUNCTION_OF[path[-2:]].findall(code)
+    }
+    declared = {
+        name
+        for path, code in codes.items()
+        if path[-2:] == ".h"
+        for name in DECLARATION.findall(code)
+    }
+    assert declared
+    assert declared <= found
 
 
 @pytest.mark.parametrize(
