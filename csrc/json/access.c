@@ -108,8 +108,8 @@ static const char *skip_word(const char *p, const char *end) {
     return p;
 }
 
-/* Takes the value at it->at and steps over what follows it: white space, a comma, white space. */
-static rt_slice take(rt_json_iter *it) {
+/* The value at it->at. Moves on to the next: over white space, a comma or colon, white space. */
+static rt_slice next_value(rt_json_iter *it) {
     const char *from = it->at;
     const char *p = from;
     if (*p == '"')
@@ -141,17 +141,17 @@ int rt_json_iter_init(rt_json_iter *it, rt_slice value) {
 bool rt_json_next(rt_json_iter *it, rt_slice *value) {
     if (it->at == it->end)
         return false;
-    *value = take(it);
+    *value = next_value(it);
     return true;
 }
 
 bool rt_json_next_pair(rt_json_iter *it, rt_slice *key, rt_slice *value) {
     if (it->at == it->end)
         return false;
-    *key = take(it);
+    *key = next_value(it);
     if (it->at == it->end)
         return false;
-    *value = take(it);
+    *value = next_value(it);
     return true;
 }
 
@@ -199,7 +199,7 @@ static uint32_t hex4(const char *p, const char *end) {
 /* The code point of `\uXXXX`, or of two of them that are a surrogate pair (RFC 8259, section 7).
  * For a lone surrogate, something that has no UTF-8. `*p` is at the backslash and moves behind what
  * was used. */
-static uint32_t take_unicode(const char **p, const char *end) {
+static uint32_t read_unicode(const char **p, const char *end) {
     uint32_t c = hex4(*p + 2, end);
     if (c == UINT32_MAX)
         return UINT32_MAX;
@@ -234,7 +234,7 @@ static char short_escape(char c) {
 
 /* The next piece of decoded text: bytes as they stand up to a backslash, or one escaped character,
  * held in `tmp`. RT_OK, or RT_EUTF8 for a lone surrogate. `*p` is before end, and moves. */
-static int take_piece(const char **p, const char *end, char tmp[4], rt_slice *piece) {
+static int read_piece(const char **p, const char *end, char tmp[4], rt_slice *piece) {
     const char *from = *p;
     if (*from != '\\') {
         const char *stop = memchr(from, '\\', (size_t)(end - from));
@@ -245,7 +245,7 @@ static int take_piece(const char **p, const char *end, char tmp[4], rt_slice *pi
     if (end - from < 2)
         return RT_EUTF8;
     if (from[1] == 'u') {
-        uint32_t c = take_unicode(p, end);
+        uint32_t c = read_unicode(p, end);
         *piece = rt_slice_make(tmp, rt_utf8_encode(c, tmp));
         return piece->n ? RT_OK : RT_EUTF8;
     }
@@ -264,7 +264,7 @@ bool rt_json_str_is(rt_slice value, rt_slice text) {
     while (p < end) {
         char tmp[4];
         rt_slice piece;
-        if (take_piece(&p, end, tmp, &piece) || !rt_slice_starts(text, piece))
+        if (read_piece(&p, end, tmp, &piece) || !rt_slice_starts(text, piece))
             return false;
         text = rt_slice_from(text, piece.n);
     }
@@ -281,7 +281,7 @@ int rt_json_str_decode(rt_slice value, rt_buf *out) {
     while (p < end) {
         char tmp[4];
         rt_slice piece;
-        int rc = take_piece(&p, end, tmp, &piece);
+        int rc = read_piece(&p, end, tmp, &piece);
         if (rc) {
             out->n = before;
             return rc;

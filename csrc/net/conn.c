@@ -266,7 +266,7 @@ static void refuse_request(rt_conn *c, int status) {
         finish_up(c);
 }
 
-static int hold(rt_conn *c, const char *bytes, size_t n) {
+static int store_pipelined(rt_conn *c, const char *bytes, size_t n) {
     if (!c->held) {
         c->held = rt_alloc(sizeof *c->held);
         if (!c->held)
@@ -319,7 +319,7 @@ static void on_bytes(rt_conn *c, char *bytes, size_t n) {
     }
     if ((c->state != RT_CONN_ANSWERING && c->state != RT_CONN_READING) || used == n)
         return;
-    int status = hold(c, bytes + used, n - used);
+    int status = store_pipelined(c, bytes + used, n - used);
     if (status == RT_OK)
         return;
     rt_front_count(c->front,

@@ -70,7 +70,7 @@ static void free_closed(rt_front *f) {
     }
 }
 
-static rt_conn *take_pending(rt_front *f) {
+static rt_conn *pop_pending(rt_front *f) {
     rt_conn *c = f->pending;
     f->pending = c->pending == c ? NULL : c->pending;
     c->pending = NULL;
@@ -87,7 +87,7 @@ static void at_turn_end(void *arg) {
             rt_conn_resume(RT_OF(rt_list_first(&f->resume), rt_conn_held, resume)->conn);
         rt_eio_flush(f->eio);
         while (f->pending) {
-            rt_conn *c = take_pending(f);
+            rt_conn *c = pop_pending(f);
             if (f->pending)
                 rt_prefetch(f->pending, RT_EIO_PORT_HOT);
             rt_conn_flush(c);

@@ -176,7 +176,7 @@ static bool on_line(void *arg, rt_slice line) {
 }
 
 /* True while there may be more to read. */
-static bool take(rt_local_peer *p, rt_slice bytes) {
+static bool feed(rt_local_peer *p, rt_slice bytes) {
     rt_local *l = p->local;
     l->counters.v[RT_LOCAL_BYTES_IN] += bytes.n;
     int status = rt_lines_feed(&p->lines, bytes, on_line, p);
@@ -210,7 +210,7 @@ static void peer_read(rt_local_peer *p, unsigned reads) {
         if (n < 0 && errno == EAGAIN)
             break;
         ended = n <= 0;
-        if (!ended && !take(p, rt_slice_make(buffer, (size_t)n)))
+        if (!ended && !feed(p, rt_slice_make(buffer, (size_t)n)))
             return;
         if (n < RT_READ_BUFFER)
             break; /* most likely all of it; if not, the loop calls again */

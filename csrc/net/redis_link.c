@@ -144,7 +144,7 @@ void rt_redis_link_stands(rt_redis_link *l) {
 
 /* ---- talking ---- */
 
-static void take_reply(rt_redis_link *l, const redisReply *reply) {
+static void on_reply(rt_redis_link *l, const redisReply *reply) {
     if (l->greeting == 0) {
         l->ops->reply(l->arg, reply);
     } else if (reply->type == REDIS_REPLY_STATUS) {
@@ -158,12 +158,12 @@ static void take_reply(rt_redis_link *l, const redisReply *reply) {
 }
 
 /* All replies that are complete. False when the connection did not survive them. */
-static bool take_replies(rt_redis_link *l) {
+static bool read_replies(rt_redis_link *l) {
     unsigned generation = l->generation;
     redisReply *reply;
     int rc;
     while ((rc = rt_redis_io_reply(&l->io, &reply)) == RT_OK) {
-        take_reply(l, reply);
+        on_reply(l, reply);
         freeReplyObject(reply);
         if (generation != l->generation)
             return false;
@@ -184,7 +184,7 @@ static bool drain(rt_redis_link *l) {
             return false;
         }
         l->heard_at = uv_now(&l->loop->uv);
-        if (!take_replies(l))
+        if (!read_replies(l))
             return false;
         if (ioctl(l->wire->fd, FIONREAD, &waiting) != 0 || waiting <= 0)
             return true;

@@ -140,8 +140,8 @@ static int start(rt_web_call *c) {
     return RT_OK;
 }
 
-/* Takes the call out of whichever list it is in, and out of curl. */
-static void take_out(rt_web_call *c) {
+/* Removes the call from the list it is in, and from curl. */
+static void withdraw(rt_web_call *c) {
     rt_web *w = c->w;
     rt_list_unlink(&c->node);
     if (c->easy) {
@@ -194,7 +194,7 @@ static void failed(rt_web_call *c, CURLcode result) {
         count(w, RT_WEB_TOO_BIG);
     else if (result == CURLE_OPERATION_TIMEDOUT)
         count(w, RT_WEB_TIMEOUTS);
-    take_out(c);
+    withdraw(c);
     if (too_big)
         finish(c, 0, "the answer is too large");
     else
@@ -214,7 +214,7 @@ static void complete(rt_web_call *c, CURLcode result) {
             failed(c, CURLE_OUT_OF_MEMORY);
         return;
     }
-    take_out(c);
+    withdraw(c);
     finish(c, (int)status, status ? NULL : "no HTTP answer");
 }
 
@@ -331,7 +331,7 @@ void rt_web_cancel(rt_web_call *call) {
     rt_web *w = call->w;
     if (!rt_list_linked(&call->node))
         return; /* its own `done` is running */
-    take_out(call);
+    withdraw(call);
     count(w, RT_WEB_CANCELLED);
     free_call(call);
     if (w->in_line > 0 && !w->closing)

@@ -291,9 +291,9 @@ static int publish(rt_publisher *p, rt_slice channel, rt_slice payload) {
     return publish_first(p, channel, payload);
 }
 
-/* OpenSSL writes without MSG_NOSIGNAL, so with TLS a SIGPIPE is held back in this thread and taken
- * away again; how the process treats the signal is not our business. */
-static bool hold_sigpipe(const rt_publisher *p, sigset_t *pipe_only, sigset_t *before) {
+/* OpenSSL writes without MSG_NOSIGNAL. So with TLS, SIGPIPE is blocked in this thread, and one that
+ * came is consumed before it is unblocked; how the process treats the signal stays as it was. */
+static bool block_sigpipe(const rt_publisher *p, sigset_t *pipe_only, sigset_t *before) {
     sigset_t pending;
     sigemptyset(&pending);
     sigemptyset(pipe_only);
@@ -303,7 +303,7 @@ static bool hold_sigpipe(const rt_publisher *p, sigset_t *pipe_only, sigset_t *b
     return pthread_sigmask(SIG_BLOCK, pipe_only, before) == 0;
 }
 
-static void release_sigpipe(const sigset_t *pipe_only, const sigset_t *before) {
+static void unblock_sigpipe(const sigset_t *pipe_only, const sigset_t *before) {
     struct timespec at_once = {0, 0};
     while (sigtimedwait(pipe_only, NULL, &at_once) < 0 && errno == EINTR)
         continue;
@@ -315,7 +315,7 @@ int rt_publisher_send(rt_publisher *p, rt_slice channel, rt_slice payload, const
     sigset_t pipe_only, before;
     char shown[400];
     p->waits = waits;
-    bool held = hold_sigpipe(p, &pipe_only, &before);
+    bool blocked = block_sigpipe(p, &pipe_only, &before);
     int rc = publish(p, channel, payload);
     if (rc == RT_OK) {
         p->retry_at = 0;
@@ -332,7 +332,7 @@ int rt_publisher_send(rt_publisher *p, rt_slice channel, rt_slice payload, const
         snprintf(why, why_len, "%s: %s", shown, p->error);
     }
     p->waits = NULL;
-    if (held)
-        release_sigpipe(&pipe_only, &before);
+    if (blocked)
+        unblock_sigpipe(&pipe_only, &before);
     return rc;
 }

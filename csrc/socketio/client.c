@@ -6,7 +6,7 @@
 #include "json/scan.h"
 #include "socketio/state.h"
 
-int rt_sio_client_open(void *io_, rt_eio_session *session) {
+int rt_sio_client_on_open(void *io_, rt_eio_session *session) {
     rt_sio *io = io_;
     rt_sio_client *c = rt_eio_user(session);
     c->session = session;
@@ -25,7 +25,7 @@ static void drop_incoming(rt_sio_client *c) {
     c->incoming = NULL;
 }
 
-void rt_sio_client_close(void *io_, rt_eio_session *session, enum rt_eio_reason reason) {
+void rt_sio_client_on_close(void *io_, rt_eio_session *session, enum rt_eio_reason reason) {
     rt_sio *io = io_;
     rt_sio_client *c = rt_eio_user(session);
     rt_sio_batch_flush(io);
@@ -191,7 +191,7 @@ static void on_text(rt_sio *io, rt_sio_client *c, rt_slice text) {
         dispatch(io, c, &p, NULL);
 }
 
-void rt_sio_client_message(void *io, rt_eio_session *session, bool binary, rt_slice bytes) {
+void rt_sio_client_on_message(void *io, rt_eio_session *session, bool binary, rt_slice bytes) {
     rt_sio_client *c = rt_eio_user(session);
     if (binary)
         on_binary(io, c, bytes);

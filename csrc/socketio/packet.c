@@ -13,7 +13,7 @@ static bool is_digit(char c) {
 }
 
 /* Takes a run of digits off the front. */
-static rt_slice take_digits(rt_slice *s) {
+static rt_slice read_digits(rt_slice *s) {
     size_t n = 0;
     while (n < s->n && is_digit(s->p[n]))
         n++;
@@ -22,16 +22,16 @@ static rt_slice take_digits(rt_slice *s) {
     return digits;
 }
 
-static int take_attachments(rt_slice *s, unsigned max, unsigned *out) {
+static int read_attachments(rt_slice *s, unsigned max, unsigned *out) {
     unsigned long long n;
-    if (rt_slice_to_u64(take_digits(s), max, &n) != RT_OK || n < 1 || s->n == 0 || s->p[0] != '-')
+    if (rt_slice_to_u64(read_digits(s), max, &n) != RT_OK || n < 1 || s->n == 0 || s->p[0] != '-')
         return RT_ESIO_PACKET;
     *s = rt_slice_from(*s, 1);
     *out = (unsigned)n;
     return RT_OK;
 }
 
-static void take_ns(rt_slice *s, rt_slice *ns) {
+static void read_ns(rt_slice *s, rt_slice *ns) {
     *ns = RT_LIT("/");
     if (s->n == 0 || s->p[0] != '/')
         return;
@@ -40,8 +40,8 @@ static void take_ns(rt_slice *s, rt_slice *ns) {
     *s = rt_slice_from(*s, n + 1);
 }
 
-static int take_id(rt_slice *s, rt_sio_packet *p) {
-    rt_slice digits = take_digits(s);
+static int read_id(rt_slice *s, rt_sio_packet *p) {
+    rt_slice digits = read_digits(s);
     if (digits.n == 0)
         return RT_OK;
     unsigned long long id;
@@ -104,10 +104,10 @@ int rt_sio_packet_parse(rt_slice text, unsigned max_attachments, rt_sio_packet *
     p->type = (enum rt_sio_type)(text.p[0] - '0');
     rt_slice s = rt_slice_from(text, 1);
     bool binary = p->type == RT_SIO_BINARY_EVENT || p->type == RT_SIO_BINARY_ACK;
-    if (binary && take_attachments(&s, max_attachments, &p->attachments) != RT_OK)
+    if (binary && read_attachments(&s, max_attachments, &p->attachments) != RT_OK)
         return RT_ESIO_PACKET;
-    take_ns(&s, &p->ns);
-    if (take_id(&s, p) != RT_OK)
+    read_ns(&s, &p->ns);
+    if (read_id(&s, p) != RT_OK)
         return RT_ESIO_PACKET;
     if (s.n == 0)
         return binary ? RT_ESIO_PACKET : RT_OK;

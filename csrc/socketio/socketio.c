@@ -55,9 +55,9 @@ rt_eio_app rt_sio_engine_app(rt_sio *io) {
     return (rt_eio_app){
         .ctx = io,
         .user_size = sizeof(rt_sio_client),
-        .on_open = rt_sio_client_open,
-        .on_message = rt_sio_client_message,
-        .on_close = rt_sio_client_close,
+        .on_open = rt_sio_client_on_open,
+        .on_message = rt_sio_client_on_message,
+        .on_close = rt_sio_client_on_close,
         .flush = rt_sio_batch_flush,
         .has_pending = rt_sio_batch_pending,
     };

@@ -163,9 +163,9 @@ static inline rt_slice rt_sio_room_name(const rt_sio_room *r) {
 }
 
 /* --- client.c --- */
-int rt_sio_client_open(void *io, rt_eio_session *s);
-void rt_sio_client_message(void *io, rt_eio_session *s, bool binary, rt_slice bytes);
-void rt_sio_client_close(void *io, rt_eio_session *s, enum rt_eio_reason reason);
+int rt_sio_client_on_open(void *io, rt_eio_session *s);
+void rt_sio_client_on_message(void *io, rt_eio_session *s, bool binary, rt_slice bytes);
+void rt_sio_client_on_close(void *io, rt_eio_session *s, enum rt_eio_reason reason);
 
 /* --- socket.c --- */
 /* A socket that asks for a namespace; NULL: out of memory. */

@@ -82,7 +82,7 @@ static int parse_host(rt_slice text, rt_url *url) {
 }
 
 /* The last '@' ends the user information: in "https://victim@evil" the host is evil. */
-static rt_slice take_userinfo(rt_slice authority, rt_url *url) {
+static rt_slice cut_userinfo(rt_slice authority, rt_url *url) {
     for (size_t i = authority.n; i > 0; i--) {
         if (authority.p[i - 1] != '@')
             continue;
@@ -104,7 +104,7 @@ int rt_url_parse(rt_slice text, rt_url *url) {
     /* "http:/host" and "1http://host" are no hosts with an empty port. */
     if (url->scheme.n == 0 && n > 0 && text.p[n - 1] == ':')
         return RT_EINVAL;
-    return parse_host(take_userinfo((rt_slice){text.p, n}, url), url);
+    return parse_host(cut_userinfo((rt_slice){text.p, n}, url), url);
 }
 
 int rt_url_host_header(rt_slice text, rt_url *url) {

@@ -96,7 +96,7 @@ static int check_length(rt_ws *ws) {
 }
 
 /* RT_AGAIN: the header is not complete. */
-static int take_head_byte(rt_ws *ws, uint8_t byte) {
+static int feed_head_byte(rt_ws *ws, uint8_t byte) {
     int rc = RT_OK;
     ws->head[ws->head_len++] = byte;
     if (ws->head_len == 1)
@@ -160,7 +160,7 @@ static int end_message(rt_ws *ws, rt_slice bytes, const rt_ws_events *events, vo
 }
 
 /* `last`: the bytes end the frame. */
-static int take_data(rt_ws *ws, rt_slice bytes, bool last, const rt_ws_events *events, void *arg) {
+static int feed_data(rt_ws *ws, rt_slice bytes, bool last, const rt_ws_events *events, void *arg) {
     bool ends = last && ws->fin;
     if (ws->msg_opcode == RT_WS_TEXT) {
         int rc = rt_utf8_feed(&ws->utf8, bytes);
@@ -201,7 +201,7 @@ static int end_control(rt_ws *ws, rt_slice payload, const rt_ws_events *events, 
     return ws->opcode == RT_WS_PING ? events->on_ping(arg, payload) : events->on_pong(arg, payload);
 }
 
-static int take_control(rt_ws *ws, rt_slice bytes, bool last, const rt_ws_events *events,
+static int feed_control(rt_ws *ws, rt_slice bytes, bool last, const rt_ws_events *events,
                         void *arg) {
     if (last && !ws->control)
         return end_control(ws, bytes, events, arg);
@@ -224,7 +224,7 @@ static int take_control(rt_ws *ws, rt_slice bytes, bool last, const rt_ws_events
     return rc;
 }
 
-static int take_payload(rt_ws *ws, char *p, size_t n, const rt_ws_events *events, void *arg) {
+static int feed_payload(rt_ws *ws, char *p, size_t n, const rt_ws_events *events, void *arg) {
     bool last = n == ws->left;
     unmask(ws, p, n);
     ws->left -= n;
@@ -233,8 +233,8 @@ static int take_payload(rt_ws *ws, char *p, size_t n, const rt_ws_events *events
         ws->head_len = 0;
     }
     rt_slice bytes = {p, n};
-    return is_control(ws->opcode) ? take_control(ws, bytes, last, events, arg)
-                                  : take_data(ws, bytes, last, events, arg);
+    return is_control(ws->opcode) ? feed_control(ws, bytes, last, events, arg)
+                                  : feed_data(ws, bytes, last, events, arg);
 }
 
 bool rt_ws_at_rest(const rt_ws *ws) {
@@ -245,7 +245,7 @@ int rt_ws_feed(rt_ws *ws, char *bytes, size_t n, const rt_ws_events *events, voi
     int rc;
     while (n > 0 && !ws->closed) {
         if (!ws->in_payload) {
-            rc = take_head_byte(ws, (uint8_t)*bytes);
+            rc = feed_head_byte(ws, (uint8_t)*bytes);
             bytes++;
             n--;
             if (rc == RT_AGAIN)
@@ -256,12 +256,12 @@ int rt_ws_feed(rt_ws *ws, char *bytes, size_t n, const rt_ws_events *events, voi
         }
         if (n == 0 && ws->left > 0)
             break;
-        size_t take = n < ws->left ? n : (size_t)ws->left;
-        rc = take_payload(ws, bytes, take, events, arg);
+        size_t part = n < ws->left ? n : (size_t)ws->left;
+        rc = feed_payload(ws, bytes, part, events, arg);
         if (rc != RT_OK)
             return rc;
-        bytes += take;
-        n -= take;
+        bytes += part;
+        n -= part;
     }
     return RT_OK;
 }
