@@ -1,4 +1,5 @@
-/* Events that a client shall acknowledge. Each waits with its own deadline. */
+/* Events that the server wants acknowledged. Each waits with its own deadline; a socket has a
+ * limit. */
 #include "base/alloc.h"
 #include "socketio/state.h"
 

@@ -1,7 +1,7 @@
-/* One Engine.IO session as Socket.IO sees it: packets in, sockets by namespace, binary reassembly.
+/* A client: one Engine.IO session. Parses its packets, collects attachments, finds the socket.
  *
- * Whatever a client may not send closes its engine, and nobody else notices (the reference's decode
- * errors, docs/protocol.md). */
+ * A packet that the protocol does not allow closes the client's session and affects nobody else, as
+ * a decode error does in the reference (docs/protocol.md). */
 #include "base/alloc.h"
 #include "json/scan.h"
 #include "socketio/state.h"
@@ -48,8 +48,8 @@ static void bad_packet(rt_sio *io, rt_sio_client *c) {
 static void on_connect(rt_sio *io, rt_sio_client *c, const rt_sio_packet *p) {
     rt_sio_socket *s = rt_sio_socket_find(c, p->ns);
     if (s) {
-        /* Clients repeat a CONNECT after a blip. Refusing would kill the tab, so the answer is
-         * given again; while one is pending it will come anyway. */
+        /* A client may repeat its CONNECT after a short loss of connection. A refusal is final for
+         * it, so answer again. If the first answer is still to come, it serves both. */
         rt_sio_tally(io, RT_SIO_CONNECTS_AGAIN);
         if (s->state == RT_SIO_IN)
             rt_sio_socket_greet(s);
@@ -95,7 +95,7 @@ static void on_ack(rt_sio_socket *s, const rt_sio_packet *p, const rt_slice *att
     rt_sio_acks_answer(s, p->id, &answer);
 }
 
-/* A packet that is whole, attachments included. */
+/* Handles a packet that is complete with its attachments. */
 static void dispatch(rt_sio *io, rt_sio_client *c, const rt_sio_packet *p,
                      const rt_slice *attachments) {
     if (p->type == RT_SIO_CONNECT) {
@@ -139,7 +139,7 @@ fail:
     rt_sio_client_no_memory(io, c);
 }
 
-/* The last attachment has come: the slices are made now that the buffer no longer moves. */
+/* The last attachment has come. The buffer no longer moves, so slices of it are safe now. */
 static void finish_incoming(rt_sio *io, rt_sio_client *c) {
     rt_sio_incoming *in = c->incoming;
     rt_slice attachments[RT_SIO_ATTACHMENTS_MAX];

@@ -1,4 +1,4 @@
-/* Puts packets together, as the WebSocket frames that every transport is served from. */
+/* Encodes packets as WebSocket frames, the form in which engineio takes them for any transport. */
 #include "base/status.h"
 #include "engineio/frame.h"
 #include "socketio/packet.h"
@@ -24,7 +24,7 @@ static size_t data_len(const rt_sio_out *o) {
     return 2 + o->event.n + (o->event.n && o->args.n) + o->args.n;
 }
 
-/* Bytes of the text packet, the Engine.IO `4` included. */
+/* Bytes of the text packet, with the `4` of Engine.IO. */
 static size_t text_len(const rt_sio_out *o) {
     size_t n = 2 + data_len(o);
     if (o->attachment_count)

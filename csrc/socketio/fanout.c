@@ -1,12 +1,12 @@
 /* Fan-out: an event to many sockets, encoded once and referenced by each of them.
  *
- * A target may name a socket more than once. A stamp on the socket, the event's own, remembers
- * that it has had the event. */
+ * A target may name a socket more than once. Each event to a target has a number, the stamp; a
+ * socket that has been sent the event, or is excepted, bears its stamp. */
 #include "socketio/state.h"
 
 /* --- to a room or a namespace --- */
 
-/* Not batched: what is held for a room goes to all of it. */
+/* Not batched: a batch goes to all members. */
 static uint32_t send_except(rt_sio *io, rt_sio_room *r, const rt_sio_out *o,
                             const rt_sio_socket *except) {
     rt_sio_batch_flush(io);
@@ -25,7 +25,7 @@ uint32_t rt_sio_emit_room(rt_sio_ns *ns, rt_slice room, rt_slice event, rt_slice
     if (!r || r->count == 0)
         return rt_sio_tally_sent(io, 0);
     rt_sio_out o = rt_sio_event_out(ns, event, args, NULL, 0);
-    r->pins++; /* a session that ends while it is sent to must not take the room away */
+    r->pins++; /* sending may end the session of the last member, and the room with it */
     uint32_t sent = except ? send_except(io, r, &o, except) : rt_sio_batch_add(io, r, &o);
     r->pins--;
     rt_sio_room_settle(r);
@@ -59,7 +59,8 @@ typedef struct spread {
     uint32_t sent;
 } spread;
 
-/* The counter wraps after 2^32 events. Clear the old stamps then, so that none equals a new one. */
+/* The counter wraps after 2^32 events. Old stamps are cleared then, so that none equals a new one.
+ */
 static uint32_t next_stamp(rt_sio *io) {
     if (++io->stamp)
         return io->stamp;
@@ -83,7 +84,7 @@ static void send_once(spread *p, rt_sio_socket *s) {
     p->sent++;
 }
 
-/* Backwards, and the room pinned, for the same reasons as in room.c. */
+/* Backwards, and with the room pinned, for the reasons given at rt_sio_room_send. */
 static void send_once_to_room(spread *p, const rt_sio_ns *ns, rt_slice name) {
     rt_sio_room *r = rt_sio_room_find(ns, name);
     if (!r)
@@ -102,7 +103,7 @@ static void send_once_to_all(spread *p, const rt_sio_ns *ns) {
             send_once(p, ns->sockets[i]);
 }
 
-/* One room and nothing else: such events are batched. */
+/* One room and nothing else: such an event is batched. */
 static bool is_plain(const rt_sio_target *to, unsigned attachments) {
     return to->room_count == 1 && to->socket_count == 0 && !to->everybody && !to->only_ready &&
            to->except_count == 0 && attachments == 0;

@@ -1,9 +1,11 @@
-/* Joining and leaving rooms: a membership is an entry of the room and an entry of the socket, each
- * of which knows the index of the other. */
+/* Joining and leaving rooms.
+ *
+ * A membership is an entry of the room and an entry of the socket. Each has the index of the other,
+ * so it is removed without a search. */
 #include "base/alloc.h"
 #include "socketio/state.h"
 
-/* A browser of Frappe is in three: its user's, everybody's, and that of its kind of user. */
+/* A browser of Frappe is in three rooms: its user's, everybody's, and that of its user type. */
 #define FIRST_ROOMS 3
 
 static bool grow_socket(rt_sio_socket *s) {
@@ -93,7 +95,6 @@ bool rt_sio_leave(rt_sio_socket *s, rt_slice name) {
     return true;
 }
 
-/* An asking socket counts in its rooms from its joins until it is let in or leaves. */
 void rt_sio_stop_asking(rt_sio_socket *s) {
     for (uint32_t i = 0; s->state == RT_SIO_ASKING && i < s->room_count; i++)
         s->memberships[i].room->asking--;

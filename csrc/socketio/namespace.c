@@ -1,4 +1,4 @@
-/* Namespaces: made when a socket asks, dropped when the last one has gone. */
+/* Namespaces: made when the first socket asks for one, freed when the last one has gone. */
 #include "base/alloc.h"
 #include "socketio/state.h"
 

@@ -1,18 +1,17 @@
-/* Takes packets apart: `<type>[<n>-][/ns,][<id>][json]` (Socket.IO protocol 5, "Packet encoding").
- */
+/* Parses packets: `<type>[<n>-][/ns,][<id>][json]` (Socket.IO protocol 5, "Packet encoding"). */
 #include "socketio/packet.h"
 
 #include "base/status.h"
 #include "json/scan.h"
 #include "socketio/socketio.h"
 
-#define ID_DIGITS_MAX 15 /* what a JavaScript number holds exactly */
+#define ID_DIGITS_MAX 15 /* a JavaScript number is exact up to here */
 
 static bool is_digit(char c) {
     return c >= '0' && c <= '9';
 }
 
-/* Takes a run of digits off the front. */
+/* Cuts the digits off the front of `*s`. */
 static rt_slice read_digits(rt_slice *s) {
     size_t n = 0;
     while (n < s->n && is_digit(s->p[n]))
@@ -52,7 +51,7 @@ static int read_id(rt_slice *s, rt_sio_packet *p) {
     return RT_OK;
 }
 
-/* Names that would look like the library's own events in a client or server program. */
+/* Names that the client library uses for its own events. */
 static bool reserved(rt_slice name) {
     static const rt_slice names[] = {RT_LIT("connect"),     RT_LIT("connect_error"),
                                      RT_LIT("disconnect"),  RT_LIT("disconnecting"),
@@ -127,7 +126,7 @@ bool rt_sio_packet_event(rt_slice data, rt_slice *name, rt_slice *args) {
         return false;
     rt_slice second;
     *args = RT_EMPTY;
-    if (rt_json_next(&it, &second)) /* everything from there to the closing bracket */
+    if (rt_json_next(&it, &second)) /* all from there to the closing bracket */
         *args = rt_json_trim(rt_slice_make(second.p, (size_t)(data.p + data.n - 1 - second.p)));
     return true;
 }

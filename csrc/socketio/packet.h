@@ -1,6 +1,7 @@
-/* Socket.IO protocol 5, one packet's text: taken apart, checked, and put together.
+/* Packets of Socket.IO protocol 5: parsing, checking, encoding.
  *
- * Ownership: slices of the input. Thread: the loop's. Must not know: clients, rooms. */
+ * Ownership: a parsed packet is slices of the input. Thread: the loop's. Must not know: clients,
+ * rooms. */
 #ifndef RT_SOCKETIO_PACKET_H
 #define RT_SOCKETIO_PACKET_H
 
@@ -21,18 +22,18 @@ enum rt_sio_type {
 
 typedef struct rt_sio_packet {
     enum rt_sio_type type;
-    unsigned attachments; /* still to come, for the binary types */
-    rt_slice ns;          /* with its slash; "/" when the packet names none */
+    unsigned attachments; /* that follow, of the binary types */
+    rt_slice ns;          /* with its slash; "/" if the packet names none */
     bool has_id;
     uint64_t id;
-    rt_slice data; /* JSON that has been checked, or empty */
+    rt_slice data; /* checked JSON, or empty */
 } rt_sio_packet;
 
-/* RT_OK or RT_ESIO_PACKET. Checks syntax, the JSON and what each type may carry (reserved event
- * names included), but not placeholders: those need the attachments. */
+/* RT_OK or RT_ESIO_PACKET. Checks the syntax, the JSON, what each type may carry, and reserved
+ * event names; not the placeholders. */
 int rt_sio_packet_parse(rt_slice text, unsigned max_attachments, rt_sio_packet *p);
 
-/* An event's name and the raw elements after it. False when the packet carries no array. */
+/* The name of an event and the raw elements after it. False: the packet has no array. */
 bool rt_sio_packet_event(rt_slice data, rt_slice *name, rt_slice *args);
 /* The raw elements of an array, without its brackets. */
 rt_slice rt_sio_packet_elements(rt_slice data);
@@ -40,23 +41,23 @@ rt_slice rt_sio_packet_elements(rt_slice data);
 /* True when every `{"_placeholder":true,"num":N}` in checked JSON has an integer 0 <= N < count. */
 bool rt_sio_placeholders_valid(rt_slice json, unsigned count);
 
-/* What goes out. */
+/* A packet to send. */
 typedef struct rt_sio_out {
     enum rt_sio_type type;
     rt_slice ns;
     bool has_id;
     uint64_t id;
-    rt_slice event; /* JSON string, or empty: the array has only `args` */
+    rt_slice event; /* a JSON string; empty: the array is `args` alone */
     rt_slice args;  /* raw elements */
-    rt_slice data;  /* used as it is instead of an array, when not empty */
-    bool no_data;   /* nothing follows at all */
+    rt_slice data;  /* if not empty, sent as it is in place of the array */
+    bool no_data;   /* the packet has neither array nor data */
     const rt_slice *attachments;
     unsigned attachment_count;
 } rt_sio_out;
 
 /* Bytes of the packet as WebSocket frames: one text frame, then one binary frame per attachment. */
 size_t rt_sio_out_len(const rt_sio_out *o);
-/* Writes them; returns one past the last. */
+/* Writes these bytes at `at`; returns the end. */
 char *rt_sio_out_put(const rt_sio_out *o, char *at);
 /* A message; NULL: out of memory. */
 rt_msg *rt_sio_out_msg(const rt_sio_out *o);

@@ -1,12 +1,12 @@
 /* Checks the placeholders of a binary packet in one pass, without recursion.
  *
- * Other servers were broken by a placeholder whose `num` was no index (CVE-2022-2421); here nobody
- * ever sees one. The text has passed rt_json_check, so the walk may trust its structure. */
+ * A placeholder whose `num` is no index has broken other servers (CVE-2022-2421). Such a packet is
+ * refused here. The text has passed rt_json_check, so the walk may trust its structure. */
 #include "base/status.h"
 #include "json/scan.h"
 #include "socketio/packet.h"
 
-/* What is known of one object that is still open. */
+/* One array or object that is still open. */
 struct object {
     bool is_object;   /* else an array */
     bool placeholder; /* has "_placeholder": true */
@@ -35,7 +35,7 @@ static bool is_index(const char *p, const char *end, unsigned count) {
     return n > 0 && count > 0 && rt_slice_to_u64(rt_slice_make(p, n), count - 1, &value) == RT_OK;
 }
 
-/* A member `key: value` of an object begins. */
+/* Notes a member `key: value` of an open object. */
 static void note_member(struct object *o, rt_slice key, const char *value, const char *end,
                         unsigned count) {
     if (rt_json_str_is(key, RT_LIT("_placeholder")))

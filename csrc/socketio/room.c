@@ -1,9 +1,9 @@
-/* Rooms: who is in one, and a message to all of them. */
+/* Rooms: their members, and sending to all of them. */
 #include "base/alloc.h"
 #include "base/prefetch.h"
 #include "socketio/state.h"
 
-#define AHEAD 4 /* deliveries: a few hundred instructions, as long as a fetch from memory takes */
+#define AHEAD 4 /* deliveries; they take about as long as one fetch from memory */
 
 rt_sio_room *rt_sio_room_new(rt_sio_ns *ns, rt_slice name) {
     rt_sio_room *r = rt_alloc0(offsetof(rt_sio_room, name) + name.n);

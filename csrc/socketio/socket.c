@@ -45,7 +45,7 @@ rt_sio_socket *rt_sio_socket_find(const rt_sio_client *c, rt_slice ns) {
     return NULL;
 }
 
-/* Unlinks it from client and namespace; rooms are left by the caller. */
+/* Unlinks it from its client and namespace. The caller leaves the rooms. */
 static void withdraw(rt_sio_socket *s) {
     rt_sio *io = s->ns->io;
     rt_sio_stop_asking(s);
@@ -100,8 +100,8 @@ void rt_sio_refuse(rt_sio_socket *s, rt_slice message) {
     if (s->state != RT_SIO_ASKING)
         return;
     rt_sio_tally(s->ns->io, RT_SIO_CONNECTS_REFUSED);
-    /* Out first: if the answer cannot be made the client is dropped, and on_disconnect must not
-     * come for a refused socket. */
+    /* Withdraw first. Without memory for the answer the client is dropped, and then on_disconnect
+     * must not come for this socket. */
     withdraw(s);
     rt_sio_leave_all(s, false);
     rt_buf data;

@@ -17,7 +17,7 @@ void rt_sio_opts_default(rt_sio_opts *opts) {
     };
 }
 
-/* No namespace in time: the client is no Socket.IO client, or a refused one that stays on. */
+/* The client has joined no namespace in time: it speaks no Socket.IO, or was refused and stays. */
 static void on_connect_due(rt_timerq *q, rt_timer *t) {
     rt_sio *io = q->arg;
     rt_sio_client *c = RT_OF(t, rt_sio_client, connect_timer);

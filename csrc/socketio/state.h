@@ -1,11 +1,17 @@
-/* The insides of socketio, shared by its files alone: server, client, socket, namespace, room.
+/* What the files of socketio share and nobody else sees: server, client, socket, namespace, room.
  *
- * A membership is one entry on each side, each knowing the other's place, so that joining, leaving
- * and disconnecting cost the rooms of that socket and nothing else.
+ * A file calls only those above it in this list, or to its left:
  *
- * Ownership: a client is a part of its session (rt_eio_user); a socket is in its client's list
+ *     encode.c packet.c placeholder.c   packets
+ *     namespace.c room.c                sets of sockets
+ *     batch.c                           events that are held for a room
+ *     membership.c emit.c               joining and leaving; sending to one socket
+ *     ack.c fanout.c                    acknowledgements; sending to many
+ *     socket.c client.c socketio.c      the life of a socket, a client, the server
+ *
+ * Ownership: a client is part of its session (rt_eio_user). A socket is in the list of its client
  * until it closes, then in rt_sio.closed until the reap. A namespace lives while a socket,
- * connected or asking, is in it; a room while it has members. Thread: the loop's. */
+ * connected or asking, is in it; a room while it has members or pins. Thread: the loop's. */
 #ifndef RT_SOCKETIO_STATE_H
 #define RT_SOCKETIO_STATE_H
 
@@ -19,9 +25,9 @@
 typedef struct rt_sio_client rt_sio_client;
 typedef struct rt_sio_room rt_sio_room;
 
-/* A run of events to one room in one turn, which nobody has been sent yet (batch.c). */
+/* A run of events to one room in one turn, not sent yet (batch.c). */
 typedef struct rt_sio_batch {
-    rt_sio_room *room; /* pinned; NULL: there is none */
+    rt_sio_room *room; /* pinned; NULL: no events are held */
     rt_msg *msg;
 } rt_sio_batch;
 
@@ -35,9 +41,9 @@ struct rt_sio {
     rt_list closed;    /* sockets to free */
     rt_timerq connect_due;
     rt_alarms *alarms;      /* the loop's */
-    rt_sio_moved_fn *moved; /* NULL: nobody wants to hear of rooms */
+    rt_sio_moved_fn *moved; /* may be NULL */
     void *moved_arg;
-    uint32_t stamp; /* of the last event that went to several rooms */
+    uint32_t stamp; /* of the last event to a target (fanout.c) */
     rt_sio_batch batch;
     uint32_t clients, sockets, rooms;
     rt_sio_counters counters;
@@ -68,12 +74,12 @@ typedef struct rt_sio_membership {
     uint32_t at; /* index of this socket in room->members */
 } rt_sio_membership;
 
-/* First what an event to a room needs: one line of the processor's cache. */
+/* The first cache line is what a delivery reads. */
 struct rt_sio_socket {
     rt_eio_session *session; /* of its client */
     uint8_t state;
     uint8_t bits;   /* the app's */
-    uint32_t stamp; /* of the last event to several rooms that it was looked at for */
+    uint32_t stamp; /* of the last event to a target that was for it, or excepted it */
     uint32_t at;    /* index in ns->sockets, while IN */
     char id[RT_ID_LEN];
     rt_list node; /* in its client's sockets or rt_sio.closed */
@@ -89,7 +95,7 @@ struct rt_sio_ns {
     rt_map rooms;
     rt_sio_socket **sockets; /* the connected ones */
     uint32_t count, cap;
-    uint32_t users; /* sockets, asking ones included */
+    uint32_t users; /* sockets, with those that ask or are not freed yet */
     uint64_t next_ack;
     uint32_t name_len;
     char name[];
@@ -103,12 +109,12 @@ typedef struct rt_sio_member {
 struct rt_sio_room {
     rt_sio_ns *ns;
     union {
-        rt_sio_member one;   /* while cap is 0: the member, if count is 1; a user's room, mostly */
+        rt_sio_member one;   /* while cap is 0: the only member, as in most users' rooms */
         rt_sio_member *many; /* `cap` entries */
     };
     uint32_t count, cap;
-    uint32_t asking; /* members that are not let in yet, and get no events */
-    uint32_t pins;   /* sockets that are leaving and still name it; events that are held for it */
+    uint32_t asking; /* members that are not let in yet; they get no events */
+    uint32_t pins;   /* it must stay: a caller or a batch still refers to it */
     uint32_t name_len;
     char name[];
 };
@@ -117,14 +123,14 @@ static inline void rt_sio_tally(rt_sio *io, int counter) {
     io->counters.v[counter]++;
 }
 
-/* Counts an event that went to so many sockets, and gives the number back. */
+/* Counts an event that was sent to so many sockets; returns that number. */
 static inline uint32_t rt_sio_tally_sent(rt_sio *io, uint32_t sent) {
     rt_sio_tally(io, sent ? RT_SIO_EVENTS_OUT : RT_SIO_EVENTS_TO_NOBODY);
     io->counters.v[RT_SIO_DELIVERIES] += sent;
     return sent;
 }
 
-/* An event as a packet, binary if there are attachments. */
+/* An event as a packet, binary if it has attachments. */
 static inline rt_sio_out rt_sio_event_out(const rt_sio_ns *ns, rt_slice event, rt_slice args,
                                           const rt_slice *attachments, unsigned count) {
     return (rt_sio_out){.type = count ? RT_SIO_BINARY_EVENT : RT_SIO_EVENT,
@@ -135,7 +141,7 @@ static inline rt_sio_out rt_sio_event_out(const rt_sio_ns *ns, rt_slice event, r
                         .attachment_count = count};
 }
 
-/* A message with one event in it; NULL, counted: no memory. */
+/* One event as a message. NULL: no memory, and that is counted. */
 static inline rt_msg *rt_sio_event_msg(rt_sio *io, const rt_sio_out *o) {
     rt_msg *m = rt_sio_out_msg(o);
     if (!m)
@@ -151,8 +157,7 @@ static inline rt_sio_client *rt_sio_client_of(const rt_sio_socket *s) {
     return rt_eio_user(s->session);
 }
 
-/* No memory for something that the client must not miss: it is dropped, and comes back by itself.
- */
+/* No memory for something that the client must not miss: drop it, it comes back by itself. */
 static inline void rt_sio_client_no_memory(rt_sio *io, const rt_sio_client *c) {
     rt_sio_tally(io, RT_SIO_NO_MEMORY);
     rt_eio_close(c->session, RT_EIO_NO_MEMORY);
@@ -170,15 +175,15 @@ void rt_sio_client_on_close(void *io, rt_eio_session *s, enum rt_eio_reason reas
 /* --- socket.c --- */
 /* A socket that asks for a namespace; NULL: out of memory. */
 rt_sio_socket *rt_sio_socket_new(rt_sio *io, rt_sio_client *c, rt_slice ns);
-/* Out of its rooms and namespace; the app hears of it. The memory waits for the reap. */
+/* Leaves its rooms and namespace, then calls on_disconnect. Its memory waits for the reap. */
 void rt_sio_socket_end(rt_sio_socket *s, enum rt_eio_reason reason);
 rt_sio_socket *rt_sio_socket_find(const rt_sio_client *c, rt_slice ns);
 void rt_sio_socket_free(rt_sio_socket *s);
-/* The CONNECT answer. */
+/* Sends the CONNECT answer. */
 void rt_sio_socket_greet(rt_sio_socket *s);
 
 /* --- namespace.c --- */
-/* For a socket that asks: finds or makes the namespace and counts its user. NULL: no memory. */
+/* For a new socket: finds or makes the namespace, counts one user more. NULL: no memory. */
 rt_sio_ns *rt_sio_ns_enter(rt_sio *io, rt_slice name);
 void rt_sio_ns_exit(rt_sio_ns *ns);                 /* one user less; the last one frees it */
 int rt_sio_ns_add(rt_sio_ns *ns, rt_sio_socket *s); /* to the connected ones */
@@ -192,14 +197,14 @@ bool rt_sio_room_grow(rt_sio_room *r); /* memory for one member more */
 void rt_sio_room_remove(rt_sio_room *r, uint32_t at);
 /* Frees it when nobody is in it and nobody pins it. */
 void rt_sio_room_settle(rt_sio_room *r);
-/* Sends to its connected members except one (may be NULL); returns to how many. A session may end
- * by it, so the caller pins the room. */
+/* Sends to its connected members except one (may be NULL); returns to how many. The caller pins the
+ * room, since sending may end sessions. */
 uint32_t rt_sio_room_send(rt_sio_room *r, rt_msg *m, const rt_sio_socket *except);
 
 /* --- membership.c --- */
-/* Leaves every room, telling the app if `tell`. It is OUT already. */
+/* Leaves every room of a socket that is OUT already; calls on_left if `tell`. */
 void rt_sio_leave_all(rt_sio_socket *s, bool tell);
-/* To be called before its state changes. */
+/* Call it before the socket leaves the state ASKING: its rooms no longer count it as asking. */
 void rt_sio_stop_asking(rt_sio_socket *s);
 
 /* --- ack.c --- */
@@ -208,10 +213,10 @@ void rt_sio_acks_drop(rt_sio_socket *s);
 
 /* --- batch.c --- */
 /* Holds the event for the room, behind those that are held for it already. Returns how many sockets
- * will get it. */
+ * are to get it. */
 uint32_t rt_sio_batch_add(rt_sio *io, rt_sio_room *r, const rt_sio_out *o);
-/* Sends what is held for a room: something else is about to be queued, or the room's members are
- * about to change. For want of memory a client may end by it, and its sockets with it. */
+/* Sends what is held. Call it before anything else is queued to a socket and before a room changes.
+ * When memory runs out, clients may end by it, with their sockets. */
 void rt_sio_batch_flush(void *io);
 bool rt_sio_batch_pending(void *io);
 
