@@ -1,4 +1,4 @@
-/* One deflate stream for each coding, reset between answers. */
+/* One deflate stream for each coding; it is reset for each answer. */
 #include "engineio/compress.h"
 
 #include "base/alloc.h"
@@ -8,7 +8,7 @@
 #define WINDOW_BITS 15     /* zlib's and HTTP's largest window */
 #define GZIP_WRAPPER 16    /* added to the window bits: a gzip header instead of zlib's */
 #define MEMORY_LEVEL 8     /* zlib's default */
-#define LEVEL Z_BEST_SPEED /* the loop waits meanwhile; JSON shrinks well at any level */
+#define LEVEL Z_BEST_SPEED /* the loop waits; JSON shrinks well at any level */
 
 struct rt_eio_compressor {
     z_stream streams[RT_CODINGS];
@@ -25,7 +25,7 @@ static void zlib_free(voidpf opaque, voidpf p) {
     rt_free(p);
 }
 
-/* The stream at its beginning, or NULL. */
+/* The stream, reset; NULL: no memory. */
 static z_stream *stream_of(rt_eio_compressor *c, enum rt_coding coding) {
     z_stream *z = &c->streams[coding];
     if (c->ready[coding])
@@ -52,7 +52,7 @@ rt_msg *rt_eio_compress(rt_eio_compressor **c, enum rt_coding coding, rt_slice p
     z->avail_in = (uInt)plain.n;
     z->next_out = (Bytef *)m->data;
     z->avail_out = m->cap;
-    int done = deflate(z, Z_FINISH); /* one call is enough with deflateBound's room */
+    int done = deflate(z, Z_FINISH); /* the room is deflateBound's, so one call is enough */
     m->len = (uint32_t)z->total_out;
     if (done == Z_STREAM_END)
         return m;

@@ -1,4 +1,4 @@
-/* The server object: options, table of sessions, the loop's turn, figures. */
+/* The server object: options, timers, the end of a turn, figures. */
 #include "engineio/engineio.h"
 
 #include "base/alloc.h"
@@ -41,10 +41,9 @@ void rt_eio_opts_default(rt_eio_opts *opts) {
     };
 }
 
-/* The moment from which the answer to a ping is due: the ping's own deadline, or what the two
- * timers are late would add up and a session outlive the time it was promised by a millisecond or
- * two. A ping that the loop sent later than by a tenth of the timeout is not the client's fault:
- * of that lateness no more than the tenth counts. */
+/* The time from which the timeout of a ping counts: the ping's own deadline, not the time at which
+ * it was sent. Otherwise the lateness of two timers would add up. If the loop was very late, the
+ * client is not to blame: at most a tenth of the timeout is lost to it. */
 static uint64_t ping_time(const rt_eio *e, const rt_timer *t) {
     uint64_t earliest = rt_eio_now(e) - e->opts.ping_timeout_ms / RT_EIO_PING_LATE_PART;
     return t->deadline > earliest ? t->deadline : earliest;
@@ -75,8 +74,8 @@ static void on_probe_due(rt_timerq *q, rt_timer *t) {
     rt_eio_ws_close(RT_OF(t, rt_eio_probe, due)->port, 0);
 }
 
-/* While a WebSocket probes, no poll may wait: the client pauses polling by waiting for its poll to
- * return (Engine.IO protocol, "Upgrade"). */
+/* While a WebSocket probes, no poll may wait long: the client pauses polling first, and for that
+ * its poll must return (Engine.IO protocol, "Upgrade"). */
 static void on_noop_due(rt_timerq *q, rt_timer *t) {
     rt_eio *e = q->arg;
     rt_timer_arm(&e->noop_due, t, rt_eio_now(e));
@@ -111,7 +110,7 @@ void rt_eio_set_max_owed(rt_eio *e, uint32_t max_owed) {
 }
 
 void rt_eio_close_all(rt_eio *e, enum rt_eio_reason reason) {
-    rt_eio_flush(e); /* what was sent in this turn is owed */
+    rt_eio_flush(e); /* send what is queued in this turn */
     while (!rt_list_empty(&e->open)) {
         rt_eio_session_end(RT_OF(rt_list_first(&e->open), rt_eio_session, node), reason);
     }
@@ -131,7 +130,7 @@ void rt_eio_free(rt_eio *e) {
     rt_free(e);
 }
 
-/* Adds what came this turn to the session's bill; true when it owes too much. */
+/* Counts what was queued in this turn. True: more bytes are queued than may be. */
 static bool over_limit(rt_eio_polling *p) {
     for (; p->counted < p->queue.count; p->counted++)
         p->queued_bytes += rt_outq_at(&p->queue, p->counted)->len;
@@ -149,7 +148,6 @@ void rt_eio_flush(rt_eio *e) {
         if (over_limit(p))
             rt_eio_session_end(p->session, RT_EIO_SLOW_CLIENT);
     }
-    /* Kept for one turn: the messages of the next are others. */
     rt_eio_poll_forget(e);
 }
 

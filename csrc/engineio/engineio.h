@@ -1,13 +1,14 @@
 /* Engine.IO protocol 4, server side: sessions over polling and WebSocket, upgrade, heartbeat.
  *
- * This is the layer's public header. Below sits whoever has connections (net/, or a test's script),
- * above whoever speaks in messages (socketio/). Sans-I/O: bytes and `now` in, callbacks out.
+ * The public header of the layer. Below it is the owner of the connections (net/, or a test). Above
+ * it is the app, which sends and gets messages (socketio/). It does no I/O: bytes and the time go
+ * in, callbacks come out.
  *
- * Ownership: rt_eio owns its sessions; a session lives until rt_eio_reap after on_close. Handles
- * may be used until on_close returns. Thread: the loop's. Must not know: libuv and fds, rooms,
- * Frappe.
+ * Ownership: rt_eio owns its sessions. A session lives until the rt_eio_reap after its on_close;
+ * its handle may be used until on_close returns. Thread: the loop's. Must not know: libuv and fds,
+ * rooms, Frappe.
  *
- * Session (docs/protocol.md has the same picture with the tests):
+ * A session (docs/protocol.md has the tests to it):
  *
  *      handshake          probe `2probe`            `5`
  *   ──────────► POLLING ◄───────────────► PROBING ──────► WEBSOCKET
@@ -38,24 +39,24 @@
 #define RT_EIO_DRAIN_MS 30000
 #define RT_EIO_COMPRESS_MIN 1024 /* bytes of a polling answer */
 /* Ours. */
-#define RT_EIO_NOOP_MS 100             /* a poll waits no longer than this while probing */
-#define RT_EIO_OWED_MAX (8u << 20)     /* bytes owed to one client before it is called slow */
-#define RT_EIO_SESSIONS_MAX 200000     /* sessions at one time */
-#define RT_EIO_POLL_PACKETS_MAX 10000  /* packets taken from one POST */
-#define RT_EIO_COMPRESS_MAX (1u << 20) /* bytes; a larger answer goes out plain, the loop waits */
-#define RT_EIO_PING_LATE_PART 10       /* a ping later than this part of the timeout extends it */
+#define RT_EIO_NOOP_MS 100             /* while probing, a poll waits no longer */
+#define RT_EIO_OWED_MAX (8u << 20)     /* bytes; a client that is owed more is slow */
+#define RT_EIO_SESSIONS_MAX 200000     /* open at a time */
+#define RT_EIO_POLL_PACKETS_MAX 10000  /* in one POST */
+#define RT_EIO_COMPRESS_MAX (1u << 20) /* bytes; a larger answer would stop the loop: plain */
+#define RT_EIO_PING_LATE_PART 10       /* a late ping takes at most this part of the timeout */
 
-/* Why a session ended; the texts are the reference's where it has them. */
+/* Why a session ended. The texts are the reference's, where it has one. */
 enum rt_eio_reason {
     RT_EIO_TRANSPORT_CLOSE, /* the peer closed */
-    RT_EIO_TRANSPORT_ERROR, /* the connection broke, or a rule of the transport was broken */
+    RT_EIO_TRANSPORT_ERROR, /* the connection broke, or the client broke a rule */
     RT_EIO_PING_TIMEOUT,
     RT_EIO_PARSE_ERROR,  /* not an Engine.IO packet */
     RT_EIO_FORCED_CLOSE, /* the layer above closed it */
     RT_EIO_SERVER_SHUTDOWN,
-    RT_EIO_SLOW_CLIENT, /* owed more than max_owed */
+    RT_EIO_SLOW_CLIENT, /* it was owed more than max_owed */
     RT_EIO_NO_MEMORY,
-    /* For the layer above, whose conversations end while the session goes on. */
+    /* For the layer above: a socket has left, the session goes on. */
     RT_EIO_CLIENT_LEFT,
     RT_EIO_SERVER_LEFT,
     RT_EIO_REASONS
@@ -63,10 +64,10 @@ enum rt_eio_reason {
 const char *rt_eio_reason_text(enum rt_eio_reason reason);
 
 enum rt_eio_cors {
-    RT_EIO_CORS_OFF,     /* no CORS header, OPTIONS is a bad handshake method */
+    RT_EIO_CORS_OFF,     /* no CORS headers; OPTIONS is a bad handshake method */
     RT_EIO_CORS_ANY,     /* "*" */
     RT_EIO_CORS_REFLECT, /* the request's Origin, with credentials */
-    RT_EIO_CORS_ASK,     /* reflect when rt_eio_app.allow_origin says so */
+    RT_EIO_CORS_ASK,     /* reflect if rt_eio_app.allow_origin says so */
 };
 
 typedef struct rt_eio_opts {
@@ -77,13 +78,13 @@ typedef struct rt_eio_opts {
     uint32_t max_payload; /* bytes of one POST body or WebSocket message */
     uint32_t max_owed;    /* bytes */
     uint32_t max_sessions;
-    uint32_t compress_min; /* polling answers of so many bytes are compressed; 0: none */
+    uint32_t compress_min; /* bytes of a polling answer from which it is compressed; 0: never */
     enum rt_eio_cors cors;
     bool allow_upgrades;
     bool allow_polling;
     bool allow_websocket;
-    bool allow_jsonp;   /* script tags as transport: any page can read what they get */
-    const char *cookie; /* name of a cookie that carries the sid; NULL: none */
+    bool allow_jsonp;   /* polling by script tags: any page can read what they get */
+    const char *cookie; /* name of the cookie with the sid; NULL: none */
 } rt_eio_opts;
 
 /* The defaults above; cors off, both transports, upgrades on, JSONP off. */
@@ -121,90 +122,85 @@ RT_COUNTERS_DECLARE(rt_eio, RT_EIO_COUNTERS)
 typedef struct rt_eio rt_eio;
 typedef struct rt_eio_session rt_eio_session;
 
-/* Calls up. Any of them may close the session it is about, or others. */
+/* Calls up. Each of them may close any session. */
 typedef struct rt_eio_app {
     void *ctx;
-    size_t user_size; /* bytes of each session that are the app's, zero at first: rt_eio_user */
-    /* A new session. RT_OK, or an error that closes it at once. */
+    size_t user_size; /* bytes of each session for the app (rt_eio_user), zero at first */
+    /* A new session. RT_OK, or an error: it ends at once. */
     int (*on_open)(void *ctx, rt_eio_session *s);
     void (*on_message)(void *ctx, rt_eio_session *s, bool binary, rt_slice bytes);
-    /* Exactly once for each on_open that returned RT_OK. The session is unusable afterwards. */
+    /* Exactly once for each on_open that returned RT_OK. The handle is invalid afterwards. */
     void (*on_close)(void *ctx, rt_eio_session *s, enum rt_eio_reason reason);
-    /* The app sends what it has held back: the turn ends, or a poll is about to be answered. May
-     * be NULL. */
+    /* Send what is held back: the turn ends, or a poll is about to be answered. May be NULL. */
     void (*flush)(void *ctx);
-    /* Whether it holds anything back. May be NULL. */
+    /* Whether anything is held back. May be NULL. */
     bool (*has_pending)(void *ctx);
     /* May this Origin get CORS headers? Asked only under RT_EIO_CORS_ASK; may be NULL otherwise. */
     bool (*allow_origin)(void *allow_origin_ctx, const rt_http_request *req, rt_slice origin);
     void *allow_origin_ctx;
-    /* May this handshake go on? An empty slice: yes, else the message of error 4 (`Forbidden`),
-     * valid until the answer is built. May be NULL. */
+    /* May this handshake go on? An empty slice: yes. Otherwise the message of error 4
+     * (`Forbidden`), valid until the answer is built. May be NULL. */
     rt_slice (*forbid)(void *ctx, const rt_http_request *req);
 } rt_eio_app;
 
-/* The clock is read through `now` (monotonic ms), which must be the time given to rt_timers_run.
- * NULL: out of memory. */
+/* `now` is the clock, in monotonic ms: the same time that rt_timers_run is given. NULL: out of
+ * memory. */
 rt_eio *rt_eio_new(const rt_eio_opts *opts, const rt_eio_app *app, rt_timers *timers,
                    uint64_t (*now)(void *ctx), void *now_ctx);
-/* Changes opts.max_owed, for sessions that are open too. */
+/* Changes opts.max_owed, also for open sessions. */
 void rt_eio_set_max_owed(rt_eio *e, uint32_t max_owed);
-/* Closes every session with the reason (transports are dropped, nothing is said to clients but an
- * Engine.IO close). */
+/* Ends every session. A WebSocket gets a close frame, a waiting poll `1` or, when the server shuts
+ * down, no answer. */
 void rt_eio_close_all(rt_eio *e, enum rt_eio_reason reason);
-/* After close_all, when no port is left. */
+/* After rt_eio_close_all, when no port is left. */
 void rt_eio_free(rt_eio *e);
 
 /* --- from the connection --- */
 
-/* A request head under the Engine.IO path. engineio answers through the port, now or later. Body
- * and end follow; after rt_eio_port_closed nothing may follow. Returns RT_OK to go on reading, or
- * an error after which the connection must be closed at once (no answer is owed any more). */
+/* The head of a request under the Engine.IO path; body and end follow. The answer comes through the
+ * port, now or later. RT_OK, or an error: close the connection at once, without an answer. No call
+ * may follow rt_eio_port_closed. */
 int rt_eio_request(rt_eio *e, rt_eio_port *port, const rt_http_request *req);
 int rt_eio_request_body(rt_eio *e, rt_eio_port *port, rt_slice bytes);
 int rt_eio_request_end(rt_eio *e, rt_eio_port *port);
-/* WebSocket bytes after ops.upgrade (written to: unmasked in place). */
+/* WebSocket bytes, after ops.upgrade. They are unmasked in place. */
 void rt_eio_websocket_bytes(rt_eio *e, rt_eio_port *port, char *bytes, size_t n);
-/* The connection has gone (`broken`: by an error, else by end of stream). Harmless when up is NULL.
- */
+/* The connection has gone: by an error (`broken`) or by the end of the stream. Does nothing when up
+ * is NULL. */
 void rt_eio_port_closed(rt_eio *e, rt_eio_port *port, bool broken);
-/* The connection owes more than max_owed after a write: its session ends as a slow client. */
+/* After a write the connection still owes more than max_owed: its session ends as a slow client. */
 void rt_eio_port_slow(rt_eio *e, rt_eio_port *port);
 
 /* --- from the loop --- */
 
-/* Once per turn, before connections are written: polls that now have something to say are answered,
- * slow clients are closed. */
+/* Once per turn, before the connections are written: answers waiting polls, ends slow sessions. */
 void rt_eio_flush(rt_eio *e);
-/* True when rt_eio_flush has something to do again. */
+/* Whether rt_eio_flush has something to do. */
 bool rt_eio_has_pending(const rt_eio *e);
-/* Once per turn, after everything else: frees what was closed. */
+/* Once per turn, after all else: frees ended sessions. */
 void rt_eio_reap(rt_eio *e);
 
 /* --- from above --- */
 
-/* Queues a message: one or more complete WebSocket frames (text or binary), built once and shared.
- * Takes a reference of its own. Dropped silently when the session is closing, as the reference
- * does.
- */
+/* Queues a message: complete WebSocket frames, text or binary, which sessions share. The queue has
+ * a reference of its own. A session that is closing drops it, as in the reference. */
 void rt_eio_send(rt_eio_session *s, rt_msg *frames);
-/* It will be sent to in a moment: its connection is fetched into the processor's cache. */
+/* Prefetches the connection of a session that is about to be sent to. */
 void rt_eio_expect(const rt_eio_session *s);
-/* Closes: a WebSocket gets a close frame, a polling client `1` (when its next poll comes, within
- * the drain time). on_close comes before this returns. */
+/* Closes a session. A WebSocket gets a close frame, a polling client `1`, at its next poll within
+ * the drain time. on_close comes before this returns. */
 void rt_eio_close(rt_eio_session *s, enum rt_eio_reason reason);
 
-/* Whether what is sent now leaves with this turn: the WebSocket takes what comes, or a poll waits.
- */
+/* Whether a message sent now leaves in this turn: the WebSocket is not blocked, or a poll waits. */
 bool rt_eio_ready(const rt_eio_session *s);
 
-/* The app's part of it, which lives as long: until the reap after on_close. */
+/* The app's bytes of the session. They live as long as it: until the reap after on_close. */
 void *rt_eio_user(rt_eio_session *s);
 rt_slice rt_eio_sid(const rt_eio_session *s);
 bool rt_eio_is_websocket(const rt_eio_session *s);
 
-/* The handshake request, copied, until it is dropped: a few hundred bytes that an idle session need
- * not keep. NULL after rt_eio_drop_handshake. */
+/* A copy of the handshake request. NULL after rt_eio_drop_handshake, which saves a few hundred
+ * bytes for each idle session. */
 const rt_http_request *rt_eio_handshake_of(const rt_eio_session *s);
 void rt_eio_drop_handshake(rt_eio_session *s);
 

@@ -1,4 +1,4 @@
-/* One HTTP request that Engine.IO answers, at once or later, and the answer's bytes. */
+/* An HTTP request that Engine.IO answers, at once or later, and the bytes of its answer. */
 #include "base/alloc.h"
 #include "engineio/session.h"
 #include "json/write.h"
@@ -72,12 +72,12 @@ static int put_head(rt_eio_exchange *x, rt_buf *b, int status, const char *conte
         rt_reply_header(b, RT_LIT("cache-control"), RT_LIT("no-store"));
     rt_buf_puts(b, rt_buf_slice(&x->headers));
     rt_reply_end(b, body_len, keep_alive);
-    return x->headers.err != RT_OK ? x->headers.err : b->err; /* no half a header line */
+    return x->headers.err != RT_OK ? x->headers.err : b->err; /* never half a header line */
 }
 
 bool rt_eio_exchange_reply(rt_eio_exchange *x, int status, const char *content_type, rt_msg *body) {
     rt_eio_port *port = x->port;
-    /* An answer before the request was read whole leaves bytes on the line that are no request. */
+    /* If the request is not read whole, the next bytes on the connection are no request. */
     bool keep_alive = x->keep_alive && x->read_whole;
     rt_buf head;
     rt_buf_init(&head, 0);

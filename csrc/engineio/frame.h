@@ -1,16 +1,16 @@
-/* The form in which rt_eio_send wants its messages: complete frames, built once for everybody.
+/* Writes the frames that rt_eio_send wants, so that the layer above need not know their bytes.
  *
- * A transport that is no WebSocket takes them apart again. Ownership: caller's memory.
- * Thread: any. It keeps the layer above from knowing what a frame is made of. */
+ * A message is framed once for all its receivers; a transport that is no WebSocket removes the
+ * frames again. Ownership: caller's memory. Thread: any. Must not know: what is sent. */
 #ifndef RT_ENGINEIO_FRAME_H
 #define RT_ENGINEIO_FRAME_H
 
 #include <stdbool.h>
 #include <stddef.h>
 
-/* Bytes in front of a packet of n bytes. */
+/* Bytes of the head of a frame with n bytes. */
 size_t rt_eio_frame_head_len(size_t n);
-/* Writes them; returns where the packet goes. */
+/* Writes the head; returns where the n bytes go. */
 char *rt_eio_frame_put_head(char *at, bool binary, size_t n);
 
 #endif

@@ -1,4 +1,4 @@
-/* Copies a request head: the struct, its header table and all its bytes in one allocation. */
+/* Copies a request head into one block: the struct, its header table, all its bytes. */
 #include "engineio/handshake.h"
 
 #include "base/alloc.h"

@@ -1,7 +1,6 @@
-/* A copy of the request that opened a session, in one block, kept until the layer above has read
- * it.
+/* A copy of the request that opened a session. It is kept until the layer above has read it.
  *
- * Ownership: new/free. Thread: the loop's. */
+ * Ownership: new/free. Thread: the loop's. Must not know: sessions. */
 #ifndef RT_ENGINEIO_HANDSHAKE_H
 #define RT_ENGINEIO_HANDSHAKE_H
 

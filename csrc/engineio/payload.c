@@ -26,7 +26,7 @@ static char *put_packet(char *at, enum rt_ws_opcode opcode, rt_slice packet) {
     return at + RT_BASE64_LEN(packet.n);
 }
 
-/* Bytes of the payload that these frames make, separators between them included. */
+/* Bytes of the payload of these frames, with the separators between them. */
 static size_t payload_len(rt_slice frames) {
     size_t n = 0;
     enum rt_ws_opcode opcode;
@@ -106,7 +106,7 @@ rt_msg *rt_eio_payload_as_text_frames(rt_msg *frames) {
 
 /* --- JSONP --- */
 
-/* JSON may hold U+2028 and U+2029, a script of old may not: there they end a line. */
+/* U+2028 and U+2029 may stand in JSON, but in older JavaScript they end a line. */
 static void put_script_text(rt_buf *b, rt_slice json) {
     for (size_t i = 0; i < json.n; i++) {
         bool separator = json.n - i >= 3 && memcmp(json.p + i, "\xe2\x80", 2) == 0 &&

@@ -1,4 +1,4 @@
-/* The answer to a waiting GET: payload built, compressed, wrapped in a script if asked. */
+/* Answers to polls: builds the payload, compresses it, wraps it in a script if asked. */
 #include "engineio/payload.h"
 #include "engineio/session.h"
 #include "wire/reply.h"
@@ -15,8 +15,8 @@ void rt_eio_poll_forget(rt_eio *e) {
     }
 }
 
-/* The queue's payload with a reference for the caller. In a fan-out every queue holds the same one
- * message, so its payload is built once per turn. */
+/* The payload of the queue, a new reference; NULL: no memory. After a fan-out all queues hold the
+ * same single message, so its payload is kept for the turn. */
 static rt_msg *payload_of(rt_eio_session *s) {
     rt_eio *e = s->eio;
     const rt_outq *queue = &s->polling->queue;
@@ -34,7 +34,7 @@ static rt_msg *payload_of(rt_eio_session *s) {
     return payload;
 }
 
-/* The coding that a body of this size is to have. */
+/* The coding for a body of this size. */
 static enum rt_coding coding_for(const rt_eio_exchange *x, const rt_msg *body) {
     rt_eio *e = x->eio;
     if (x->coding == RT_CODING_IDENTITY || !e->opts.compress_min ||
@@ -46,8 +46,8 @@ static enum rt_coding coding_for(const rt_eio_exchange *x, const rt_msg *body) {
     return RT_CODING_IDENTITY;
 }
 
-/* The body in that coding, a new reference; the body itself when there is no memory for it, with
- * *coding saying so. */
+/* The body in that coding, a new reference. Without memory for it, the body itself, and *coding is
+ * set to identity. */
 static rt_msg *coded(rt_eio *e, rt_msg *body, enum rt_coding *coding) {
     if (*coding == RT_CODING_IDENTITY)
         return rt_msg_hold(body);
@@ -65,7 +65,7 @@ static rt_msg *coded(rt_eio *e, rt_msg *body, enum rt_coding *coding) {
     return made;
 }
 
-/* Does not take the body's reference. False: it did not go out. */
+/* False: the answer did not go out. The caller keeps its reference of the body. */
 static bool reply(rt_eio_exchange *x, const char *content_type, rt_msg *body) {
     enum rt_coding coding = coding_for(x, body);
     rt_msg *sent = coded(x->eio, body, &coding);

@@ -1,11 +1,11 @@
-/* A polling client's requests: a GET waits for what the client is to get, a POST brings packets. */
+/* The requests of a polling session: a GET waits for packets, a POST brings packets. */
 #include "base/utf8.h"
 #include "engineio/payload.h"
 #include "engineio/session.h"
 
 #define SEPARATOR '\x1e'
 
-/* Two GETs at once: the new one is refused, the waiting one returns, the session is over. */
+/* Two GETs or two POSTs at once: refuse the new one and end the session. */
 static void refuse_overlap(rt_eio_session *s, rt_eio_exchange *x) {
     rt_eio_count(s->eio, RT_EIO_REFUSED_OVERLAP);
     rt_eio_exchange_reply(x, 400, NULL, NULL);
@@ -23,7 +23,7 @@ void rt_eio_polling_get(rt_eio_session *s, rt_eio_exchange *x) {
     p->poll = x;
     x->session = s;
     e->polls++;
-    rt_eio_flush_app(e); /* what the app holds back belongs into this answer */
+    rt_eio_flush_app(e); /* what the app holds back belongs in this answer */
     if (p->poll != x)
         return;
     if (!rt_outq_empty(&p->queue)) {
@@ -45,7 +45,7 @@ void rt_eio_polling_post(rt_eio_session *s, rt_eio_exchange *x) {
     x->session = s;
 }
 
-/* Hands up packet after packet; the first that ends the session also ends the reading. */
+/* Handles packet after packet, until one ends the session. */
 static void feed_payload(rt_eio_session *s, rt_slice payload) {
     unsigned packets = 0;
     for (;;) {
@@ -61,7 +61,7 @@ static void feed_payload(rt_eio_session *s, rt_slice payload) {
     }
 }
 
-/* The packets of the POST, out of their form when a script tag's page sent them. */
+/* Handles the packets of a POST. A page that polls by script tags sends them in a form. */
 static void feed_body(rt_eio_session *s, rt_slice body, bool form) {
     rt_buf text;
     rt_buf_init(&text, 0);
@@ -79,7 +79,7 @@ static void feed_body(rt_eio_session *s, rt_slice body, bool form) {
 
 void rt_eio_polling_post_end(rt_eio_exchange *x) {
     rt_eio_session *s = x->session;
-    rt_eio_exchange_detach(x); /* a packet may end the session; the POST gets its answer */
+    rt_eio_exchange_detach(x); /* it gets its answer even if a packet ends the session */
     feed_body(s, rt_buf_slice(&x->body), x->jsonp);
     rt_eio_exchange_reply_text(x, 200, "text/html", RT_LIT("ok"));
 }

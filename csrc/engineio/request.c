@@ -1,7 +1,7 @@
-/* The HTTP interface: which request is a handshake, a poll, a post, an upgrade, or refused.
+/* The HTTP interface: tells handshake, poll, post and upgrade apart, and refuses what is none.
  *
- * The order of the checks is the reference server's (docs/protocol.md, "Order of checks"), because
- * clients and proxies see which error comes first. */
+ * The checks come in the order of the reference server (docs/protocol.md, "Order of checks"), since
+ * clients see which error comes first. */
 #include "base/alloc.h"
 #include "engineio/session.h"
 #include "wire/query.h"
@@ -31,7 +31,7 @@ struct asked {
     rt_eio_session *session; /* of the sid, or NULL */
 };
 
-/* The decoded value of a parameter in `room`; a longer one comes back empty with *too_long set. */
+/* The decoded value of a parameter, in `room`. A longer one: empty, and *too_long is set. */
 static rt_slice parameter(rt_slice query, rt_slice name, char *room, size_t n, bool *too_long) {
     rt_slice raw;
     *too_long = false;
@@ -51,7 +51,7 @@ static rt_slice parameter(rt_slice query, rt_slice name, char *room, size_t n, b
     return value;
 }
 
-/* The index of the callback: whatever else a page puts there must not become script. */
+/* The digits of the callback's index. Nothing else that a page writes there may become script. */
 static void read_jsonp_index(rt_slice raw, char *digits) {
     size_t n = 0;
     for (size_t i = 0; i < raw.n && n < RT_EIO_JSONP_INDEX_MAX; i++)
@@ -81,7 +81,7 @@ static void read_query(rt_eio *e, rt_slice query, struct asked *a) {
         read_jsonp_index(raw, a->jsonp_index);
 }
 
-/* A byte no origin has: the reference rejects what would break a header. */
+/* Control characters could break a header, so the reference refuses them. */
 static bool origin_bytes_valid(rt_slice origin) {
     for (size_t i = 0; i < origin.n; i++)
         if ((unsigned char)origin.p[i] < 0x20 || (unsigned char)origin.p[i] == 0x7f)
@@ -163,7 +163,7 @@ static void put_preflight(rt_eio *e, const rt_http_request *req, rt_buf *b) {
 
 /* --- upgrade requests --- */
 
-/* A refusal before the handshake: message only, and the connection closes. */
+/* Refuses an upgrade: the message as plain text, then the connection closes. */
 static void refuse_upgrade(rt_eio *e, rt_eio_port *port, int code, rt_slice message) {
     rt_slice usual = rt_eio_refusal(e, code);
     if (message.n == 0)
@@ -185,7 +185,7 @@ static void refuse_upgrade(rt_eio *e, rt_eio_port *port, int code, rt_slice mess
 }
 
 static bool websocket_request_valid(const rt_http_request *req) {
-    return req->method == RT_HTTP_GET && !req->has_body && /* it would be taken for frames */
+    return req->method == RT_HTTP_GET && !req->has_body && /* it would be read as frames */
            rt_http_header_has_token(req, RT_LIT("Upgrade"), RT_LIT("websocket")) &&
            rt_slice_eq(rt_http_header_get(req, RT_LIT("Sec-WebSocket-Version")), RT_LIT("13")) &&
            rt_ws_key_valid(rt_http_header_get(req, RT_LIT("Sec-WebSocket-Key")));
@@ -235,7 +235,7 @@ static void upgrade(rt_eio *e, rt_eio_port *port, const rt_http_request *req) {
     else if (s->state == RT_EIO_POLLING && !s->polling->probe && e->opts.allow_upgrades)
         rt_eio_ws_start_probe(port, s);
     else
-        rt_eio_ws_refuse(e, port); /* somebody is upgrading it, or has: the first one stays */
+        rt_eio_ws_refuse(e, port); /* it has a probe or a WebSocket already: the first one stays */
 }
 
 /* --- ordinary requests --- */
@@ -270,7 +270,7 @@ static void session_request(rt_eio_exchange *x, rt_eio_session *s, const rt_http
         rt_eio_polling_get(s, x);
         return;
     case RT_HTTP_POST:
-        /* Version 4 has binary as base64 only; the reference once left this unanswered. */
+        /* In version 4 binary is always base64. The reference once left this unanswered. */
         if (rt_slice_eq(rt_http_header_get(req, RT_LIT("Content-Type")),
                         RT_LIT("application/octet-stream"))) {
             rt_eio_count(x->eio, RT_EIO_REFUSED_MEDIA_TYPE);
@@ -324,13 +324,13 @@ static rt_eio_exchange *exchange_of(const rt_eio_port *port) {
 int rt_eio_request_body(rt_eio *e, rt_eio_port *port, rt_slice bytes) {
     rt_eio_exchange *x = exchange_of(port);
     if (!x || (x->session && x->session->polling->poll == x))
-        return RT_OK; /* answered already, or a GET whose body nobody reads */
+        return RT_OK; /* answered already, or the body of a GET */
     int status = rt_buf_puts(&x->body, bytes);
     if (status == RT_OK)
         return RT_OK;
     if (status == RT_ENOMEM)
         return status;
-    /* Too big: only this request is refused, the session lives on. */
+    /* Too big: refuse the request, not the session. */
     rt_eio_count(e, RT_EIO_REFUSED_TOO_BIG);
     rt_eio_exchange_reply(x, 413, NULL, NULL);
     return RT_OK;
@@ -374,6 +374,6 @@ void rt_eio_port_slow(rt_eio *e, rt_eio_port *port) {
         rt_eio_port_closed(e, port, true);
         return;
     }
-    rt_eio_ws_drop(port); /* no close frame: it would queue behind what is owed */
+    rt_eio_ws_drop(port); /* a close frame would only queue behind what is owed */
     rt_eio_session_end(s, RT_EIO_SLOW_CLIENT);
 }

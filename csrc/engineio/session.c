@@ -1,4 +1,4 @@
-/* One session: made, fed with packets, switched to a WebSocket, ended. */
+/* The life of a session: opened, given packets, sent to, switched to a WebSocket, ended. */
 #include "engineio/session.h"
 
 #include "base/alloc.h"
@@ -84,8 +84,8 @@ int rt_eio_session_put_open(const rt_eio_session *s, rt_buf *out) {
                          o->ping_timeout_ms, o->max_payload);
 }
 
-/* To some clients a polite `1` is final. When the server goes, a poll breaks off instead: they all
- * come back then. */
+/* Some clients stay away after a `1`. When the server stops, the poll breaks off instead, and they
+ * all come back. */
 static void end_poll(rt_eio_session *s, enum rt_eio_reason reason) {
     if (reason != RT_EIO_SERVER_SHUTDOWN)
         rt_eio_poll_answer(s, RT_LIT("1"));
@@ -110,7 +110,7 @@ static void let_transports_go(rt_eio_session *s, enum rt_eio_reason reason) {
         let_polling_go(s, reason);
 }
 
-/* The layer above hears of it once, whether the session ends or still drains. */
+/* Calls on_close once, though a session may close, drain and then end. */
 static void tell_closed(rt_eio_session *s, enum rt_eio_reason reason) {
     if (!s->opened)
         return;
@@ -134,8 +134,8 @@ void rt_eio_session_end(rt_eio_session *s, enum rt_eio_reason reason) {
     tell_closed(s, reason);
 }
 
-/* Any packet shows that the client lives, but only one of them per ping buys more time: a client
- * that never answers a ping is gone after at most twice the timeout. */
+/* Any packet shows that the client lives. Per ping, only the first one extends the deadline: a
+ * client that never answers a ping is gone after twice the timeout. */
 static void note_liveness(rt_eio_session *s) {
     rt_eio *e = s->eio;
     if (s->pong_extended || !s->awaiting_pong)
@@ -149,8 +149,8 @@ static bool bad_packet(rt_eio_session *s) {
     return false;
 }
 
-/* A binary message sent as text: `b` and base64, on polling and, as the reference does, in a text
- * frame too. */
+/* A binary message as text, `b` and base64: in a polling payload and, as in the reference, in a
+ * text frame. */
 static bool base64_message(rt_eio_session *s, rt_slice text) {
     rt_eio *e = s->eio;
     rt_buf bytes;
@@ -187,12 +187,12 @@ bool rt_eio_session_packet(rt_eio_session *s, bool binary, rt_slice packet) {
         s->awaiting_pong = false;
         rt_timer_arm(&e->ping_due, &s->heartbeat, rt_eio_now(e));
         return true;
-    case '2': /* in version 4 only the server pings */
+    case '2': /* only the server pings in version 4 */
         rt_eio_session_end(s, RT_EIO_TRANSPORT_ERROR);
         return false;
     case '1':
         if (s->state == RT_EIO_WEBSOCKET)
-            return true; /* as the reference: a WebSocket closes by its own frame */
+            return true; /* as in the reference: a WebSocket closes by a close frame */
         rt_eio_poll_answer(s, RT_LIT("6"));
         rt_eio_session_end(s, RT_EIO_TRANSPORT_CLOSE);
         return false;
@@ -248,15 +248,15 @@ void rt_eio_session_switch(rt_eio_session *s) {
     rt_eio *e = s->eio;
     rt_eio_polling *p = s->polling;
     rt_eio_poll_answer(s, RT_LIT("1"));
-    /* As the reference: what becomes of the old transport's requests no longer concerns the
-     * session. A client that upgrades in order has none open: it pauses polling before its `5`. */
+    /* As in the reference, an open POST is cut off: it must not affect the session any more. A
+     * client that follows the protocol has none, since it pauses polling before it sends `5`. */
     abort_exchange(p->post);
     s->state = RT_EIO_WEBSOCKET;
     e->websockets++;
     rt_eio_count(e, RT_EIO_UPGRADES);
     rt_list_unlink(&p->pending);
-    /* A ping may have gone out on polling; its answer comes the new way, so its clock starts again.
-     */
+    /* The answer to a ping that went out on polling comes by the WebSocket: start its timeout
+     * again. */
     if (s->awaiting_pong)
         rt_timer_arm(&e->pong_again_due, &s->heartbeat, rt_eio_now(e));
     while (!rt_outq_empty(&p->queue)) {
@@ -279,7 +279,7 @@ void rt_eio_close(rt_eio_session *s, enum rt_eio_reason reason) {
         rt_eio_session_end(s, reason);
         return;
     }
-    /* A polling client learns of it at its next poll; what was queued goes out first. */
+    /* The client hears of it at its next poll, after what is queued. */
     rt_eio *e = s->eio;
     s->state = RT_EIO_CLOSING;
     if (p->probe)

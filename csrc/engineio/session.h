@@ -1,10 +1,19 @@
-/* The insides of engineio, shared by its files alone: server, session, HTTP exchange, WebSocket.
+/* What the files of engineio share and nobody else sees: server, session, HTTP exchange, probe.
  *
- * Most clients are idle WebSockets: what they do not need is not in the session, and a WebSocket
- * has no object of its own, only its port.
+ * A file calls only those above it in this list, or to its left:
+ *
+ *     compress.c frame.c handshake.c payload.c   bytes
+ *     exchange.c poll_answer.c websocket.c       a request and its answer; a WebSocket
+ *     session.c                                  the life of a session
+ *     polling.c websocket_read.c                 what clients send
+ *     request.c engineio.c                       the HTTP interface; the server
+ *
+ * Most clients are idle WebSockets. So a WebSocket has no object but its port, and a session that
+ * is one has no polling fields.
  *
  * Ownership: a session is in rt_eio.open until it ends, then in rt_eio.ended until the reap. An
- * exchange is freed when it is answered, a probe when it is decided. Thread: the loop's. */
+ * exchange is freed when it is answered or its connection has gone; a probe when it becomes the
+ * transport or its WebSocket goes. Thread: the loop's. */
 #ifndef RT_ENGINEIO_SESSION_H
 #define RT_ENGINEIO_SESSION_H
 
@@ -21,7 +30,7 @@ enum rt_eio_state {
     RT_EIO_POLLING,
     RT_EIO_PROBING, /* polling, and a WebSocket has sent `2probe` */
     RT_EIO_WEBSOCKET,
-    RT_EIO_CLOSING, /* polling: on_close was called, the queue still drains to the next poll */
+    RT_EIO_CLOSING, /* polling: on_close was called, the queue waits for the next poll */
     RT_EIO_CLOSED,
 };
 
@@ -32,17 +41,16 @@ struct rt_eio {
     void *now_ctx;
     rt_random random;
     rt_map by_sid;
-    rt_list open;    /* sessions, closing ones included */
-    rt_list pending; /* rt_eio_polling that were sent something this turn */
+    rt_list open;    /* sessions, with those that close */
+    rt_list pending; /* rt_eio_polling that got messages in this turn */
     rt_list ended;   /* sessions to free */
     rt_timerq ping_due;
     rt_timerq pong_due;       /* counted from the ping's own deadline */
-    rt_timerq pong_again_due; /* the same, counted again from a later moment */
+    rt_timerq pong_again_due; /* counted from a later time, once for each ping */
     rt_timerq drain_due;
     rt_timerq probe_due;
     rt_timerq noop_due;
-    /* The last polling payload built, so that a room of polling clients shares one, and the same
-     * compressed. */
+    /* The last polling payload of this turn, in each coding: others may have the same message. */
     rt_msg *payload_source;
     rt_msg *payload[RT_CODINGS];
     rt_eio_compressor *compressor; /* NULL before its first use */
@@ -52,7 +60,7 @@ struct rt_eio {
     rt_eio_counters counters;
 };
 
-#define RT_EIO_JSONP_INDEX_MAX 10 /* digits; the rest is cut off */
+#define RT_EIO_JSONP_INDEX_MAX 10 /* digits; more are cut off */
 
 typedef struct rt_eio_exchange rt_eio_exchange;
 
@@ -61,29 +69,29 @@ typedef struct rt_eio_probe {
     rt_eio_port *port;
     rt_eio_session *session;
     rt_timer due;  /* in probe_due */
-    rt_timer noop; /* in noop_due, once it has spoken */
+    rt_timer noop; /* in noop_due, after `2probe` */
 } rt_eio_probe;
 
 /* What a session needs while it polls: until it ends or switches to a WebSocket. */
 typedef struct rt_eio_polling {
     rt_eio_session *session;
     rt_list pending;  /* in rt_eio.pending */
-    rt_outq queue;    /* packets that no transport has taken */
-    uint32_t counted; /* messages at the front of the queue that queued_bytes covers */
+    rt_outq queue;    /* messages for the next poll */
+    uint32_t counted; /* messages of the queue that are in queued_bytes */
     uint32_t queued_bytes;
     rt_eio_exchange *poll;
     rt_eio_exchange *post;
     rt_eio_probe *probe;
 } rt_eio_polling;
 
-/* First what a message to a WebSocket needs: one line of the processor's cache. */
+/* The first cache line is what a message to a WebSocket needs. */
 struct rt_eio_session {
     rt_eio *eio;
     rt_eio_port *port; /* the transport, in state WEBSOCKET */
     uint8_t state;
     bool opened;        /* on_open returned RT_OK */
     bool awaiting_pong; /* heartbeat is in pong_due or pong_again_due */
-    bool pong_extended; /* another packet has extended the current pong deadline */
+    bool pong_extended; /* another packet has extended the pong's deadline */
     char sid[RT_ID_LEN];
     rt_list node;            /* in open or ended */
     rt_timer heartbeat;      /* in ping_due, pong_due, pong_again_due or drain_due */
@@ -98,12 +106,12 @@ struct rt_eio_exchange {
     bool read_whole; /* the request has ended */
     bool jsonp;      /* a script tag's GET, a form's POST */
     char jsonp_index[RT_EIO_JSONP_INDEX_MAX + 1];
-    enum rt_coding coding; /* the answer may have */
+    enum rt_coding coding; /* that the answer may have */
     rt_eio *eio;
     rt_eio_port *port;
-    rt_eio_session *session; /* NULL once the session has let go */
+    rt_eio_session *session; /* whose poll or post it is; else NULL */
     rt_buf body;
-    rt_buf headers; /* more header lines of the answer: CORS, cookie, coding */
+    rt_buf headers; /* header lines of the answer: CORS, cookie, coding */
 };
 
 static inline uint64_t rt_eio_now(const rt_eio *e) {
@@ -114,7 +122,7 @@ static inline void rt_eio_count(rt_eio *e, int counter) {
     e->counters.v[counter]++;
 }
 
-/* The app sends what it holds back, which may end any session. */
+/* Lets the app send what it holds back. Any session may end by it. */
 static inline void rt_eio_flush_app(rt_eio *e) {
     if (e->app.flush)
         e->app.flush(e->app.ctx);
@@ -122,22 +130,22 @@ static inline void rt_eio_flush_app(rt_eio *e) {
 
 /* --- session.c --- */
 
-/* A new session in state POLLING or WEBSOCKET, in the table, its heartbeat running; NULL with
- * *status set. on_open has not been called. */
+/* A new session in state POLLING or WEBSOCKET, in the table, its heartbeat started. NULL: *status
+ * says why. Call rt_eio_session_open next. */
 rt_eio_session *rt_eio_session_new(rt_eio *e, const rt_http_request *req, bool websocket,
                                    int *status);
 void rt_eio_session_free(rt_eio_session *s); /* once it has ended */
-/* Calls on_open; on an error the session ends. */
+/* Calls on_open; after an error the session has ended. */
 int rt_eio_session_open(rt_eio_session *s);
-/* Ends it now: transports are let go, on_close is called, memory waits for the reap. */
+/* Ends it now: lets go of its transports, calls on_close. Its memory waits for the reap. */
 void rt_eio_session_end(rt_eio_session *s, enum rt_eio_reason reason);
-/* One Engine.IO packet from the client. False: the session has ended, or takes no more. */
+/* Handles one packet from the client. False: the session has ended or is closing. */
 bool rt_eio_session_packet(rt_eio_session *s, bool binary, rt_slice packet);
-/* The handshake's JSON, after the `0`. */
+/* Writes the open packet: `0` and the JSON of the handshake. */
 int rt_eio_session_put_open(const rt_eio_session *s, rt_buf *out);
-/* Queues a text packet of ours. */
+/* Sends a text packet of engineio's own. */
 void rt_eio_session_send_text(rt_eio_session *s, rt_slice packet);
-/* Upgrade: `5` came, and s->port is the WebSocket. */
+/* `5` came: s->port is the WebSocket, polling is over, the queue moves. */
 void rt_eio_session_switch(rt_eio_session *s);
 /* Answers the waiting poll with what is queued, if there are both. When the answer cannot be made
  * or queued its events are lost, so the session ends: its client would never know. */
@@ -145,18 +153,18 @@ void rt_eio_session_flush(rt_eio_session *s);
 
 /* --- polling.c --- */
 
-/* A GET of the session's client: answered at once or when there is something to say. */
+/* A GET: answered at once if anything is queued, else when something is. */
 void rt_eio_polling_get(rt_eio_session *s, rt_eio_exchange *x);
-/* A POST's head; its body follows. */
+/* The head of a POST. */
 void rt_eio_polling_post(rt_eio_session *s, rt_eio_exchange *x);
-/* The body is whole: packets are handed up, then `ok` goes out. */
+/* Its body is whole: handles the packets, then answers `ok`. */
 void rt_eio_polling_post_end(rt_eio_exchange *x);
 
 /* --- poll_answer.c --- */
 
-/* Answers a GET with a payload, compressed and wrapped as it asked; frees the exchange. */
+/* Answers a GET with a payload, compressed and wrapped as it asked. Frees the exchange. */
 void rt_eio_poll_reply(rt_eio_exchange *x, rt_slice payload);
-/* Drops the payloads of this turn: the messages of the next are others. */
+/* Drops the payloads that are kept for this turn: the messages of the next are others. */
 void rt_eio_poll_forget(rt_eio *e);
 /* Answers the waiting poll with what is queued, if there are both. RT_OK, or RT_ENOMEM: the answer
  * could not be made or queued, and what had left the queue for it is lost. */
@@ -167,41 +175,41 @@ void rt_eio_poll_answer(rt_eio_session *s, rt_slice payload);
 /* --- exchange.c --- */
 
 rt_eio_exchange *rt_eio_exchange_new(rt_eio *e, rt_eio_port *port, const rt_http_request *req);
-/* Answers and frees. `body` may be NULL; its reference is not taken. False: the answer could not be
- * made or queued, and the connection was dropped. */
+/* Answers and frees. `body` may be NULL; the caller keeps its reference. False: the answer could
+ * not be made or queued, and the connection was closed. */
 bool rt_eio_exchange_reply(rt_eio_exchange *x, int status, const char *content_type, rt_msg *body);
-/* The same with a copy of text. */
+/* The same with a copy of the text. */
 void rt_eio_exchange_reply_text(rt_eio_exchange *x, int status, const char *content_type,
                                 rt_slice text);
-/* `{"code":N,"message":".."}` for the six Engine.IO errors; an empty message stands for the usual
- * one. */
+/* Answers with one of the six Engine.IO errors, `{"code":N,"message":".."}`. An empty message
+ * stands for the usual one. */
 void rt_eio_exchange_refuse(rt_eio_exchange *x, int code, rt_slice message);
-/* The usual message of one of those errors; counts the refusal. */
+/* The usual message of one of these errors; counts the refusal. */
 rt_slice rt_eio_refusal(rt_eio *e, int code);
-/* Drops the connection without an answer, and frees. */
+/* Closes the connection without an answer, and frees. */
 void rt_eio_exchange_abort(rt_eio_exchange *x);
-/* Its session, if any, forgets it. */
+/* It is no longer the poll or post of its session, if it was. */
 void rt_eio_exchange_detach(rt_eio_exchange *x);
-/* Detaches and frees; the connection has gone or goes on without us. */
+/* Detaches and frees; the connection has gone or is free for the next request. */
 void rt_eio_exchange_free(rt_eio_exchange *x);
 
 /* --- websocket.c --- */
 
 /* Answers 101 and makes the connection a WebSocket. False: it has been closed. */
 bool rt_eio_ws_accept(rt_eio_port *port, const rt_http_request *req, const rt_buf *extra_headers);
-/* Without memory for it the WebSocket is closed. */
+/* Makes the WebSocket the probe of the session. Without memory for it the WebSocket is closed. */
 void rt_eio_ws_start_probe(rt_eio_port *port, rt_eio_session *s);
 /* Sends a close frame (code 0: without payload) and lets the connection go. */
 void rt_eio_ws_close(rt_eio_port *port, uint16_t code);
-/* The same for one that came too late: its session has a WebSocket already, or takes none. */
+/* The same for one that its session does not take; counts it. */
 void rt_eio_ws_refuse(rt_eio *e, rt_eio_port *port);
-/* Lets go of a connection that is closed already or must vanish at once. */
+/* Lets the connection go at once, without a close frame. */
 void rt_eio_ws_drop(rt_eio_port *port);
 int rt_eio_ws_send(rt_eio_port *port, rt_msg *frames);
 int rt_eio_ws_send_text(rt_eio_port *port, rt_slice packet);
-/* Makes it the transport of a session; a probe of it ends. */
+/* Makes it the transport of the session; if it was a probe, that ends. */
 void rt_eio_ws_join(rt_eio_port *port, rt_eio_session *s);
-/* The session that it is the transport of, or NULL. */
+/* The session whose transport it is, or NULL. */
 rt_eio_session *rt_eio_ws_transported(const rt_eio_port *port);
 
 #endif

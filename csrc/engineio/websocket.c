@@ -1,4 +1,4 @@
-/* A WebSocket as a connection: accepted, given to a probe or a session, sent to, let go. */
+/* A WebSocket as a connection: accepted, made a probe or a transport, sent to, let go. */
 #include "base/alloc.h"
 #include "engineio/payload.h"
 #include "engineio/session.h"
@@ -13,7 +13,7 @@ static int put_accept(rt_buf *b, const rt_http_request *req, const rt_buf *extra
     rt_reply_header(b, RT_LIT("Sec-WebSocket-Accept"), rt_slice_make(accept, sizeof accept));
     rt_buf_puts(b, rt_buf_slice(extra_headers));
     rt_buf_puts(b, RT_LIT("\r\n"));
-    return extra_headers->err != RT_OK ? extra_headers->err : b->err; /* no half a header line */
+    return extra_headers->err != RT_OK ? extra_headers->err : b->err; /* never half a header line */
 }
 
 static int send_accept(rt_eio_port *port, const rt_http_request *req, const rt_buf *extra) {
@@ -87,7 +87,7 @@ static void free_parser(rt_ws *ws) {
     rt_free(ws);
 }
 
-/* Undoes every link. */
+/* Unlinks the port from its probe or session. */
 static void let_go(rt_eio_port *port) {
     if (port->use == RT_EIO_USE_PROBE)
         end_probe(port->up);

@@ -1,4 +1,4 @@
-/* What a WebSocket's client sends: frames become packets, a probe becomes the transport.
+/* What comes in on a WebSocket: frames become packets, a probe becomes the transport.
  *
  *               `2probe` -> `3probe`            `5`
  *   probe ───────────────────────────► spoken ───────► transport
@@ -54,7 +54,7 @@ static int on_pong(void *arg, rt_slice payload) {
     return ((const rt_eio_port *)arg)->up ? RT_OK : RT_ECLOSED;
 }
 
-/* The peer's close frame is answered with its own code (RFC 6455, 5.5.1). */
+/* A close frame is answered with the same code (RFC 6455, 5.5.1). */
 static int on_close(void *arg, uint16_t code, rt_slice reason) {
     (void)reason;
     rt_eio_port *port = arg;
@@ -67,8 +67,8 @@ static int on_close(void *arg, uint16_t code, rt_slice reason) {
 
 static const rt_ws_events events = {on_message, on_ping, on_pong, on_close};
 
-/* Most bytes are whole messages, after which a parser knows nothing that a new one would not: it
- * lives on the stack, and is kept only while a message has not come whole. */
+/* Bytes mostly end with a whole message, and after one a parser is as good as new. So the parser is
+ * on the stack, and is kept on the heap only while a message has come in part. */
 static int feed(rt_eio *e, rt_eio_port *port, char *bytes, size_t n) {
     rt_ws ws;
     rt_ws *kept = port->ws;

@@ -59,8 +59,7 @@ typedef struct spread {
     uint32_t sent;
 } spread;
 
-/* The counter wraps after 2^32 events. Old stamps are cleared then, so that none equals a new one.
- */
+/* The counter wraps after 2^32 events. Clear old stamps then, so that none equals a new one. */
 static uint32_t next_stamp(rt_sio *io) {
     if (++io->stamp)
         return io->stamp;
