@@ -166,7 +166,8 @@ def stats(timeout: float = 1.0) -> dict[str, Any]:
 
     Raises RuntimeError when no server runs here or it does not answer within `timeout` seconds.
     """
-    deliver = load("frappe_rt.deliver")  # what only serves needs nothing of what publishes
+    # Not imported above: a process that only serves does not load what publishes.
+    deliver = load("frappe_rt.publishing.deliver")
     figures: dict[str, Any] = json.loads(_rt.stats(int(timeout * 1000)))
     figures["publisher"] = deliver.get_counters()
     return figures

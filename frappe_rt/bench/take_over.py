@@ -18,7 +18,7 @@ from itertools import chain
 from types import FunctionType, ModuleType
 from typing import Any
 
-from frappe_rt.deliver import deliver
+from frappe_rt.publishing.deliver import deliver
 
 _MODULE, _NAME = "frappe.realtime", "emit_via_redis"
 _PARAMETERS = ("event", "message", "room")

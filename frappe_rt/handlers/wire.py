@@ -9,7 +9,7 @@ import json
 from base64 import b64decode, b64encode
 from typing import Any
 
-from frappe_rt import message
+from frappe_rt.publishing import message
 
 try:
     import orjson

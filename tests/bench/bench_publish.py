@@ -41,7 +41,8 @@ from harness.load import Load, Surroundings
 from support import frappe_json
 
 import frappe_rt
-from frappe_rt import _rt, config, deliver, message
+from frappe_rt import _rt, config
+from frappe_rt.publishing import deliver, message
 
 USER = "u0@example.com"  # whom the generator's first client is
 ROOM = f"user:{USER}"

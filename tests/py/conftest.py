@@ -8,7 +8,8 @@ from support.fakes import GENERATIONS, FakeRt, make_frappe
 from support.host_server import HostServer, starting_hosts
 from support.redis_server import RedisServer
 
-from frappe_rt import config, deliver, server
+from frappe_rt import config, server
+from frappe_rt.publishing import deliver
 
 # A shell that runs this in the background may have it ignored, which programs inherit.
 signal.signal(signal.SIGINT, signal.default_int_handler)

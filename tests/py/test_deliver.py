@@ -7,9 +7,10 @@ import threading
 
 import pytest
 
-from frappe_rt import config, deliver
-from frappe_rt.deliver import get_counters
-from frappe_rt.publish import publish_realtime
+from frappe_rt import config
+from frappe_rt.publishing import deliver
+from frappe_rt.publishing.deliver import get_counters
+from frappe_rt.publishing.publish import publish_realtime
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from support.bench import PATIENCE
 #: A thread that needs MODULE for the first time, and a fork while it is being imported.
 PROGRAM = """
     import os, sys, threading, time
-    import frappe_rt, frappe_rt.deliver
+    import frappe_rt, frappe_rt.publishing.deliver
 
     class Slow:
         def find_spec(self, name, path=None, target=None):
@@ -40,7 +40,7 @@ PROGRAM = """
 @pytest.mark.parametrize(
     ("module", "use"),
     [
-        ("frappe_rt.publish", "frappe_rt.publish_realtime('e', site='one.localhost')"),
+        ("frappe_rt.publishing.publish", "frappe_rt.publish_realtime('e', site='one.localhost')"),
         ("frappe_rt.server", "frappe_rt.stop()"),
     ],
 )
@@ -56,7 +56,13 @@ def test_a_fork_waits_for_an_import(module, use):
 
 @pytest.mark.parametrize("how", ["sys.stderr = None", "sys.stderr.close()"])
 def test_nothing_is_raised_where_nobody_can_be_told(how):
-    program = f"import sys, frappe_rt.deliver as d; {how}; d.lose('lost_no_site', 'why'); print(1)"
+    program = f"""
+import sys
+from frappe_rt.publishing import deliver
+{how}
+deliver.lose("lost_no_site", "why")
+print(1)
+"""
     done = subprocess.run(
         [sys.executable, "-c", program], stdout=subprocess.PIPE, timeout=PATIENCE, check=True
     )
@@ -67,12 +73,12 @@ def test_nothing_is_raised_where_nobody_can_be_told(how):
 def test_logging_is_used_and_not_imported(imported):
     """Its import beside a fork would have the fork release locks that it has not acquired."""
     program = f"""
-        import sys, frappe_rt, frappe_rt.deliver
+        import sys, frappe_rt, frappe_rt.publishing.deliver
         if {imported}:
             import logging
             logging.basicConfig(format="%(levelname)s %(name)s %(message)s")
         assert ("logging" in sys.modules) is {imported}
-        frappe_rt.deliver.lose("lost_no_site", "event %r: %s", "e", "why")
+        frappe_rt.publishing.deliver.lose("lost_no_site", "event %r: %s", "e", "why")
         assert ("logging" in sys.modules) is {imported}
     """
     done = subprocess.run(
@@ -89,7 +95,7 @@ def test_logging_is_used_and_not_imported(imported):
 #: `log` is a logger with a handler of its own; every test ends with what it prints.
 TELLING = """
     import os, sys, threading, time
-    import frappe_rt.deliver as deliver
+    import frappe_rt.publishing.deliver as deliver
     import logging  # after it, so that a fork asks for logging's locks before ours
 
     class Handler(logging.Handler):

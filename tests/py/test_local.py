@@ -22,7 +22,8 @@ from support.bench import (
 from support.host_server import write_app
 
 import frappe_rt
-from frappe_rt import config, deliver
+from frappe_rt import config
+from frappe_rt.publishing import deliver
 
 HANDLERS = """
 from frappe_rt.handlers import realtime
@@ -220,14 +221,15 @@ def test_each_server_delivers_once(bench, path, redis, tmp_path_factory):
 
         wait_for(lambda: all(stats["redis_subscribed"] for stats in get_both()))
         run(
-            "from frappe_rt import deliver\nfor n in range(300): deliver.deliver('e', n, 'all')",
+            "from frappe_rt.publishing.deliver import deliver\n"
+            "for n in range(300): deliver('e', n, 'all')",
             bench,
             redis,
         )
         for n in range(200):
             assert deliver.deliver("e", n, "all")
-        run("from frappe_rt import deliver\ndeliver.deliver('e', 1, 'all')", bench, redis,
-            FRAPPE_RT_PUBLISH="redis")  # fmt: skip
+        run("from frappe_rt.publishing.deliver import deliver\ndeliver('e', 1, 'all')",
+            bench, redis, FRAPPE_RT_PUBLISH="redis")  # fmt: skip
         wait_for(lambda: all(s["frappe"]["envelopes"] >= 501 for s in get_both()))
         wait_for(lambda: [s["forward"]["own_ignored"] for s in get_both()] == [300, 200])
         time.sleep(0.2)  # one too many would have come by now

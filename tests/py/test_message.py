@@ -14,7 +14,8 @@ from types import ModuleType
 
 import pytest
 
-from frappe_rt import _rt, message
+from frappe_rt import _rt
+from frappe_rt.publishing import message
 
 
 class Kind(Enum):

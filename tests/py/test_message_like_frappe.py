@@ -14,7 +14,7 @@ from typing import ClassVar
 import pytest
 from support.frappe_json import Document, encode, handle
 
-from frappe_rt import message
+from frappe_rt.publishing import message
 
 MESSAGES = 3000
 
@@ -172,7 +172,7 @@ def test_same_values(monkeypatch, encoder, within):
     else:
         pytest.importorskip("orjson")
     if within == "frappe":
-        monkeypatch.setattr(message.inside, "get_json_handler", lambda: handle)
+        monkeypatch.setattr(message.frappe_local, "get_json_handler", lambda: handle)
     for seed in range(MESSAGES):
         expected = encode_as_frappe(lambda seed=seed: Maker(seed).make())
         got = message.encode(Maker(seed).make())

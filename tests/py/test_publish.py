@@ -10,8 +10,8 @@ import pytest
 from support.fakes import Unbound
 
 import frappe_rt
-from frappe_rt import deliver, publish
-from frappe_rt.publish import flush_realtime_log, publish_progress, publish_realtime
+from frappe_rt.publishing import deliver, publish
+from frappe_rt.publishing.publish import flush_realtime_log, publish_progress, publish_realtime
 
 SITE = "one.localhost"
 

@@ -2,9 +2,10 @@
 
 import pytest
 
-from frappe_rt import config, message
-from frappe_rt.deliver import get_counters
-from frappe_rt.publish import publish_realtime
+from frappe_rt import config
+from frappe_rt.publishing import message
+from frappe_rt.publishing.deliver import get_counters
+from frappe_rt.publishing.publish import publish_realtime
 
 SITE = "one.localhost"
 MEGABYTES = 5

@@ -5,7 +5,7 @@ import inspect
 import pytest
 
 import frappe_rt
-from frappe_rt import publish_to
+from frappe_rt.publishing import publish_to
 
 SITE = "one.localhost"
 MESSAGE = {"n": 1}

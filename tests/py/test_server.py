@@ -15,7 +15,8 @@ from support.bench import PATIENCE, get_figures, wait_for
 from support.processes import count_descriptors, list_thread_names
 
 import frappe_rt
-from frappe_rt import config, deliver
+from frappe_rt import config
+from frappe_rt.publishing import deliver
 
 SETTINGS = {"socketio_port": 0, "frappe_rt_host": "127.0.0.1", "frappe_rt_redis": False}
 

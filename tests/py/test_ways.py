@@ -16,7 +16,8 @@ import pytest
 from support.bench import PATIENCE, SITE, get_figures, make_bench, run, start, wait_for
 
 import frappe_rt
-from frappe_rt import config, deliver
+from frappe_rt import config
+from frappe_rt.publishing import deliver
 
 
 @pytest.fixture(autouse=True)
@@ -52,7 +53,7 @@ SYS_CLONE = 56
 FORK = f"""
     import os
     from frappe_rt import publish_realtime
-    import frappe_rt.publish
+    import frappe_rt.publishing.publish
     running = 0
     for n in range({CHILDREN}):
         if os.fork() == 0:
@@ -81,7 +82,7 @@ def test_children_of_the_server_itself_that_end_at_once(bench, redis):
     code = f"""
         import os, time
         import frappe_rt
-        from frappe_rt import deliver
+        from frappe_rt.publishing import deliver
         options = {{"socketio_port": 0, "frappe_rt_host": "127.0.0.1", "frappe_rt_forward": "on"}}
         frappe_rt.start({str(bench)!r}, {SITE!r}, **options)
         while not frappe_rt.stats({PATIENCE})["redis_subscribed"]:
@@ -162,7 +163,7 @@ def test_threads_in_another_process(bench, redis, events, way):
         import sys
         sys.path[:0] = {sys.path!r}
         import test_ways
-        from frappe_rt import deliver
+        from frappe_rt.publishing import deliver
         test_ways.publish_from_threads()
         print(deliver.get_counters()["to_{way}"])
     """
@@ -196,7 +197,7 @@ def test_threads_that_have_to_wait(bench, path):
 
 def test_auto_prefers_the_socket_and_falls_to_redis(bench, redis, events):
     code = """
-        from frappe_rt import deliver
+        from frappe_rt.publishing import deliver
         deliver.deliver("e", 1, "all")
         print({name: count for name, count in deliver.get_counters().items() if count})
     """
@@ -276,7 +277,7 @@ def test_the_message_on_the_channel_is_the_same(redis):
 
 def test_five_megabytes(bench, redis, events):
     code = """
-        from frappe_rt import deliver
+        from frappe_rt.publishing import deliver
         assert deliver.deliver("e", "x" * 5_000_000, "all")
         assert deliver.deliver("e", 2, "all")
         print(deliver.get_counters()["to_local"])
@@ -497,7 +498,7 @@ def test_child_keeps_nothing_of_its_parents_connection_to_redis(redis):
 def test_nested_forks(bench, redis, events, way):
     code = """
         import os
-        from frappe_rt import deliver
+        from frappe_rt.publishing import deliver
         for depth in range(5):
             assert deliver.deliver("n", depth, "all")
             if os.fork():
@@ -516,7 +517,7 @@ def test_a_child_made_past_the_fork_handlers(bench, redis, events, way):
     code = f"""
         import ctypes, os, signal
         from pathlib import Path
-        from frappe_rt import deliver
+        from frappe_rt.publishing import deliver
         def list_sockets():
             return {{os.readlink(e) for e in Path("/proc/self/fd").iterdir() if e.is_socket()}}
         assert deliver.deliver("n", 0, "all")
@@ -536,7 +537,7 @@ def test_a_child_made_past_the_fork_handlers(bench, redis, events, way):
 def test_forks_while_threads_publish(bench, redis, events):
     code = """
         import os, threading, time
-        from frappe_rt import deliver
+        from frappe_rt.publishing import deliver
         done = False
         def work(name):
             n = 0

@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 
 import frappe_rt
-from frappe_rt import deliver
+from frappe_rt.publishing import deliver
 from support.bench import get_figures
 
 #: Between two events of the process itself for a few, and the number of these between two for all.

@@ -7,7 +7,7 @@ from urllib.parse import parse_qs
 
 import frappe
 import frappe_rt
-from frappe_rt import deliver
+from frappe_rt.publishing import deliver
 
 INFO = "/api/method/frappe.realtime.get_user_info"
 

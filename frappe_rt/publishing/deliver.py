@@ -1,9 +1,12 @@
-"""Where a publish goes: to the server thread of this process, else to the server of this host,
-through its local socket, else to Redis. ``frappe_rt_publish`` narrows that down.
+"""The way of an event out of this process. The first way that is there takes it:
 
-Nothing here raises into the caller, but for what a signal's handler raises meanwhile. What could
-not be sent is counted (`get_counters`) and told in the log ``frappe_rt``, at most one line per kind
-of trouble in `QUIET_SECONDS`.
+1. the server thread of this process
+2. the local socket of the server of this bench
+3. Redis
+
+``frappe_rt_publish`` leaves some of them out. No error reaches the caller, except what a signal
+handler raises during the call. A lost event is counted (`get_counters`), and the log ``frappe_rt``
+has a line about it: at most one for each cause in `QUIET_SECONDS`.
 """
 
 from __future__ import annotations
@@ -17,21 +20,22 @@ from itertools import count
 from time import monotonic
 from typing import Any
 
-from frappe_rt import _rt, config, inside, message
+from frappe_rt import _rt, config
 from frappe_rt.loading import hold_forks
+from frappe_rt.publishing import frappe_local, message
 
-#: Between two log lines about the same trouble.
+#: Between two log lines with the same cause.
 QUIET_SECONDS = 30.0
 
-#: For which a log line waits for another that is being written, or for a fork.
+#: How long a log line waits for another log line, or for a fork.
 _HOLD_SECONDS = 1.0
 
-#: Reentrant: a signal may arrive, or an object end, in the middle, whose handler publishes.
+#: Reentrant: a signal handler or a finalizer may run while it is held, and publish.
 _lock = RLock()
 
 
 class _Counter:
-    """Counts without a lock: `add` is one call of C, which no other thread can come between."""
+    """Counts without a lock: `add` is one call into C, which no other thread can interrupt."""
 
     __slots__ = ("_looks", "add")
 
@@ -43,7 +47,7 @@ class _Counter:
         self._looks = 0
 
     def get(self) -> int:
-        """How often `add` was called. Nothing but another call of it tells."""
+        """How often `add` was called. Only a further call of `add` can tell, so do not count it."""
         with _lock:
             self._looks += 1
             return self.add() - self._looks + 1
@@ -69,7 +73,7 @@ _told: dict[str, float] = {}
 
 
 class _Plan:
-    """What the configuration says, ready for use. Attributes of slots are the quickest to read."""
+    """The configuration, ready for use. Slots are the fastest attributes to read."""
 
     __slots__ = ("given", "here", "local", "may_redis", "redis", "site", "why_not_local")
 
@@ -83,9 +87,9 @@ class _Plan:
         redis: str | None = None,
         may_redis: bool = False,
     ) -> None:
-        self.given = given  # what `config` was told when it was made
+        self.given = given  # `config.given` when this plan was made
         self.site = site
-        self.here = here  # the thread of this process may be used
+        self.here = here  # use the server thread of this process
         self.local = local  # path of the local socket
         self.why_not_local = why_not_local
         self.redis = redis  # URL
@@ -99,7 +103,7 @@ def deliver(event: str, content: Any, room: str | None, site: str | None = None)
     """Send `event` with the one argument `content` to `room` (None: everybody) of `site`.
 
     Without `site`: Frappe's current site, else the one given to `start`, else ``default_site``.
-    Returns whether it was handed over; never raises.
+    Returns whether one of the ways has taken it.
     """
     try:
         plan = _plan
@@ -107,7 +111,7 @@ def deliver(event: str, content: Any, room: str | None, site: str | None = None)
             plan = _make_plan()
             if plan is None:
                 return False
-        site = site or inside.get_site() or plan.site
+        site = site or frappe_local.get_site() or plan.site
         if not site:
             return lose("lost_no_site", "event %r: no site known; give site=", event)
         encoded = message.encode(content)
@@ -134,20 +138,20 @@ def deliver(event: str, content: Any, room: str | None, site: str | None = None)
 
 
 def get_counters() -> dict[str, int]:
-    """Events of this process since it started, by where they went or why they were lost."""
+    """Count the events of this process since it started, by way and by cause of loss."""
     return {name: counter.get() for name, counter in _counters.items()}
 
 
 def is_of_signal(error: Exception) -> bool:
-    """Whether the handler of a signal raised it: then it is the caller's, who has set that up.
+    """Whether a signal handler raised it. The caller has set that up and must get the error.
 
-    So a job's time limit is made (SIGALRM), and a Redis that does not answer is where it passes.
+    The time limit of a job works so (SIGALRM). It may well pass while Redis does not answer.
     """
-    signal = sys.modules.get("signal")  # who has set up a handler has it
+    signal = sys.modules.get("signal")  # a process with a handler has imported it
     if signal is None:
         return False
     handlers = [signal.getsignal(number) for number in range(1, signal.NSIG)]
-    codes = [getattr(handler, "__code__", None) for handler in handlers]  # methods have it, too
+    codes = [getattr(handler, "__code__", None) for handler in handlers]  # methods have one, too
     traceback = error.__traceback__
     while traceback is not None:
         if traceback.tb_frame.f_code in codes:
@@ -157,7 +161,7 @@ def is_of_signal(error: Exception) -> bool:
 
 
 def lose(counter: str, text: str, *values: Any) -> bool:
-    """Count an event that is lost and, if nothing was said about its kind lately, say so. False."""
+    """Count a lost event, and log it unless its cause was logged lately. Returns False."""
     _counters[counter].add()
     now = monotonic()
     with _lock:
@@ -169,19 +173,21 @@ def lose(counter: str, text: str, *values: Any) -> bool:
 
 
 def _warn(text: str, *values: Any) -> None:
-    """A warning in the log, or, where nobody has set one up, the line that logging would print.
+    """Log a warning. Where logging is not imported, print the line that it would print.
 
-    It is not imported for that: a fork in another thread that has begun meanwhile would release
-    locks of logging that it has not acquired, and say so. What handlers raise is not the caller's.
+    Do not import logging here: if another thread is in the middle of a fork, logging's new fork
+    hook would release locks that were never acquired, and print an error. What log handlers raise
+    does not reach the caller.
     """
     logging = sys.modules.get("logging")
     try:
         if logging is None or getattr(logging.__spec__, "_initializing", False):
             with _no_fork():
-                sys.stderr.write(f"{text % values}\n")  # it may be closed, or not there
+                sys.stderr.write(f"{text % values}\n")  # raises when stderr is closed or None
             return
-        # Whether and who is asked first: that takes logging's own lock, which a fork holds while
-        # it waits for ours if logging was imported after us. The handlers' locks it leaves alone.
+        # isEnabledFor and getLogger take logging's own lock, so call them before `_no_fork`: when
+        # logging was imported after this package, a fork holds that lock while it waits for ours.
+        # A fork does not hold the locks of handlers.
         logger = logging.getLogger("frappe_rt")
         if logger.isEnabledFor(logging.WARNING):
             record = logger.makeRecord(
@@ -196,10 +202,10 @@ def _warn(text: str, *values: Any) -> None:
 
 @contextmanager
 def _no_fork() -> Iterator[None]:
-    """The child of a fork in another thread must not inherit the lock of a stream.
+    """Hold off forks, so that no child inherits a locked stream.
 
-    Not at any price: a handler that publishes comes here with its own lock held, and who has
-    `hold_forks` may be waiting for just that.
+    Wait for `_HOLD_SECONDS` at most: a log handler that publishes comes here with its own lock
+    held, and the thread that has `hold_forks` may wait for that lock.
     """
     held = hold_forks.acquire(timeout=_HOLD_SECONDS)
     try:
@@ -212,7 +218,7 @@ def _no_fork() -> Iterator[None]:
 def _deliver_by_redis(plan: _Plan, event: str, encoded: bytes, room: str | None, site: str) -> bool:
     if plan.redis is None:
         return lose("lost_no_redis", "event %r: no server here and frappe_rt_redis is off", event)
-    url = inside.get_redis_url() or plan.redis
+    url = frappe_local.get_redis_url() or plan.redis
     try:
         _rt.redis_publish(url, site, room or "", event, encoded)
     except OSError as error:
@@ -229,7 +235,7 @@ def _make_plan() -> _Plan | None:
     try:
         effective = config.get_effective()
     except ValueError as error:
-        if _rt.running():  # a server that has read it when it was not broken
+        if _rt.running():  # a server that read the configuration before it was broken
             return _Plan(given, given.site)
         lose("lost_bad_config", "%s", error)
         return None
@@ -247,7 +253,7 @@ def _make_plan() -> _Plan | None:
 
 
 def _forget_in_child() -> None:
-    """A forked child counts for itself, and must not inherit a lock some other thread held."""
+    """A forked child counts from 0, and needs a lock that no thread of the parent holds."""
     global _lock
     _lock = RLock()
     _told.clear()

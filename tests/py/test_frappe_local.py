@@ -7,7 +7,7 @@ from types import ModuleType, SimpleNamespace
 import pytest
 from werkzeug.local import Local, LocalProxy
 
-from frappe_rt import inside
+from frappe_rt.publishing import frappe_local
 
 FACTS = {"site": "one.localhost", "task_id": "t1", "conf": {"redis_queue": "redis://own:1"}}
 
@@ -46,7 +46,7 @@ def frappe(monkeypatch):
 
 
 def ask():
-    return inside.get_site(), inside.get_task_id(), inside.get_redis_url()
+    return frappe_local.get_site(), frappe_local.get_task_id(), frappe_local.get_redis_url()
 
 
 @pytest.mark.parametrize("kind", [Local, LocalOfFrappe16, SimpleNamespace])
@@ -65,22 +65,22 @@ def test_one_kind_after_the_other(frappe):
     for kind in (SimpleNamespace, Local, LocalOfFrappe16, Local, SimpleNamespace):
         frappe.local = kind()
         frappe.local.site = f"{kind.__name__}.localhost"
-        assert inside.get_site() == f"{kind.__name__}.localhost"
+        assert frappe_local.get_site() == f"{kind.__name__}.localhost"
 
 
 def test_a_subclass_is_asked_as_it_wants(frappe):
     frappe.local = Subclass()
-    assert inside.get_site() == "ordinary.localhost"
+    assert frappe_local.get_site() == "ordinary.localhost"
 
 
 def test_werkzeugs_is_asked_at_once(frappe, monkeypatch):
     """Not by ordinary lookup first, which takes two thirds of the time."""
     looked = []
-    monkeypatch.setattr(inside, "_reader", (None, getattr))  # and back to what it is now
+    monkeypatch.setattr(frappe_local, "_reader", (None, getattr))  # and back to what it is now
     monkeypatch.setattr(Local, "__getattribute__", lambda local, name: looked.append(name), False)
     monkeypatch.setattr(Local, "__getattr__", lambda local, name: name.upper())
     frappe.local = Local()
-    assert inside.get_site() == "SITE"
+    assert frappe_local.get_site() == "SITE"
     assert looked == []
 
 
@@ -102,18 +102,18 @@ def test_the_database_itself_not_its_proxy(frappe):
     """Hooks are looked at more than once, and each look through a proxy costs."""
     frappe.local = Local()
     frappe.db = frappe.local("db")
-    assert inside.get_database() is None
+    assert frappe_local.get_database() is None
     frappe.local.db = SimpleNamespace(after_commit=[], after_rollback=None)
-    assert inside.get_database() is None
+    assert frappe_local.get_database() is None
     frappe.local.db.after_rollback = []
-    assert inside.get_database() is frappe.local.db
+    assert frappe_local.get_database() is frappe.local.db
     frappe.db = SimpleNamespace(after_commit=[], after_rollback=[])
-    assert inside.get_database() is frappe.db
+    assert frappe_local.get_database() is frappe.db
 
 
 def test_without_local_or_frappe(frappe, monkeypatch):
     assert ask() == (None, None, None)
-    assert inside.get_database() is None
+    assert frappe_local.get_database() is None
     monkeypatch.delitem(sys.modules, "frappe")
     assert ask() == (None, None, None)
-    assert inside.get_database() is None
+    assert frappe_local.get_database() is None

@@ -1,7 +1,8 @@
-"""Names of rooms, as Frappe gives them in all its generations.
+"""The names of rooms, the same in all Frappe generations.
 
-The server puts every socket of a site into ``website`` and ``user:<user>``, system users into
-``all``; the others are joined by what a page has open. Names hold no site: the namespace is it.
+The server puts every socket of a site into ``website`` and ``user:<user>``, and those of system
+users into ``all``. A page joins the other rooms by what it has open. Names do not contain the site:
+each site has a namespace of its own.
 """
 
 from __future__ import annotations
@@ -23,15 +24,15 @@ def get_user_room(user: str) -> str:
 
 
 def get_doctype_room(doctype: str) -> str:
-    """Who has a list or a form of this doctype open."""
+    """Everybody who has a list or a form of this doctype open."""
     return f"doctype:{doctype}"
 
 
 def get_doc_room(doctype: str, docname: str | int | None) -> str:
-    """Who has this document open. A document named by a number has its decimal text in the name."""
+    """Everybody who has this document open. A numeric `docname` is written in decimal."""
     return f"doc:{doctype}/{'' if docname is None else docname}"
 
 
 def get_task_progress_room(task_id: str) -> str:
-    """Who watches this background job."""
+    """The watchers of this background job."""
     return f"task_progress:{task_id}"

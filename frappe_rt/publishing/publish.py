@@ -1,9 +1,9 @@
 """`publish_realtime` and `publish_progress` with Frappe's rules: event, room, ``after_commit``.
 
-The same in every Frappe generation (docs/publishing.md): a call that worked with Frappe's own
-functions means the same here. One difference: nothing raises into the caller, but for what the
-handler of a signal raises meanwhile. Frappe's code calls these in the middle of saves and imports,
-and a browser that is not told is no reason to lose one.
+A call means the same as with Frappe's own functions, in every Frappe generation
+(docs/publishing.md). One difference: no error reaches the caller, except what a signal handler
+raises during the call. Frappe publishes in the middle of saves and imports, and these must not fail
+because a browser is not told.
 The short forms of Frappe's 2026 generation (`publish_to_user` and so on) are in publish_to.py.
 """
 
@@ -12,8 +12,8 @@ from __future__ import annotations
 from collections.abc import Mapping, MutableMapping
 from typing import Any
 
-from frappe_rt import inside, rooms
-from frappe_rt.deliver import deliver, get_counters, is_of_signal, lose
+from frappe_rt.publishing import frappe_local, rooms
+from frappe_rt.publishing.deliver import deliver, get_counters, is_of_signal, lose
 
 
 def publish_realtime(
@@ -33,28 +33,28 @@ def publish_realtime(
 
     :param event: name of the event; default ``task_progress`` inside a task, else ``global``
     :param message: its one argument, anything Frappe can serialise; None becomes ``{}``
-    :param data: `message` by the name that Frappe's documentation gives it
-    :param room: to exactly this room, else the first that is known of:
-    :param task_id: who watches this task (default: the task this code runs in); at once, whatever
-        `after_commit` says
+    :param data: another name for `message`, used in Frappe's documentation
+    :param room: exactly this room. Without it, the first of these that is given decides:
+    :param task_id: the watchers of this task (default: the task this code runs in). Sent at once,
+        whatever `after_commit` says
     :param user: all tabs of this user
-    :param doctype: with `docname`: who has that document open
+    :param doctype: with `docname`: everybody who has that document open
     :param docname: a name, or a number for autoincrement documents
-    :param after_commit: wait for the end of the current transaction, once per event, message and
-        room; a rollback drops it. Without a transaction: at once
-    :param site: default Frappe's current site, else the one given to `start`
+    :param after_commit: send when the current transaction is committed, once per event, message and
+        room; a rollback drops it. Without a transaction: send at once
+    :param site: default: Frappe's current site, else the one given to `start`
 
-    With no addressee at all it goes to ``all``: the system users of the site. ``msgprint`` goes to
-    who is logged in, ``list_update`` always to its doctype and ``docinfo_update`` to its document.
+    Without any of these it goes to room ``all``: the system users of the site. ``msgprint`` goes to
+    the logged-in user, ``list_update`` always to its doctype, ``docinfo_update`` to its document.
     """
     try:
         if message is None:
             message = {} if data is None else data
-        task_id = task_id or inside.get_task_id()
+        task_id = task_id or frappe_local.get_task_id()
         if event is None:
             event = "task_progress" if task_id else "global"
         elif event == "msgprint":
-            user = user or inside.get_session_user()
+            user = user or frappe_local.get_session_user()
         elif event == "list_update":
             room = rooms.get_doctype_room(doctype or _get_doctype(message) or "")
         elif event == "docinfo_update":
@@ -84,16 +84,16 @@ def publish_progress(
     user: str | None = None,
     site: str | None = None,
 ) -> None:
-    """Show how far something is, in Desk's progress dialog (100 closes it).
+    """Show progress in Desk's progress dialog (100 closes it).
 
-    Goes to who watches the task, else to who has the document open when both `doctype` and
-    `docname` are given, else to `user` (default: who is logged in).
+    Goes to the watchers of the task. Without a task: with `doctype` and `docname` to everybody who
+    has that document open, else to `user` (default: the logged-in user).
     """
     to_document = doctype and docname
     publish_realtime(
         "progress",
         {"percent": percent, "title": title, "description": description},
-        user=None if to_document else user or inside.get_session_user(),
+        user=None if to_document else user or frappe_local.get_session_user(),
         doctype=doctype,
         docname=docname,
         task_id=task_id,
@@ -102,16 +102,16 @@ def publish_progress(
 
 
 def publish_stats() -> dict[str, int]:
-    """Events of this process since it started: ``to_...`` by where they went, ``lost_...`` by why.
+    """Count the events of this process: ``to_...`` sent, by way; ``lost_...`` lost, by cause.
 
-    Each kind of loss is also told in the log ``frappe_rt``, at most once in half a minute.
+    The log ``frappe_rt`` has a line about each kind of loss, at most one in 30 seconds.
     """
     return get_counters()
 
 
 def _get_doctype(message: Any) -> str | None:
-    """What a ``list_update`` is about, when only its message says so."""
-    if isinstance(message, (dict, Mapping)):  # an abstract class alone is slow to ask
+    """The doctype of a ``list_update`` that only its message names."""
+    if isinstance(message, (dict, Mapping)):  # dict first: asking the abstract class is slow
         doctype: str | None = message.get("doctype")
         return doctype
     return None
@@ -126,16 +126,16 @@ def _get_room(user: str | None, doctype: str | None, docname: str | int | None) 
 
 
 def _defer(event: str, message: Any, room: str, site: str | None) -> bool:
-    """Put the event off until the transaction is committed. False: there is none to wait for.
+    """Keep the event until the transaction is committed. False: there is no transaction.
 
-    The log has Frappe's name and shape: its own functions may flush what we wrote, and we theirs.
+    The list has the name and shape of Frappe's own: Frappe may flush our entries, and we Frappe's.
     """
-    local, database = inside.get_local(), inside.get_database()
-    if local is None or database is None or (site and site != inside.get_site()):
+    local, database = frappe_local.get_local(), frappe_local.get_database()
+    if local is None or database is None or (site and site != frappe_local.get_site()):
         return False
     log = getattr(local, "_realtime_log", None)
     if log is None:
-        # The list comes last: one without hooks would take in what nobody ever sends.
+        # Create the list last. Without its hooks, it would collect events that nobody sends.
         database.after_rollback.add(clear_realtime_log)
         database.after_commit.add(flush_realtime_log)
         log = local._realtime_log = _Log()
@@ -148,7 +148,7 @@ def _defer(event: str, message: Any, room: str, site: str | None) -> bool:
 
 
 def _holds(log: list[Any], entry: list[Any]) -> bool:
-    """Whether an equal one waits. What cannot be compared (arrays, lazy translations) differs."""
+    """Whether an equal entry waits. Values that cannot be compared (arrays) count as different."""
     try:
         return entry in log
     except Exception:
@@ -156,8 +156,9 @@ def _holds(log: list[Any], entry: list[Any]) -> bool:
 
 
 class _Log(list[Any]):
-    """A list, as Frappe's functions expect it. Ten thousand events of one transaction would take
-    seconds if each were looked for among the others: what was added is kept by its value, too.
+    """A list, as Frappe's functions expect it, and a set of keys to find equal entries quickly.
+
+    Comparing each of 10,000 events of one transaction with all others would take seconds.
     """
 
     __slots__ = ("_keys",)
@@ -166,10 +167,10 @@ class _Log(list[Any]):
         self._keys: set[Any] = set()
 
     def add(self, entry: list[Any]) -> None:
-        """Appends `entry` unless an equal one waits.
+        """Append `entry` unless an equal one waits.
 
-        A message may have changed since it was added: an event that looks known is looked for
-        among those that wait; one that looks new may go out twice, which does no harm.
+        A message may have changed since it was added. So a known key is not enough: the entries are
+        compared. An entry with a new key may go out twice; that does no harm.
         """
         key = _make_key(entry)
         looks_new = key is not None and key not in self._keys and len(self) == len(self._keys)
@@ -180,7 +181,7 @@ class _Log(list[Any]):
 
 
 def _make_key(entry: list[Any]) -> Any:
-    """What equal entries have in common, or None if that cannot be told without a comparison."""
+    """A key that equal entries share, or None: only a comparison can tell."""
     event, message, room = entry
     if type(message) is dict:
         values: Any = message.items()
@@ -190,26 +191,26 @@ def _make_key(entry: list[Any]) -> Any:
         return None
     try:
         return event, room, frozenset(values)
-    except Exception:  # a value has no hash, or one that fails
+    except Exception:  # a value has no hash, or its __hash__ raises
         return None
 
 
 def flush_realtime_log() -> None:
-    """After a commit: deliver what waited. Messages are read now, as they have become."""
-    local = inside.get_local()
+    """After a commit: deliver what waited. Messages are encoded now, with their present values."""
+    local = frappe_local.get_local()
     waiting = list(getattr(local, "_realtime_log", None) or ())
     clear_realtime_log()
     rest = iter(waiting)
     try:
         for event, message, room in rest:
             deliver(event, message, room)
-    finally:  # a signal's handler has raised in one of them: what is committed is told all the same
+    finally:  # a signal handler has raised in one of them; send the rest, they are committed too
         for event, message, room in rest:
             deliver(event, message, room)
 
 
 def clear_realtime_log() -> None:
     """After a rollback: forget what waited."""
-    local = inside.get_local()
+    local = frappe_local.get_local()
     if getattr(local, "_realtime_log", None) is not None:
         del local._realtime_log

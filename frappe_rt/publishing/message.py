@@ -1,17 +1,19 @@
-"""JSON as Frappe would write it: the browser gets the values it would get from ``frappe.as_json``.
+"""JSON with the values of ``frappe.as_json``: a browser gets what Frappe would send.
 
-orjson writes what holds nothing but JSON's own types and dates, where it is installed
-(docs/architecture.md says why it is no dependency). What it refuses goes to the encoder of the
-standard library, which is Frappe's own: documents and all other types, integers beyond 64 bits,
-keys that are no strings, lone surrogates, deep nesting. What neither knows is asked of Frappe's
-``json_handler`` where Frappe is loaded, else turned into the same here.
+1. orjson, where it is installed, encodes JSON's own types and dates. docs/architecture.md says why
+   it is not a dependency.
+2. What orjson refuses goes to the standard library's encoder, which Frappe uses too: documents and
+   all other types, integers beyond 64 bits, keys that are not strings, lone surrogates, deep
+   nesting.
+3. A type that neither knows goes to Frappe's ``json_handler``. Where Frappe is not loaded,
+   `_to_plain` does the same.
 
-orjson could ask us as well, but no line of Python may run meanwhile: when who is asked changes the
-message, or another thread does, it reads memory that is not there any more; and what a signal
-raises there, it hides. So for dates it asks a function of C.
+orjson has a hook for unknown types, but no Python may run in it: when that Python or another thread
+changes the message, orjson reads freed memory; and it hides what a signal handler raises. So the
+hook is a C function, for dates only.
 
-Where Frappe's encoder gives up we go on: ``NaN`` and ``Infinity`` become ``null`` (every browser's
-parser rejects them), enumerations their value, lazy translations and the like their text.
+Some values that Frappe's encoder refuses are sent: ``NaN`` and ``Infinity`` become ``null`` (no
+browser parses them), enumerations become their value, lazy translations and the like their text.
 """
 
 from __future__ import annotations
@@ -25,16 +27,18 @@ from numbers import Integral, Real
 from re import Match
 from typing import Any
 
-from frappe_rt import _rt, inside
+from frappe_rt import _rt
+from frappe_rt.publishing import frappe_local
 
 try:
     import orjson
 except ImportError:
     orjson = None  # type: ignore[assignment]
 else:
-    # Each of these types is asked about, because orjson would give other values. Dates: Frappe
-    # writes str(value), and a "T" would show every open form a conflict. Subclasses: of a dict
-    # orjson reads what is stored, not what items() says. Dataclasses: Frappe knows none.
+    # Pass these types to the hook, because orjson would write other values than Frappe. Dates:
+    # Frappe writes str(value); with a "T" inside, every open form would report a conflict.
+    # Subclasses: orjson reads the stored items of a dict, not items(). Dataclasses: Frappe's
+    # encoder does not know them.
     _OPTIONS = (
         orjson.OPT_PASSTHROUGH_DATETIME
         | orjson.OPT_PASSTHROUGH_SUBCLASS
@@ -45,7 +49,7 @@ else:
 def encode(message: Any) -> bytes:
     """`message` as JSON text in UTF-8.
 
-    Raises TypeError or ValueError for what cannot be written: an unknown type, a cycle.
+    Raises TypeError or ValueError for what cannot be encoded: an unknown type, a cycle.
     """
     if orjson is not None:
         try:
@@ -56,9 +60,9 @@ def encode(message: Any) -> bytes:
 
 
 def encode_binary(message: Any) -> tuple[bytes, list[bytes]]:
-    """As `encode`, but bytes stay bytes: in their place stands Socket.IO's placeholder.
+    """As `encode`, with Socket.IO's placeholders in place of bytes.
 
-    Returns the text and the attachments that its placeholders number.
+    Returns the text and the attachments, in the order of the placeholders' numbers.
     """
     attachments: list[bytes] = []
 
@@ -79,7 +83,7 @@ def encode_binary(message: Any) -> tuple[bytes, list[bytes]]:
 def _encode_slowly(message: Any, default: Callable[[Any], Any]) -> bytes:
     try:
         text = json.dumps(message, default=default, separators=(",", ":"))
-        if "NaN" in text or "Infinity" in text:  # or a text that only speaks of them
+        if "NaN" in text or "Infinity" in text:  # perhaps only inside a string; that does no harm
             without = json.loads(text, parse_constant=lambda _: None)
             text = json.dumps(without, separators=(",", ":"))
     except RecursionError:
@@ -88,38 +92,38 @@ def _encode_slowly(message: Any, default: Callable[[Any], Any]) -> bytes:
 
 
 def _default(value: Any) -> Any:
-    """What becomes of a type that the encoder does not know: a part of it is then encoded in turn.
+    """A value to encode in place of one whose type the encoder does not know.
 
-    Frappe's own function decides where it is loaded.
+    Frappe's own function decides where Frappe is loaded.
     """
     if type(value) in _AS_TEXT:
         return str(value)
-    if isinstance(value, dict):  # a subclass, or a proxy: frappe.session says that it is one
+    if isinstance(value, dict):  # a subclass, or a proxy as frappe.session
         return dict(value.items())
     if isinstance(value, (list, tuple)):
         return list(value)
-    kind = type(value)  # proxies of the following are for Frappe's function
+    kind = type(value)  # not isinstance: proxies of these types go to Frappe's function
     if issubclass(kind, str):
         return str.__str__(value)
     if issubclass(kind, int):
         return int.__int__(value)
     if issubclass(kind, float):
         return float.__float__(value)
-    handler = inside.get_json_handler()
+    handler = frappe_local.get_json_handler()
     if handler is not None:
         try:
             return handler(value)
         except TypeError:
-            pass  # it knows fewer types than we do
+            pass  # `_to_plain` knows more types
     return _to_plain(value)
 
 
-#: The values a document most often holds that JSON does not know. Every Frappe says str() of them.
+#: The types without JSON form that are most common in documents. Every Frappe writes str(value).
 _AS_TEXT = frozenset((datetime, date, time))
 
 
 def _to_plain(value: Any) -> Any:
-    """As Frappe's ``json_handler``, in its order; then what that refuses."""
+    """As Frappe's ``json_handler``, in its order; then the types that it refuses."""
     if isinstance(value, (datetime, date, time)):
         return str(value)
     if isinstance(value, timedelta):
@@ -129,7 +133,7 @@ def _to_plain(value: Any) -> Any:
     is_class = isinstance(value, type)
     if not is_class and callable(getattr(value, "as_dict", None)):  # a document
         return value.as_dict()
-    if isinstance(value, Iterable):  # sets, generators; bytes become numbers, as there
+    if isinstance(value, Iterable):  # sets, generators; bytes become numbers, as in Frappe
         return list(value)
     if isinstance(value, Match):
         return value.string
@@ -139,19 +143,19 @@ def _to_plain(value: Any) -> Any:
         return value.__json__()
     if isinstance(value, Enum):
         return value.value
-    if isinstance(value, Integral):  # NumPy's numbers, and fractions
+    if isinstance(value, Integral):  # with Real below: NumPy's numbers, fractions
         return int(value)
     if isinstance(value, Real):
         return float(value)
-    if any("__str__" in vars(base) for base in type(value).__mro__[:-1]):  # not only object's
+    if any("__str__" in vars(base) for base in type(value).__mro__[:-1]):  # other than object's
         return str(value)
     raise TypeError(f"{type(value).__qualname__} cannot be sent to a browser")
 
 
 def _format_timedelta(value: timedelta) -> str:
-    """``H:MM:SS`` with hours beyond 24, and in seconds the digits after the point that there are.
+    """``H:MM:SS``. Hours may exceed 24; seconds have a fraction only if there is one.
 
-    A negative one counts up from the hour below, as in Frappe: -90 s is ``-1:58:30``.
+    A negative value counts up from the hour below, as in Frappe: -90 s is ``-1:58:30``.
     """
     hours, seconds = divmod(value.total_seconds(), 3600)
     minutes, seconds = divmod(seconds, 60)

@@ -1,9 +1,9 @@
-"""What Frappe says about the current request or job, when this process runs Frappe.
+"""Read Frappe's state of the current request or job: site, user, task, transaction.
 
-Frappe is looked up in ``sys.modules``, never brought in: a process that has not imported it has no
-site, no session and no transaction to ask about. ``frappe.local``, ``frappe.session`` and
-``frappe.db`` may be unbound at any time (console, scheduler, plain script), so each question has
-None for an answer and none raises.
+Frappe is looked up in ``sys.modules`` and never imported: a process that has not imported it has no
+site, session or transaction. ``frappe.local``, ``frappe.session`` and ``frappe.db`` may be unbound
+at any time (console, scheduler, plain script). So each function here may return None, and none
+raises.
 """
 
 from __future__ import annotations
@@ -34,10 +34,10 @@ def get_local() -> Any:
 def _read_local(name: str) -> Any:
     """An attribute of ``frappe.local``, or None where it is unbound.
 
-    That is an AttributeError, a RuntimeError of a werkzeug proxy, or yet another.
+    Unbound means an AttributeError, a RuntimeError of a werkzeug proxy, or another error.
     """
     frappe: Any = sys.modules.get("frappe")
-    if frappe is None:  # to find out by an exception takes as long as the rest of a publish
+    if frappe is None:  # an exception instead would cost as much as the rest of a publish
         return None
     try:
         local = frappe.local
@@ -50,11 +50,11 @@ def _read_local(name: str) -> Any:
 
 
 def _find_reader(kind: type) -> Callable[[Any, str], Any]:
-    """What reads the attributes of such a ``frappe.local``; kept for the next time.
+    """The function that reads attributes of a ``frappe.local`` of this class; kept in `_reader`.
 
-    Frappe 15's is werkzeug's Local, which answers in ``__getattr__``: the interpreter comes to it
-    only after it has looked for an ordinary attribute and raised for want of one, which takes two
-    thirds of the time.
+    In Frappe 15 that is werkzeug's Local, which answers in ``__getattr__``. The interpreter calls
+    this only after the ordinary lookup has raised, and that takes two thirds of the time. So call
+    it directly.
     """
     global _reader
     of_werkzeug = kind.__module__ == "werkzeug.local" and kind.__qualname__ == "Local"
@@ -73,7 +73,7 @@ def get_site() -> str | None:
 
 
 def get_session_user() -> str | None:
-    """Who is logged in."""
+    """The logged-in user."""
     frappe: Any = sys.modules.get("frappe")
     if frappe is None:
         return None
@@ -91,7 +91,7 @@ def get_task_id() -> str | None:
 
 
 def get_redis_url() -> str | None:
-    """``redis_queue`` of the current site, whose own file stands above the bench's common one."""
+    """``redis_queue`` of the current site, whose own file overrides the bench's common one."""
     conf = _read_local("conf")
     if conf is None:
         return None
@@ -108,7 +108,7 @@ def get_database() -> Any:
     try:
         database = frappe.db
         stands_for = getattr(database, "_get_current_object", None)
-        if stands_for is not None:  # a werkzeug proxy, each look through which takes a microsecond
+        if stands_for is not None:  # a werkzeug proxy; each access through it takes a microsecond
             database = stands_for()
         if database.after_commit is None or database.after_rollback is None:
             return None
@@ -118,12 +118,12 @@ def get_database() -> Any:
 
 
 def get_json_handler() -> Callable[[Any], Any] | None:
-    """``frappe.utils.response.json_handler``, which knows Frappe's own types."""
+    """``frappe.utils.response.json_handler``, which encodes Frappe's own types."""
     if get_frappe() is None:
         return None
     try:
         response = sys.modules.get(_RESPONSE) or import_module(_RESPONSE)
         handler: Callable[[Any], Any] = response.json_handler
-    except Exception:  # a part of Frappe that cannot be had here must not cost the event
+    except Exception:  # the event goes out without it
         return None
     return handler

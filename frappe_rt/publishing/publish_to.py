@@ -1,15 +1,15 @@
-"""The short forms of `publish_realtime` that Frappe has had since 2026: one for each addressee.
+"""The short forms of `publish_realtime` in Frappe since 2026: one for each kind of receiver.
 
-Each is one call of `publish_realtime`, whose rules therefore hold: nothing raises into the caller.
-`message` None becomes ``{}``; `site` is the current one unless it is given.
+Each is one call of `publish_realtime`, with its rules: no error reaches the caller, `message` None
+becomes ``{}``, and `site` is Frappe's current site unless given.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
-from frappe_rt import rooms
-from frappe_rt.publish import publish_realtime
+from frappe_rt.publishing import rooms
+from frappe_rt.publishing.publish import publish_realtime
 
 
 def publish_to_user(
@@ -33,7 +33,7 @@ def publish_to_doc(
     after_commit: bool = False,
     site: str | None = None,
 ) -> None:
-    """To who has this document open."""
+    """To everybody who has this document open."""
     publish_realtime(
         event, message, doctype=doctype, docname=docname, after_commit=after_commit, site=site
     )
@@ -47,7 +47,7 @@ def publish_to_doctype(
     after_commit: bool = False,
     site: str | None = None,
 ) -> None:
-    """To who has a list or a form of this doctype open."""
+    """To everybody who has a list or a form of this doctype open."""
     publish_to_room(
         rooms.get_doctype_room(doctype), event, message, after_commit=after_commit, site=site
     )
@@ -56,7 +56,7 @@ def publish_to_doctype(
 def publish_task_progress(
     task_id: str, message: Any = None, *, after_commit: bool = False, site: str | None = None
 ) -> None:
-    """To who watches this background job, as ``task_progress``; at once, as for every task."""
+    """To the watchers of this background job, as event ``task_progress``. Sent at once."""
     publish_realtime(message=message, task_id=task_id, after_commit=after_commit, site=site)
 
 
