@@ -13,11 +13,11 @@ from _thread import allocate_lock
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from frappe_rt import _rt, config, misspelt
+from frappe_rt import _rt, config, unknown_keys
 from frappe_rt.loading import load
 
 if TYPE_CHECKING:
-    from frappe_rt.handlers.supervisor import Supervisor
+    from frappe_rt.hosts.supervisor import Supervisor
 
 #: Seconds a stop may take: what is owed to clients is flushed, then their transports are dropped.
 STOP_SECONDS = 2.0
@@ -85,7 +85,7 @@ def start(
         config.give(given)
         server = Server(listening, site)
         _started = given, server
-        misspelt.warn(given.bench or "", overrides)
+        unknown_keys.warn(given.bench or "", overrides)
     if handlers:
         supervise()
     return server
@@ -106,7 +106,7 @@ def supervise(log: int = 2) -> bool:
         effective = config.load(given.bench or "", **given.overrides)
         if effective.bench is None or effective["frappe_rt_handlers"] == "off":
             return False
-        from frappe_rt.handlers import supervisor  # what serves without a bench needs none
+        from frappe_rt.hosts import supervisor  # not needed without a bench
 
         path = effective.local_socket
         if path is None:
@@ -152,7 +152,7 @@ def reload(*, replace_handlers: bool = False) -> bool:
         done = _rt.reload(given.bench or None, config.encode_overrides(given.overrides))
         if _supervisor is not None and not replace_handlers:  # a wrong file has been told of
             _supervisor.read_again()
-        misspelt.warn(given.bench or "", given.overrides)
+        unknown_keys.warn(given.bench or "", given.overrides)
         return done
 
 

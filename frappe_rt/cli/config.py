@@ -7,7 +7,7 @@ import json
 import click
 
 from frappe_rt import config as configuration
-from frappe_rt import misspelt
+from frappe_rt import unknown_keys
 from frappe_rt.serving import fail
 
 #: Beside the keys of which a running server takes a new value.
@@ -31,7 +31,7 @@ def config(bench: str | None, as_json: bool) -> None:
         effective = configuration.load(bench)
     except ValueError as error:
         fail(str(error))
-    for line in misspelt.find(effective):
+    for line in unknown_keys.find(effective):
         click.secho(f"frappe_rt: {line}", fg="yellow", err=True)
     if as_json:
         click.echo(json.dumps(effective.sources, indent=2))

@@ -1,13 +1,13 @@
-"""Events that apps add, and the host process that runs their handlers.
+"""The realtime handlers of apps, and the host process that runs them.
 
 >>> from frappe_rt.handlers import Socket, realtime
 >>> @realtime.on("join_call")
 ... async def join_call(socket: Socket, call: str) -> None:
 ...     await socket.join(f"call:{call}")
 
-docs/handlers-python.md is for those who write handlers, docs/handlers.md says how a host and the
-server talk. The process that serves imports nothing of this but `supervisor`, `processes` and
-`apps`.
+docs/handlers-python.md is for people who write handlers; docs/handlers.md is the protocol between a
+host and the server. Python hosts run `host`, JavaScript hosts run `host.js`. The process that
+serves imports nothing of this package: it starts and watches hosts with `frappe_rt.hosts`.
 """
 
 from __future__ import annotations

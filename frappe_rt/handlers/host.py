@@ -1,4 +1,4 @@
-"""The host process: imports the apps' handlers, attaches to the server, runs them until it goes."""
+"""The host process: import the apps' handlers, attach to the server, run them until it ends."""
 
 from __future__ import annotations
 
@@ -16,11 +16,12 @@ from time import monotonic, sleep
 from typing import Any, NoReturn
 
 from frappe_rt import config
-from frappe_rt.handlers import apps, loading, predecessor
+from frappe_rt.handlers import loading, predecessor
 from frappe_rt.handlers.dispatch import Dispatcher
 from frappe_rt.handlers.link import Line, Link
 from frappe_rt.handlers.memory import end_when_exhausted
 from frappe_rt.handlers.registry import realtime
+from frappe_rt.hosts import apps
 
 VERSION = 1
 #: Bytes of the id a host chooses for itself.

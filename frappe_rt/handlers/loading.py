@@ -14,9 +14,9 @@ import sys
 from pathlib import Path
 from typing import NamedTuple
 
-from frappe_rt.handlers import apps
 from frappe_rt.handlers.registry import realtime
 from frappe_rt.handlers.sockets import Socket, SyncSocket
+from frappe_rt.hosts import apps
 
 log = logging.getLogger("frappe_rt.handlers")
 

@@ -2,8 +2,8 @@
 
 import pytest
 
-from frappe_rt.handlers import apps
 from frappe_rt.handlers.registry import CORE_APP, Registry, is_async_callable
+from frappe_rt.hosts import apps
 
 
 @pytest.fixture

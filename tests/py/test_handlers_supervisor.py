@@ -18,7 +18,7 @@ from support.bench import PATIENCE, wait_for
 from support.host_server import write_app
 from support.processes import count_descriptors
 
-from frappe_rt.handlers import processes, supervisor
+from frappe_rt.hosts import processes, supervisor
 
 EMPTY = "from frappe_rt.handlers import realtime\n"
 ECHO = EMPTY + '@realtime.on("e")\nasync def e(socket, value):\n    return value\n'
@@ -268,7 +268,7 @@ def test_a_host_that_somebody_has_reaped_is_not_killed(spawn, monkeypatch):
     with monkeypatch.context() as patched:
         forbid(patched, (os, "kill"))
         child.kill(signal.SIGTERM)
-        assert child.reap() == "has ended"
+        assert child.reap() == "ended"
         forbid(patched, (signal, "pidfd_send_signal"))
         child.kill(signal.SIGTERM)
 
@@ -283,7 +283,7 @@ def test_a_host_that_was_reaped_before_it_could_be_watched(spawn, monkeypatch):
     child, _ = spawn("")
     assert child.has_ended()
     child.kill(signal.SIGTERM)
-    assert child.reap() == "has ended"
+    assert child.reap() == "ended"
 
 
 @pytest.mark.parametrize("reaped", [False, True])
@@ -322,7 +322,7 @@ class FakeChild:
 
     def reap(self):
         self.reaped = True
-        return "has ended"
+        return "ended"
 
     def kill(self, number):
         self.signals.append(number)
@@ -413,7 +413,7 @@ def test_successor_that_fails_changes_nothing(hosts):
     hosts.tick(1)
     assert (hosts.host.current, hosts.host.successor) == (old, None)
     assert new.reaped
-    assert hosts.said == ["the new Python handlers has ended; the old ones go on"]
+    assert hosts.said == ["the new Python handlers ended; the old ones go on"]
 
 
 def test_successor_that_cannot_be_started_changes_nothing(hosts):
@@ -781,7 +781,7 @@ def test_a_forked_child_closes_what_is_its_parents(bench, server, spawn):
 def test_after_a_fork_the_parent_has_its_supervisor_and_the_child_none(bench, server):
     code = """
         import os, sys
-        from frappe_rt.handlers import supervisor
+        from frappe_rt.hosts import supervisor
         watching = supervisor._current = supervisor.Supervisor(*sys.argv[1:], {})
         pid = os.fork()
         if not pid:
@@ -820,7 +820,7 @@ def test_somebody_else_reaps(bench, server, watch, monkeypatch):
     monkeypatch.setattr(os, "waitpid", reap_before)
     os.kill(pid, signal.SIGKILL)
     server.wait_for_host()
-    assert watching.said(f"(process {pid}) has ended after") == 1
+    assert watching.said(f"(process {pid}) ended after") == 1
 
 
 def test_program_in_path(tmp_path, monkeypatch):
@@ -854,7 +854,7 @@ def test_socket_of_another_process(bench, server):
     write_app(bench, "chat", ECHO)
     code = f"""
         import sys, time
-        from frappe_rt.handlers import supervisor
+        from frappe_rt.hosts import supervisor
         supervisor.FIRST_PAUSE = 0.01
         look, looks = supervisor.Supervisor._find_hindrance, []
         def count(watching):
@@ -957,7 +957,7 @@ def test_a_socket_that_comes_late(bench, server, watch):
 
 
 def test_serving_stays_small():
-    code = "import sys, frappe_rt.serving, frappe_rt.handlers.supervisor; print(*sys.modules)"
+    code = "import sys, frappe_rt.serving, frappe_rt.hosts.supervisor; print(*sys.modules)"
     loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout
     heavy = {"asyncio", "click", "logging", "socket", "subprocess", "threading"}
     assert heavy & set(loaded.split()) == set()

@@ -1,7 +1,7 @@
-"""Keys that look like ours and are none: misspelt, they would be left aside in silence.
+"""Find configuration keys that look like ours and are not: usually misspelt ones.
 
-Values are read by the parser in C, which looks for the keys it knows. Here it is looked at what
-else is there, by who starts a server or asks for the configuration, and not by who publishes.
+The parser in C looks for the keys that it knows, and would ignore these without a word. A start of
+the server and `python -m frappe_rt config` look for them; a publish does not.
 """
 
 from __future__ import annotations
@@ -18,21 +18,21 @@ from frappe_rt.loading import load
 
 _PREFIX = "frappe_rt_"
 _ENVIRONMENT_PREFIX = "FRAPPE_RT_"
-#: From 0 (nothing alike) to 1; names are compared without their prefix.
+#: How similar a name must be to be suggested, from 0 to 1; compared without the prefix.
 _ALIKE = 0.6
 
 
 def warn(bench: str, overrides: dict[str, Any]) -> None:
-    """In the log of the server that has just read its configuration."""
-    with suppress(ValueError):  # it has become wrong meanwhile, which is for the next reading
+    """Write them to the log of the server that has just read its configuration."""
+    with suppress(ValueError):  # broken since then; the next reading reports it
         for line in find(config.load(bench, **overrides)):
             _rt.warn("config", line)
 
 
 def find(effective: config.Config) -> list[str]:
-    """A line for people about each key without effect.
+    """One line for people about each key without effect.
 
-    Of the environment, which is not ours alone, only names that are nearly one of ours.
+    Other programs have environment variables too: there, only names close to one of ours count.
     """
     keys = [key for key in effective.sources if key.startswith(_PREFIX)]
     names = [source["environment"] for source in effective.sources.values()]
@@ -52,7 +52,7 @@ def _find_in_files(bench: Path, keys: list[str]) -> Iterator[str]:
 
 
 def _find_in_sites(bench: Path, keys: list[str]) -> Iterator[str]:
-    """One server has many sites, so that none of our keys counts in the file of one."""
+    """None of our keys has an effect in the file of one site: a server has many sites."""
     for path in _list_site_files(bench / "sites"):
         for key in _read_keys(path):
             where = f"{path.relative_to(bench)}: {key!r}"
@@ -63,7 +63,7 @@ def _find_in_sites(bench: Path, keys: list[str]) -> Iterator[str]:
 
 
 def _list_site_files(sites: Path) -> list[Path]:
-    """They need not exist."""
+    """The files may not exist."""
     try:
         return [folder / "site_config.json" for folder in sorted(sites.iterdir())]
     except OSError:
@@ -79,7 +79,7 @@ def _find_in_environment(names: list[str]) -> Iterator[str]:
 
 
 def _read_keys(path: Path) -> list[str]:
-    """Those that begin as ours do; none of a file that is not there or broken."""
+    """The keys with our prefix; none when the file is missing or broken."""
     try:
         found: Any = json.loads(path.read_bytes())
     except (OSError, ValueError):

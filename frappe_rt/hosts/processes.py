@@ -1,12 +1,12 @@
-"""A host's processes: one that runs, at times its successor, and what is on its way out.
+"""The processes of one host: the current one, at times its successor, and those that are ending.
 
          due                       {"rt":"reload"}, a changed file
  WAITING ────► one runs ◄───────────────────────────────────────► it and a successor run
     ▲             │ it ends     one of the two ends; the old one
     └─────────────┘             does when the new one is ready
-   longer each time, until one lived for a while
+   each pause is longer than the last, until a process has lived for a while
 
-Nothing here waits, and nothing touches a signal's disposition or SIGCHLD (see `supervisor`).
+Nothing here waits, and nothing touches a signal disposition or SIGCHLD (see `supervisor`).
 """
 
 from __future__ import annotations
@@ -19,17 +19,17 @@ from binascii import hexlify
 from collections.abc import Callable
 from contextlib import suppress
 
-#: Seconds until a host that has ended is started again, at first and at most.
+#: Seconds from the end of a process to its next start: the first pause and the longest.
 FIRST_PAUSE, LONGEST_PAUSE = 0.2, 30.0
-#: A host that has lived for so long begins with the first pause again.
+#: After a life of so many seconds the next pause is the first again.
 HEALTHY_SECONDS = 60.0
-#: Seconds that a successor has to be ready.
+#: Seconds until a successor must be ready.
 SUCCEED_SECONDS = 60.0
 NAMES = {"python": "Python", "node": "JavaScript"}
 
 
 class Child:
-    """A host's process."""
+    """One process of a host."""
 
     def __init__(
         self, command: list[str], id: str, descriptor: int, environment: dict[str, str]
@@ -46,14 +46,14 @@ class Child:
             command,
             environment,
             file_actions=actions,
-            setpgroup=0,  # a terminal's Ctrl-C is for the server, which stops it
+            setpgroup=0,  # Ctrl-C of a terminal must reach the server only; it stops the host
             setsigmask=(),
             setsigdef=(signal.SIGINT, signal.SIGTERM, signal.SIGHUP),
         )
         self.reaped = False
         try:
             self.descriptor = os.pidfd_open(self.pid)
-        except ProcessLookupError:  # it has ended, and somebody else has reaped it
+        except ProcessLookupError:  # it has ended, and other code of this process has reaped it
             self.descriptor = -1
             self.reaped = True
         except OSError as error:
@@ -71,22 +71,22 @@ class Child:
         return bool(poll.poll(0))
 
     def reap(self) -> str:
-        """After its end. What it ended by, for people."""
+        """Collect it after its end. Returns how it ended, for people."""
         try:
             pid, status = os.waitpid(self.pid, os.WNOHANG)
-        except ChildProcessError:  # somebody else was faster
+        except ChildProcessError:  # other code of this process has reaped it
             pid = 0
         self.reaped = True
         if self.descriptor >= 0:
             os.close(self.descriptor)
             self.descriptor = -1
         if not pid:
-            return "has ended"
+            return "ended"
         code = os.waitstatus_to_exitcode(status)
         return f"ended by signal {-code}" if code < 0 else f"ended with status {code}"
 
     def kill(self, number: int) -> None:
-        """The number cannot be another's: as long as there is the pidfd, it is asked by that."""
+        """Send signal `number`, through the pidfd: the pid itself may be reused."""
         if self.reaped:
             return
         try:
@@ -99,7 +99,7 @@ class Child:
 
 
 class Host:
-    """The host of one language, through all its processes."""
+    """The host of one language, with all its processes."""
 
     def __init__(
         self,
@@ -114,7 +114,7 @@ class Host:
         self.current: Child | None = None
         self.successor: Child | None = None
         self.leaving: list[Child] = []
-        self.due = 0.0  # when the next one starts, if there is none
+        self.due = 0.0  # when the next process starts, if none runs
         self.pause = FIRST_PAUSE
         self.wanted = True
         self.reload_again = False
@@ -124,7 +124,7 @@ class Host:
         return [child for child in found if child]
 
     def tick(self, now: float) -> None:
-        """Look at what has ended, and start what is due."""
+        """Handle what has ended, and start what is due."""
         for child in [child for child in self.leaving if child.has_ended()]:
             child.reap()
             self.leaving.remove(child)
@@ -156,7 +156,7 @@ class Host:
 
     def _on_end(self, child: Child, now: float) -> None:
         how = child.reap()
-        # With a successor: it was told to go, after that one had taken over, which otherwise does.
+        # The successor, if any, is the current one now, whether the old one was told to go or died.
         self.current, self.successor = self.successor, None
         if not self.wanted:
             return
@@ -195,7 +195,7 @@ class Host:
             return None
 
     def reload(self, now: float) -> None:
-        """Start anew: beside the one that runs, which goes on until the other is ready."""
+        """Start a successor. The process that runs goes on until the successor is ready."""
         self.pause = FIRST_PAUSE
         if not self.current:
             self.due = now
@@ -205,13 +205,13 @@ class Host:
             self.successor = self._try_to_start(self.current.id, now)
 
     def get_due(self) -> float | None:
-        """When `tick` is to be called next, if nothing ends before."""
+        """When to call `tick` next, if no process ends before."""
         if self.successor:
             return self.successor.since + SUCCEED_SECONDS
         return self.due if self.wanted and not self.current else None
 
     def end(self) -> None:
-        """No app needs it any more."""
+        """End all processes: no app needs them any more."""
         self.wanted = self.reload_again = False
         for child in self.children():
             child.kill(signal.SIGTERM)

@@ -1,11 +1,11 @@
-"""Which apps of a bench have handlers, and in which files. Nothing is imported to find out."""
+"""Find the apps of a bench that have handlers, and the files. Imports none of them."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
 
-#: Its handlers, in the generation that has some, are what the server itself does.
+#: Left out: the server itself does what Frappe's own handlers do.
 CORE_APP = "frappe"
 
 
@@ -35,8 +35,8 @@ def find_javascript(bench: str, app: str) -> Path | None:
 
 
 def _is_file(path: Path) -> bool:
-    """Where it cannot be looked at either (the folder is another user's, the name no name), the
-    other apps' handlers run."""
+    """False where it cannot be read either (another user's folder, an impossible name), so that the
+    handlers of other apps still run."""
     try:
         return path.is_file()
     except OSError:
@@ -44,7 +44,7 @@ def _is_file(path: Path) -> bool:
 
 
 def find_handlers(bench: str) -> dict[str, dict[str, Path]]:
-    """Language -> app -> file: ``python``, and ``node`` for apps that ship no Python ones."""
+    """Language -> app -> file: ``python``, and ``node`` for apps without Python handlers."""
     found: dict[str, dict[str, Path]] = {}
     for app in get_apps(bench):
         if file := find_python(bench, app):
@@ -55,7 +55,7 @@ def find_handlers(bench: str) -> dict[str, dict[str, Path]]:
 
 
 def stamp(files: dict[str, Path]) -> dict[str, tuple[int, int]]:
-    """What changes when a handler file or a file beside it does: path -> time and size."""
+    """Path -> time and size of the handler files and the files beside them, to see changes."""
     return dict(_look(files))
 
 
@@ -65,5 +65,5 @@ def _look(files: dict[str, Path]) -> Iterator[tuple[str, tuple[int, int]]]:
             for beside in file.parent.glob(f"*{file.suffix}"):
                 seen = beside.stat()
                 yield str(beside), (seen.st_mtime_ns, seen.st_size)
-        except OSError:  # gone since: the next look sees another state
+        except OSError:  # removed meanwhile; the next look sees that
             continue

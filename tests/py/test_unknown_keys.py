@@ -5,7 +5,7 @@ import json
 import pytest
 
 import frappe_rt
-from frappe_rt import config, misspelt
+from frappe_rt import config, unknown_keys
 
 NEAR = "is no key of frappe_rt and has no effect; did you mean"
 NONE_NEAR = (
@@ -26,7 +26,7 @@ def write(bench, name, **values):
 
 
 def find(bench):
-    return misspelt.find(config.load(str(bench)))
+    return unknown_keys.find(config.load(str(bench)))
 
 
 @pytest.mark.parametrize("name", ["config.json", "sites/common_site_config.json"])

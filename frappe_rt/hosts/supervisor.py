@@ -1,8 +1,8 @@
-"""Starts, watches and stops the handler hosts of a server: a thread of the process that owns it.
+"""The thread that starts, watches and stops the handler hosts of a server, in the same process.
 
-This process may be gunicorn's master, so nothing here touches a signal's disposition or SIGCHLD:
-hosts are started by posix_spawn and waited for by pidfd, and who else reaps them is welcome to.
-Imported by what serves, so neither asyncio nor subprocess nor logging is.
+This process may be gunicorn's master. So nothing here touches a signal disposition or SIGCHLD:
+hosts are started by posix_spawn and watched by pidfd, and other code may reap them. The process
+that serves imports this module, so it must not import asyncio, subprocess or logging.
 """
 
 from __future__ import annotations
@@ -20,19 +20,19 @@ from pathlib import Path
 from typing import NamedTuple
 
 from frappe_rt import config
-from frappe_rt.handlers import apps
-from frappe_rt.handlers.processes import NAMES, Child, Host
+from frappe_rt.hosts import apps
+from frappe_rt.hosts.processes import NAMES, Child, Host
 
-#: Seconds between two looks at the files, in developer mode.
+#: Developer mode: seconds between two looks at the handler files.
 LOOK_SECONDS = 1.0
-#: Seconds between two looks at whose the socket is, at first and at most.
+#: Seconds between two looks at who has the local socket: the first pause and the longest.
 FIRST_PAUSE, LONGEST_PAUSE = 0.2, 10.0
-#: Seconds for whoever has the socket to take us in.
+#: Seconds for the server at the local socket to accept.
 CONNECT_SECONDS = 1.0
 #: Seconds from SIGTERM to SIGKILL.
 STOP_SECONDS = 1.0
 #: The host that Node runs.
-HOST_JS = Path(__file__).with_name("host.js")
+HOST_JS = Path(__file__).parents[1] / "handlers/host.js"
 
 
 class Told(NamedTuple):
@@ -44,14 +44,14 @@ class Told(NamedTuple):
 
 
 class Requests(NamedTuple):
-    """What others ask of this process: readable when something is there, and how to take it."""
+    """Requests from the local socket: a descriptor that becomes readable, and how to take one."""
 
     descriptor: int
     take: Callable[[], str | None]
 
 
 class Supervisor:
-    """Watches from `start` until `stop`."""
+    """Watches from `start` until `begin_to_stop`."""
 
     def __init__(
         self,
@@ -79,8 +79,8 @@ class Supervisor:
     def start(self) -> None:
         """Start the thread, which starts the hosts."""
         self._ended.acquire()
-        # The process's signals are for the thread that waits for them: Python would note one that
-        # came to ours, and not wake that one.
+        # Signals of the process must reach the thread that waits for them. Were one delivered to
+        # this thread, Python would note it and not wake the other.
         before = signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
         try:
             start_new_thread(self._run, ())
@@ -88,28 +88,28 @@ class Supervisor:
             signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
     def reload(self) -> None:
-        """Read what is needed anew and replace every host that runs."""
+        """Read the configuration and the apps again, and replace every host that runs."""
         self._wake(b"r")
 
     def read_again(self) -> None:
-        """Read what is needed anew, and leave alone what runs and still is."""
+        """Read the configuration and the apps again. A host that is still needed goes on."""
         self._wake(b"c")
 
     def begin_to_stop(self, seconds: float = STOP_SECONDS) -> None:
-        """Have the hosts end; those that do not within `seconds` are killed."""
+        """Ask the hosts to end. Those that have not after `seconds` are killed."""
         self._stop_by = time.monotonic() + seconds
         self._stopping = True
         self._wake(b"s")
 
     def join(self, seconds: float) -> bool:
-        """Wait for the end of all hosts. False: it has not come."""
+        """Wait for the end of all hosts, at most `seconds`. False: some still run."""
         if not self._ended.acquire(timeout=seconds):
             return False
         self._ended.release()
         return True
 
     def forget(self) -> None:
-        """In a forked child: close what is the parent's."""
+        """In a forked child: close the parent's descriptors."""
         for descriptor in [self._wake_read, self._wake_write] + [
             child.descriptor for host in self._hosts.values() for child in host.children()
         ]:
@@ -119,7 +119,7 @@ class Supervisor:
     def _wake(self, why: bytes) -> None:
         try:
             os.write(self._wake_write, why)
-        except BlockingIOError:  # there is more than enough to wake up for
+        except BlockingIOError:  # the pipe is full, so the thread wakes up anyway
             return
 
     # ---- the thread ---------------------------------------------------------------------------
@@ -139,14 +139,14 @@ class Supervisor:
                 elif b"c" in asked:
                     self._look_for_handlers(time.monotonic())
             self._stop_all()
-        except Exception as error:  # the server must go on, and somebody must know
+        except Exception as error:  # the server must go on; say it in the log
             self._say("ERROR", f"handlers are no longer watched: {type(error).__name__}: {error}")
         finally:
             self._ended.release()
 
     def _wait_for_socket(self) -> None:
-        """Until it is this process's: of two servers of a bench one has it, the other gets it when
-        that ends."""
+        """Wait until the local socket belongs to this process. Of two servers of one bench, one has
+        it; the other gets it when the first ends."""
         pause, told = FIRST_PAUSE, False
         while not self._stopping:
             hindrance = self._find_hindrance()
@@ -159,7 +159,7 @@ class Supervisor:
             pause = min(pause * 2, LONGEST_PAUSE)
 
     def _find_hindrance(self) -> str:
-        """Why no host could attach to this process; empty: one can."""
+        """Why a host cannot attach to this process; empty when it can."""
         peer = _socket.socket(_socket.AF_UNIX, _socket.SOCK_STREAM)
         try:
             peer.settimeout(CONNECT_SECONDS)
@@ -173,7 +173,10 @@ class Supervisor:
         return "" if pid == self._told.parent else f"belongs to the server of process {pid}"
 
     def _wait(self, seconds: float | None) -> bytes:
-        """Until a host ends, somebody wakes us, or the time is over. Returns what is asked."""
+        """Wait until a host ends, a request comes, `_wake` is called or the time is over.
+
+        Returns the letters that `_wake` was given; a request counts as ``r``.
+        """
         poll = select.poll()
         poll.register(self._wake_read, select.POLLIN)
         if self._requests:
@@ -197,7 +200,7 @@ class Supervisor:
         return min(times) - now if times else None
 
     def _look_for_handlers(self, now: float) -> None:
-        """Which hosts are needed, by the configuration and the apps as they are now."""
+        """Decide which hosts are needed, by the configuration and the apps as they are now."""
         try:
             effective = config.load(self._told.bench, **self._overrides)
         except ValueError as error:
@@ -271,7 +274,7 @@ class Supervisor:
         return program + options + (["--replaces", replaces] if replaces else [])
 
     def _get_environment(self) -> dict[str, str]:
-        """With the bench named: a linked app's files would lead Frappe's own code elsewhere."""
+        """Names the bench: from the files of a linked app, Frappe would find another folder."""
         return {**os.environ, "FRAPPE_BENCH_ROOT": self._told.bench}
 
     def _stop_all(self) -> None:
@@ -302,24 +305,24 @@ class Supervisor:
 
 
 def _say(log: int, level: str, text: str) -> None:
-    """A line as the server's own."""
+    """Write a line in the format of the server's own log."""
     now = time.time()
     stamp = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(now))
     line = f"{stamp},{int(now % 1 * 1000):03} {level} frappe_rt.handlers {text}\n"
     try:
         os.write(log, line.encode())
-    except OSError:  # nobody to tell
+    except OSError:  # nobody reads the log
         return
 
 
 def tell_no_socket(bench: str, why: str, log: int) -> None:
-    """Say that handlers do not run, where some app has any."""
+    """If an app has handlers, log that they do not run."""
     if apps.find_handlers(bench):
         _say(log, "WARNING", f"handlers do not run: they need the local socket, and {why}")
 
 
 def _find_python(bench: str) -> str:
-    """The Python that has the apps: that of the bench, or the one that runs here."""
+    """The Python that has the apps: the bench's own, else the one that runs here."""
     own = Path(bench, "env")
     if Path(sys.prefix).resolve() == own.resolve() or not (own / "bin/python").exists():
         return sys.executable
@@ -344,7 +347,7 @@ def start(
     log: int = 2,
     requests: Requests | None = None,
 ) -> Supervisor:
-    """Watch over the hosts of the server of this process, whose local socket is `socket`."""
+    """Start to watch the hosts of this process's server, which has the local socket `socket`."""
     global _current
     _current = Supervisor(bench, socket, overrides, log, requests)
     _current.start()
@@ -352,7 +355,7 @@ def start(
 
 
 def _forget_in_child() -> None:
-    """The hosts are the parent's."""
+    """The hosts belong to the parent."""
     global _current
     if _current:
         _current.forget()
