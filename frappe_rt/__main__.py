@@ -4,17 +4,18 @@ import sys
 
 
 def main() -> None:
-    """``serve`` starts without Click, which would take most of its start; the rest goes by it."""
+    """Run a command. ``serve`` with plain options does not import Click: that would take longer
+    than the rest of its start."""
     if sys.argv[1:2] == ["serve"]:
-        from frappe_rt import serve_options, serving
+        from frappe_rt.cli.serving import options, run
 
-        given = serve_options.read(sys.argv[2:])
-        if given is not None:
-            serving.serve(serving.make_order(**given))
+        order = options.read(sys.argv[2:])
+        if order is not None:
+            run.serve(order)
             return
-    from frappe_rt import cli
+    from frappe_rt.cli.main import main as run_command
 
-    cli.main(prog_name="python -m frappe_rt")
+    run_command(prog_name="python -m frappe_rt")
 
 
 if __name__ == "__main__":

@@ -1,9 +1,11 @@
-"""Frappe's development web process with the server beside it: what `web` of the command line
-becomes (`exec`: the same process, with the arguments that its reloader will repeat).
+"""Frappe's development web process with the server beside it: what the command ``web`` becomes.
 
-With Werkzeug's reloader there are two processes: one that only restarts the other, and that other,
-which serves. The thread lives in the first, so that a reload drops no browser; the second publishes
-through the local socket of the bench. Without reloader there is one process, and both are in it.
+The process of the command executes this module in its own place (`become`), because Werkzeug's
+reloader repeats the arguments of its process.
+
+With the reloader there are two processes: the first only restarts the second, and the second serves
+the web. The server thread is in the first, so a reload drops no browser; the second publishes
+through the local socket of the bench. Without the reloader, one process does both.
 """
 
 from __future__ import annotations
@@ -14,9 +16,10 @@ import sys
 from pathlib import Path
 from typing import NoReturn
 
-from frappe_rt import config, serving
+from frappe_rt import config
 from frappe_rt.bench import beside
 from frappe_rt.bench.take_over import take_over
+from frappe_rt.terminal import YELLOW, fail, say
 
 #: Frappe's own command line, as `bench` starts it.
 _FRAPPE = "frappe.utils.bench_helper"
@@ -35,9 +38,9 @@ def become(bench: str, site: str | None, words: list[str]) -> NoReturn:
     try:
         os.chdir(Path(bench, "sites"))
     except OSError as error:
-        serving.fail(f"{bench} is no bench: its folder sites: {error.strerror}")
-    # Frappe names the queues of its jobs by the bench's path: it must be the path that the bench's
-    # workers find, which a link on the way makes another one, or nobody takes what the web queues.
+        fail(f"{bench} is no bench: its folder sites: {error.strerror}")
+    # Frappe puts the bench's path into the names of its job queues. The bench's workers use the
+    # path without links; with another one, no worker would take the jobs of the web process.
     if os.environ.get(_ROOT):
         os.environ[_ROOT] = bench
     command = [sys.executable, "-m", __name__, bench, site or "", *words]
@@ -45,7 +48,7 @@ def become(bench: str, site: str | None, words: list[str]) -> NoReturn:
 
 
 def main(bench: str, site: str, *words: str) -> None:
-    """Serve until a signal comes or Frappe ends. The working directory is the bench's ``sites``."""
+    """Serve until a signal comes or Frappe ends. Runs in the bench's folder ``sites``."""
     _take_over()
     if os.environ.get(_RELOADED) == "true":
         config.give(config.Given(bench, site or None))
@@ -60,20 +63,20 @@ def _take_over() -> None:
     try:
         take_over()
     except ImportError as error:
-        serving.fail(str(error))
+        fail(str(error))
     except RuntimeError as error:
         _warn(f"{error}; Frappe publishes through Redis as before")
 
 
 def _start(bench: str, site: str | None) -> None:
     try:
-        beside.start(bench, site, tell=serving.say, warn=_warn)
+        beside.start(bench, site, tell=say, warn=_warn)
     except ValueError as error:
-        serving.fail(str(error.args[-1]))
+        fail(str(error.args[-1]))
 
 
 def _warn(line: str) -> None:
-    serving.say(f"frappe_rt: {line}", serving.YELLOW)
+    say(f"frappe_rt: {line}", YELLOW)
 
 
 if __name__ == "__main__":

@@ -8,24 +8,21 @@ import click
 
 from frappe_rt import config as configuration
 from frappe_rt import unknown_keys
-from frappe_rt.serving import fail
+from frappe_rt.cli.options import bench_option
+from frappe_rt.terminal import fail
 
-#: Beside the keys of which a running server takes a new value.
+#: Marks the keys whose new value a running server takes.
 LIVE = "live"
 
 
 @click.command()
-@click.option(
-    "--bench",
-    type=click.Path(exists=True, file_okay=False, resolve_path=True),
-    help="Folder of the bench; default: FRAPPE_BENCH_ROOT, else the one around here.",
-)
+@bench_option
 @click.option("--json", "as_json", is_flag=True, help="As JSON, with the help text of each key.")
 def config(bench: str | None, as_json: bool) -> None:
     """Show the effective configuration and where each value is from.
 
-    A running server takes new values of the keys marked "live" when it reads its configuration
-    again: on SIGHUP, or when a file changes. The others count from the next start.
+    A running server reads its configuration again on SIGHUP, or when a file changes. Then it takes
+    new values of the keys marked "live"; the others need a restart.
     """
     try:
         effective = configuration.load(bench)

@@ -9,18 +9,21 @@ from contextlib import suppress
 
 import click
 
-from frappe_rt import serving
+from frappe_rt.cli.serving import process
+from frappe_rt.cli.serving.options import PORT_MOST
 from frappe_rt.demo import site
 from frappe_rt.demo.web import Web
+from frappe_rt.terminal import fail
 
-#: The page's port when none is given and it is free.
+#: The page's port, if none is given and this one is free.
 WEB_PORT = 8765
 STOP_SECONDS = 2.0
+_PORT = click.IntRange(0, PORT_MOST)
 
 
 @click.command()
-@click.option("--port", type=click.IntRange(0, 65535), default=0, help="Of the realtime server.")
-@click.option("--web-port", type=click.IntRange(0, 65535), help="Of the page.")
+@click.option("--port", type=_PORT, default=0, help="Of the realtime server.")
+@click.option("--web-port", type=_PORT, help="Of the page.")
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
 @click.option("--no-open", is_flag=True, help="Do not open a browser.")
 def demo(port: int, web_port: int | None, host: str, no_open: bool) -> None:
@@ -28,9 +31,9 @@ def demo(port: int, web_port: int | None, host: str, no_open: bool) -> None:
 
     No Redis, no Node, no Frappe: all of it runs in this process. Ports default to free ones.
     """
-    serving.block_signals()
+    process.block_signals()
     web = _listen(host, web_port)
-    server = serving.start_or_exit(
+    server = process.start_or_exit(
         "",
         site.NAME,
         socketio_port=port,
@@ -48,8 +51,8 @@ def demo(port: int, web_port: int | None, host: str, no_open: bool) -> None:
     click.echo("Ctrl-C ends it.")
     if not no_open:
         _open_browser(url)
-    serving.wait_for_signal()
-    serving.stop_within(STOP_SECONDS)
+    process.wait_for_signal()
+    process.stop_within(STOP_SECONDS)
 
 
 def _listen(host: str, port: int | None) -> Web:
@@ -61,7 +64,7 @@ def _listen(host: str, port: int | None) -> Web:
         return Web((host, wanted[-1]))
     except OSError as error:
         why = f"port {wanted[-1]} for the page: {error.strerror}; choose another with --web-port"
-        serving.fail(why)
+        fail(why)
 
 
 def _open_browser(url: str) -> None:

@@ -1,19 +1,16 @@
-"""``reload``: have the server of a bench run the realtime handlers of its apps anew."""
+"""``reload``: have the server of a bench start the realtime handlers of its apps again."""
 
 from __future__ import annotations
 
 import click
 
+from frappe_rt.cli.options import bench_option
 from frappe_rt.cli.stats import ask, connect, get_path
-from frappe_rt.serving import fail
+from frappe_rt.terminal import fail
 
 
 @click.command()
-@click.option(
-    "--bench",
-    type=click.Path(exists=True, file_okay=False, resolve_path=True),
-    help="Folder of the bench; default: FRAPPE_BENCH_ROOT, else the one around here.",
-)
+@bench_option
 def reload(bench: str | None) -> None:
     """Run the realtime handlers of apps anew, as their files are now.
 

@@ -9,18 +9,15 @@ import click
 
 from frappe_rt import config
 from frappe_rt.bench import setup as bench_setup
-from frappe_rt.serving import fail
+from frappe_rt.cli.options import bench_option
+from frappe_rt.terminal import fail
 
 #: First character of a line of a diff -> its colour.
 COLORS = {"+": "green", "-": "red", "@": "cyan"}
 
 
 @click.command()
-@click.option(
-    "--bench",
-    type=click.Path(exists=True, file_okay=False, resolve_path=True),
-    help="Folder of the bench; default: FRAPPE_BENCH_ROOT, else the one around here.",
-)
+@bench_option
 @click.option("--write", is_flag=True, help="Change the files, after showing the difference.")
 @click.option("--undo", is_flag=True, help="Go back to what was there before.")
 @click.option("--json", "as_json", is_flag=True, help="As JSON.")

@@ -13,18 +13,15 @@ from typing import Any
 import click
 
 from frappe_rt import config
-from frappe_rt.serving import fail
+from frappe_rt.cli.options import bench_option
+from frappe_rt.terminal import fail
 
 #: Seconds the server has for its answer.
 PATIENCE = 3.0
 
 
 @click.command()
-@click.option(
-    "--bench",
-    type=click.Path(exists=True, file_okay=False, resolve_path=True),
-    help="Folder of the bench; default: FRAPPE_BENCH_ROOT, else the one around here.",
-)
+@bench_option
 @click.option("--json", "as_json", is_flag=True, help="As one line of JSON.")
 @click.option("--watch", is_flag=True, help="Again and again, until Ctrl-C.")
 @click.option(

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import click
 
-from frappe_rt import config, serving
+from frappe_rt import config
+from frappe_rt.cli.options import bench_option
+from frappe_rt.terminal import fail
 
 
 @click.command(context_settings={"ignore_unknown_options": True})
-@click.option(
-    "--bench",
-    type=click.Path(exists=True, file_okay=False, resolve_path=True),
-    help="Folder of the bench; default: FRAPPE_BENCH_ROOT, else the one around here.",
-)
+@bench_option
 @click.option("--site", metavar="NAME", help="Serve this site only, whatever a request says.")
 @click.argument("options", nargs=-1, type=click.UNPROCESSED)
 def web(bench: str | None, site: str | None, options: tuple[str, ...]) -> None:
@@ -24,7 +22,7 @@ def web(bench: str | None, site: str | None, options: tuple[str, ...]) -> None:
     """
     bench = bench or config.find_bench()
     if bench is None:
-        serving.fail("no bench around here: run it in one, or name it with --bench")
+        fail("no bench around here: run it in one, or name it with --bench")
     from frappe_rt.bench.web import become
 
     become(bench, site, list(options))

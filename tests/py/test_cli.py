@@ -21,7 +21,7 @@ from support.bench import PATIENCE, ask, wait_for
 from support.host_server import write_app
 from support.processes import configure, get_free_port
 
-from frappe_rt.serving import LOOK_SECONDS
+from frappe_rt.cli.serving.process import LOOK_SECONDS
 
 
 @pytest.fixture
@@ -192,7 +192,7 @@ def test_config_as_json(bench):
     assert json.loads(output)["socketio_port"]["value"] == 9000
 
 
-def test_config_names_a_misspelt_key(bench):
+def test_config_names_an_unknown_key(bench):
     configure(bench, frappe_rt_cach_ms=1)
     done = subprocess.run(
         [sys.executable, "-m", "frappe_rt", "config", "--json"],
@@ -259,9 +259,9 @@ def test_what_serves_carries_no_command_line(bench, port, becomes_another):
     with Serve(bench, "--port", port, "--no-redis") as serve:
         serve.read_until("listens on")
         words = Path(f"/proc/{serve.process.pid}/cmdline").read_bytes().split(b"\0")
-        assert (b"frappe_rt.serving" in words) == becomes_another
+        assert (b"frappe_rt.cli.serving" in words) == becomes_another
         assert "libcurl" not in Path(f"/proc/{serve.process.pid}/maps").read_text()
-    code = "import sys, frappe_rt.serving, frappe_rt.serve_options; print(*sys.modules)"
+    code = "import sys, frappe_rt.cli.serving.run; print(*sys.modules)"
     loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout
     assert {"click", "socket", "subprocess", "logging"} & set(loaded.split()) == set()
 
@@ -340,7 +340,8 @@ def test_it_ends_with_its_parent(bench, last):
 
 def test_it_does_not_begin_when_its_parent_has_ended_before(bench):
     order = json.dumps([str(bench), {"socketio_port": 0}, "info", None, os.getpid()])
-    shell = '"$0" -m frappe_rt.serving "$1"; exit $?'  # whose parent is the shell, not this process
+    # The parent of the process is the shell, not this process.
+    shell = '"$0" -m frappe_rt.cli.serving "$1"; exit $?'
     done = subprocess.run(
         ["sh", "-c", shell, sys.executable, order], capture_output=True, text=True, timeout=PATIENCE
     )
@@ -604,7 +605,7 @@ class TestReading:
 def test_a_line_is_one_write_also_without_a_buffer():
     """Or the lines of the server's thread and of hosts would come in between."""
     read, write = os.pipe2(os.O_DIRECT)  # keeps writes apart
-    said = "from frappe_rt.serving import say; say('one'); say('two')"
+    said = "from frappe_rt.terminal import say; say('one'); say('two')"
     unbuffered = os.environ | {"PYTHONUNBUFFERED": "1"}
     subprocess.run([sys.executable, "-c", said], stdout=write, env=unbuffered, check=True)
     os.close(write)
@@ -652,7 +653,7 @@ def test_plain_serve_starts_without_click(bench):
         process.terminate()
         _, imported = process.communicate(timeout=PATIENCE)
         assert process.returncode == 0
-        assert "frappe_rt.serving" in imported
+        assert "frappe_rt.cli.serving.run" in imported
         assert "click" not in imported
     finally:
         process.kill()

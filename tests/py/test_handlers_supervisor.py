@@ -957,7 +957,7 @@ def test_a_socket_that_comes_late(bench, server, watch):
 
 
 def test_serving_stays_small():
-    code = "import sys, frappe_rt.serving, frappe_rt.hosts.supervisor; print(*sys.modules)"
+    code = "import sys, frappe_rt.cli.serving.run, frappe_rt.hosts.supervisor; print(*sys.modules)"
     loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout
     heavy = {"asyncio", "click", "logging", "socket", "subprocess", "threading"}
     assert heavy & set(loaded.split()) == set()

@@ -5,21 +5,16 @@ import itertools
 import pytest
 from click.testing import CliRunner
 
-from frappe_rt import serve_options, serving
 from frappe_rt.cli.serve import serve
+from frappe_rt.cli.serving import options, run
 
 
 def read_by_click(arguments, monkeypatch):
     """The order, or None where Click refuses."""
     got = []
-    monkeypatch.setattr(serving, "become", got.append)
+    monkeypatch.setattr(run, "become", got.append)
     CliRunner().invoke(serve, arguments)
     return got[0] if got else None
-
-
-def read_quickly(arguments):
-    given = serve_options.read(arguments)
-    return None if given is None else serving.make_order(**given)
 
 
 GOOD = [
@@ -66,29 +61,37 @@ def surroundings(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("arguments", GOOD, ids=" ".join)
 def test_plain_options_are_read_as_click_reads_them(arguments, monkeypatch):
-    quick = read_quickly(arguments)
+    quick = options.read(arguments)
     assert quick is not None
     assert quick == read_by_click(arguments, monkeypatch)
 
 
 @pytest.mark.parametrize(("one", "other"), itertools.combinations(GOOD, 2))
 def test_so_are_two_at_once(one, other, monkeypatch):
-    assert read_quickly(one + other) == read_by_click(one + other, monkeypatch) is not None
+    assert options.read(one + other) == read_by_click(one + other, monkeypatch) is not None
 
 
 @pytest.mark.parametrize("arguments", STRANGE, ids=" ".join)
 def test_what_is_not_plainly_right_is_for_click(arguments):
-    assert serve_options.read(["--port", "1", *arguments]) is None
+    assert options.read(["--port", "1", *arguments]) is None
 
 
-def test_no_option_is_unknown_to_either():
-    known = {name for option in serve.params for name in (*option.opts, *option.secondary_opts)}
-    assert known == {*serve_options.VALUES, *serve_options.FLAGS}
+#: A value of each kind that differs from every default.
+VALUE = {
+    options.FOLDER: "bench",
+    options.PORT: "1",
+    options.TEXT: "text",
+    options.LEVEL: "debug",
+    options.FILE: "new.log",
+}
 
 
-def test_every_parameter_is_one_of_the_order():
-    by_click = {option.name for option in serve.params}
-    assert by_click == {
-        name for name, _ in (*serve_options.VALUES.values(), *serve_options.FLAGS.values())
-    }
-    assert serve_options.read(["--die-with-parent"]) == {"die_with_parent": True}
+@pytest.mark.parametrize("option", options.OPTIONS, ids=lambda option: option.name)
+def test_each_option_of_the_table_counts_and_is_explained(option):
+    words = [option.name, VALUE[option.kind]] if option.kind in VALUE else [option.name]
+    assert options.read(words) != options.read([])
+    if option.kind == options.SWITCH:
+        assert options.read([option.opposite]) not in (options.read([]), options.read(words))
+    shown = " ".join(CliRunner().invoke(serve, ["--help"]).output.split())
+    assert option.name in shown
+    assert option.help in shown
