@@ -1,7 +1,7 @@
-"""The server of this process: start, stop, figures.
+"""Start and stop the server of this process, read its figures, have it read its configuration.
 
 The server is a thread that never takes the GIL. It belongs to the process that started it: a forked
-child has none (and publishes through Redis). At exit it is stopped and joined, with a deadline.
+child has none. At exit it is stopped and joined, with a deadline.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ from frappe_rt.loading import load
 if TYPE_CHECKING:
     from frappe_rt.hosts.supervisor import Supervisor
 
-#: Seconds a stop may take: what is owed to clients is flushed, then their transports are dropped.
+#: Seconds a stop may take: clients get what waits for them, then their connections are closed.
 STOP_SECONDS = 2.0
 
 
 class Server:
-    """A running server, as `start` returns it. As a context manager it stops at the end."""
+    """A server that `start` has started. As a context manager it stops this server, no other."""
 
     def __init__(self, listening: dict[str, Any], site: str | None) -> None:
         self.port: int | None = listening["port"]
@@ -33,14 +33,19 @@ class Server:
         self.addresses: list[str] = listening["addresses"]
         self.site = site
 
+    def __repr__(self) -> str:
+        state = "running" if _is_current(self) and running() else "stopped"
+        return f"<frappe_rt.Server on {', '.join(self.addresses)}, {state}>"
+
     def __enter__(self) -> Server:
         return self
 
     def __exit__(self, *_: object) -> None:
-        stop()
+        _stop(STOP_SECONDS, self)
 
 
 _lock = allocate_lock()
+#: What the last start was given, and its server, until a stop; `_lock` is held to change it.
 _started: tuple[config.Given, Server] | None = None
 _supervisor: Supervisor | None = None
 
@@ -55,17 +60,17 @@ def start(
 ) -> Server:
     """Start the server of this process. The second call with the same arguments changes nothing.
 
-    :param bench: folder of the bench whose configuration counts; None: the one found from here, if
-        any; "": none
-    :param site: the site that publishes without one go to, and that ``localhost`` means
-    :param sockets: descriptors of sockets that listen already, instead of those of the
-        configuration (systemd's socket activation); the server closes them in the end
-    :param handlers: run the realtime handlers of the bench's apps, too, as `supervise` does
-    :param overrides: configuration keys, above all files and the environment
+    :param bench: folder of the bench whose configuration counts; None: the one around the working
+        directory, if any; "": none
+    :param site: the site of publishes that name none, and of the host name ``localhost``
+    :param sockets: descriptors of sockets that listen already (systemd's socket activation). They
+        take the place of those in the configuration, and the server closes them in the end
+    :param handlers: also run the realtime handlers of the bench's apps, as `supervise` does
+    :param overrides: configuration keys; they override all files and the environment
         (``socketio_port=0`` takes a free port, ``frappe_rt_redis=False`` needs no Redis)
 
     Raises ValueError (configuration, a descriptor that does not listen), OSError (port in use),
-    RuntimeError (it runs already, but was started with other arguments).
+    RuntimeError (a server with other arguments runs already).
     """
     global _started
     if site:
@@ -94,9 +99,9 @@ def start(
 def supervise(log: int = 2) -> bool:
     """Run the realtime handlers of apps, in processes of their own, until the server stops.
 
-    What they and their supervisor say goes to the descriptor `log`. False when nothing is
-    supervised: no server runs here, there is no bench or no local socket, `frappe_rt_handlers` is
-    off, or it is done already.
+    These processes and their supervisor write to the descriptor `log`. Returns False when it does
+    nothing: no server runs here, there is no bench or no local socket, `frappe_rt_handlers` is
+    off, or they are supervised already.
     """
     global _supervisor
     with _lock:
@@ -119,8 +124,15 @@ def supervise(log: int = 2) -> bool:
 
 def stop(deadline: float = STOP_SECONDS) -> bool:
     """Stop the server of this process within `deadline` seconds. False when none ran."""
+    return _stop(deadline)
+
+
+def _stop(deadline: float, server: Server | None = None) -> bool:
+    """Stop `server`, unless another one runs by now; None: the one that runs."""
     global _started, _supervisor
     with _lock:
+        if server is not None and not _is_current(server):
+            return False
         supervisor, _supervisor = _supervisor, None
         if supervisor is not None:
             _rt.close_requests()
@@ -134,14 +146,19 @@ def stop(deadline: float = STOP_SECONDS) -> bool:
         return stopped
 
 
+def _is_current(server: Server) -> bool:
+    started = _started
+    return started is not None and started[1] is server
+
+
 def reload(*, replace_handlers: bool = False) -> bool:
-    """Read the configuration of the running server again; False when none runs here.
+    """Have the running server read its configuration again. False when none runs here.
 
     :param replace_handlers: have new processes take over from those that run apps' handlers
 
-    What can change while it runs does (`python -m frappe_rt config` says which keys), and the log
-    tells it; what cannot is logged, too. Raises ValueError when a file or value is wrong: then
-    nothing changes.
+    `python -m frappe_rt config` says which keys can change while it runs. The log names the keys
+    that have changed, and those that need a restart. Raises ValueError when a file or value is
+    wrong: then nothing changes.
     """
     with _lock:
         if _started is None:
@@ -150,7 +167,7 @@ def reload(*, replace_handlers: bool = False) -> bool:
         if _supervisor is not None and replace_handlers:
             _supervisor.reload()
         done = _rt.reload(given.bench or None, config.encode_overrides(given.overrides))
-        if _supervisor is not None and not replace_handlers:  # a wrong file has been told of
+        if _supervisor is not None and not replace_handlers:  # not reached with a wrong file
             _supervisor.read_again()
         unknown_keys.warn(given.bench or "", given.overrides)
         return done
@@ -174,7 +191,7 @@ def stats(timeout: float = 1.0) -> dict[str, Any]:
 
 
 def _forget_in_child() -> None:
-    """A forked child has no server, but publishes by the configuration its parent was given."""
+    """A forked child has no server. It publishes by the configuration that its parent was given."""
     global _lock, _started, _supervisor
     _lock = allocate_lock()
     _started = _supervisor = None

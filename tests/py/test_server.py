@@ -166,6 +166,27 @@ def test_stop_without_start():
     assert frappe_rt.stop() is False
 
 
+def test_a_with_block_stops_its_own_server_only():
+    with start():
+        frappe_rt.stop()
+        other = start(socketio_port=0, default_site="two.localhost")
+    assert frappe_rt.running()
+    with other:
+        assert is_listening(other.port)
+    assert not frappe_rt.running()
+
+
+def test_a_server_is_shown_with_its_address_and_whether_it_runs():
+    first = start()
+    where = f"127.0.0.1:{first.port}"
+    assert repr(first) == f"<frappe_rt.Server on {where}, running>"
+    frappe_rt.stop()
+    assert repr(first) == f"<frappe_rt.Server on {where}, stopped>"
+    second = start()
+    assert repr(first) == f"<frappe_rt.Server on {where}, stopped>"
+    assert repr(second) == f"<frappe_rt.Server on 127.0.0.1:{second.port}, running>"
+
+
 def test_context_manager():
     with start() as server:
         assert is_listening(server.port)
