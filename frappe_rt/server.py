@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from frappe_rt import _rt, config, unknown_keys
 from frappe_rt.loading import load
+from frappe_rt.seconds import check_seconds
 
 if TYPE_CHECKING:
     from frappe_rt.hosts.supervisor import Supervisor
@@ -123,8 +124,11 @@ def supervise(log: int = 2) -> bool:
 
 
 def stop(deadline: float = STOP_SECONDS) -> bool:
-    """Stop the server of this process within `deadline` seconds. False when none ran."""
-    return _stop(deadline)
+    """Stop the server of this process within `deadline` seconds. False when none ran.
+
+    Raises TypeError or ValueError for a `deadline` that is not from 0 to 86400, and stops nothing.
+    """
+    return _stop(check_seconds("deadline", deadline))
 
 
 def _stop(deadline: float, server: Server | None = None) -> bool:
@@ -181,8 +185,10 @@ def running() -> bool:
 def stats(timeout: float = 1.0) -> dict[str, Any]:
     """Figures and counters of the server, and under ``publisher`` those of this process.
 
-    Raises RuntimeError when no server runs here or it does not answer within `timeout` seconds.
+    Raises RuntimeError when no server runs here or it does not answer within `timeout` seconds,
+    TypeError or ValueError for a `timeout` that is not from 0 to 86400.
     """
+    timeout = check_seconds("timeout", timeout)
     # Not imported above: a process that only serves does not load what publishes.
     deliver = load("frappe_rt.publishing.deliver")
     figures: dict[str, Any] = json.loads(_rt.stats(int(timeout * 1000)))

@@ -8,6 +8,7 @@ import socket
 import sys
 import time
 from collections.abc import Iterator
+from math import isnan
 from typing import Any
 
 import click
@@ -20,6 +21,13 @@ from frappe_rt.terminal import fail
 PATIENCE = 3.0
 
 
+def _refuse_nan(ctx: click.Context, parameter: click.Parameter, seconds: float) -> float:
+    """NaN is in every range of Click, and nothing can wait for it."""
+    if isnan(seconds):
+        raise click.BadParameter("nan is no number of seconds; give 0.1 to 3600")
+    return seconds
+
+
 @click.command()
 @bench_option
 @click.option("--json", "as_json", is_flag=True, help="As one line of JSON.")
@@ -27,6 +35,7 @@ PATIENCE = 3.0
 @click.option(
     "--interval",
     type=click.FloatRange(0.1, 3600),
+    callback=_refuse_nan,
     default=2.0,
     show_default=True,
     help="Seconds between two looks with --watch.",

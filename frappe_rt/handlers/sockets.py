@@ -7,6 +7,7 @@ named as in python-socketio. Both may be kept for as long as one likes and used 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from math import inf
 from typing import Any
 
 from frappe_rt.handlers.link import Closed, Line, Link
@@ -17,6 +18,7 @@ from frappe_rt.handlers.wire import (
     from_arguments,
     to_arguments,
 )
+from frappe_rt.seconds import check_seconds
 
 GUEST = "Guest"
 #: Seconds that a client has to acknowledge, when none are given, and at most.
@@ -140,7 +142,7 @@ class _Base:
         return b'"s":%b,"doctype":%b%b' % (self._session.id, dumps(doctype), text)
 
     def _call(self, event: str, data: Any, timeout: float) -> bytes:
-        ms = max(1, int(min(timeout, CALL_SECONDS) * 1000))
+        ms = max(1, int(min(check_seconds("timeout", timeout, inf), CALL_SECONDS) * 1000))
         arguments = encode_arguments(to_arguments(data))
         return b'"s":%b,"t":%d,"e":%b,%b' % (self._session.id, ms, dumps(event), arguments)
 
@@ -185,7 +187,8 @@ class Socket(_Base):
     async def call(self, event: str, data: Any = None, timeout: float = CALL_SECONDS) -> Any:
         """Send an event to this client and wait for its acknowledgement, at most 30 seconds.
 
-        Raises TimeoutError, also when the client has gone.
+        Raises TimeoutError, also when the client has gone; TypeError or ValueError for a `timeout`
+        that is not a number from 0 up.
         """
         answer = await self._session.link.ask(b"emit", self._call(event, data, timeout))
         return self._acknowledged(answer, event)

@@ -445,6 +445,12 @@ def test_a_terminal_that_is_closed_ends_it(bench):
         process.wait()
 
 
+def test_an_interval_that_is_no_number_is_refused(bench):
+    status, output = run("stats", "--watch", "--interval", "nan", cwd=bench)
+    assert status == 2
+    assert "nan is no number of seconds; give 0.1 to 3600" in output
+
+
 class TestStats:
     @pytest.fixture(autouse=True)
     def with_config(self, bench):

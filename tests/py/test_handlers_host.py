@@ -250,6 +250,47 @@ def test_call(run, event):
     assert peer.read_op("ack")["a"] == ["yes"]
 
 
+CALLS = """
+import json
+from frappe_rt.handlers import realtime
+
+@realtime.on("wait")
+async def wait(socket, seconds):
+    try:
+        return await socket.call("question", timeout=json.loads(seconds))
+    except (TypeError, ValueError) as error:
+        return f"{type(error).__name__}: {error}"
+
+@realtime.on("wait_plain")
+def wait_plain(socket, seconds):
+    try:
+        return socket.call("question", timeout=json.loads(seconds))
+    except (TypeError, ValueError) as error:
+        return f"{type(error).__name__}: {error}"
+"""
+
+
+@pytest.mark.parametrize("event", ["wait", "wait_plain"])
+def test_what_is_no_number_of_seconds_is_refused(run, event):
+    peer, _ = run(CALLS)
+    peer.connect("s1")
+    for text, why in (
+        ("-1", "ValueError: timeout is -1; give 0 seconds or more"),
+        ("NaN", "ValueError: timeout is nan; give 0 seconds or more"),
+        ('"2"', "TypeError: timeout is '2' (str); give a number of seconds"),
+        ("null", "TypeError: timeout is None (NoneType); give a number of seconds"),
+    ):
+        assert ask(peer, "s1", event, text) == [why]
+
+
+@pytest.mark.parametrize(("text", "ms"), [("0", 1), ("86401", 30000), ("Infinity", 30000)])
+def test_a_client_is_waited_for_30_seconds_at_most(run, text, ms):
+    peer, _ = run(CALLS)
+    peer.connect("s1")
+    peer.event("s1", "wait", text, i=1)
+    assert peer.read_op("emit")["t"] == ms
+
+
 @pytest.mark.parametrize("event", ["call", "call_plain"])
 def test_call_answered_with_bytes(run, event):
     peer, _ = run(ROOMS)

@@ -187,6 +187,29 @@ def test_a_server_is_shown_with_its_address_and_whether_it_runs():
     assert repr(second) == f"<frappe_rt.Server on 127.0.0.1:{second.port}, running>"
 
 
+NO_SECONDS = [
+    (-1, ValueError),
+    (-0.001, ValueError),
+    (float("nan"), ValueError),
+    (float("inf"), ValueError),
+    (86_401, ValueError),
+    (10**400, ValueError),
+    ("2", TypeError),
+    (None, TypeError),
+]
+
+
+@pytest.mark.parametrize(("seconds", "error"), NO_SECONDS, ids=lambda value: str(value)[:9])
+def test_what_is_no_number_of_seconds_is_refused(seconds, error):
+    start()
+    for function, name in ((frappe_rt.stop, "deadline"), (frappe_rt.stats, "timeout")):
+        with pytest.raises(error) as refused:
+            function(seconds)
+        assert str(refused.value).startswith(f"{name} is {seconds!r}")
+        assert "give" in str(refused.value)
+    assert frappe_rt.running()
+
+
 def test_context_manager():
     with start() as server:
         assert is_listening(server.port)
