@@ -71,7 +71,7 @@ def start(
         (``socketio_port=0`` takes a free port, ``frappe_rt_redis=False`` needs no Redis)
 
     Raises ValueError (configuration, a descriptor that does not listen), OSError (port in use),
-    RuntimeError (a server with other arguments runs already).
+    RuntimeError (a server with other arguments runs already). Then it has started nothing.
     """
     global _started
     if site:
@@ -93,7 +93,11 @@ def start(
         _started = given, server
         unknown_keys.warn(given.bench or "", overrides)
     if handlers:
-        supervise()
+        try:
+            supervise()
+        except BaseException:
+            _stop(STOP_SECONDS, server)
+            raise
     return server
 
 
@@ -119,7 +123,11 @@ def supervise(log: int = 2) -> bool:
             supervisor.tell_no_socket(effective.bench, effective.no_local_socket, log)
             return False
         requests = supervisor.Requests(_rt.open_requests(), _rt.take_request)
-        _supervisor = supervisor.start(effective.bench, path, given.overrides, log, requests)
+        try:
+            _supervisor = supervisor.start(effective.bench, path, given.overrides, log, requests)
+        except BaseException:
+            _rt.close_requests()
+            raise
         return True
 
 

@@ -77,13 +77,18 @@ class Child:
         except ChildProcessError:  # other code of this process has reaped it
             pid = 0
         self.reaped = True
-        if self.descriptor >= 0:
-            os.close(self.descriptor)
-            self.descriptor = -1
+        self.close()
         if not pid:
             return "ended"
         code = os.waitstatus_to_exitcode(status)
         return f"ended by signal {-code}" if code < 0 else f"ended with status {code}"
+
+    def close(self) -> None:
+        """Close the pidfd. The process goes on."""
+        # The number goes first: a child that is forked in between must not close another file.
+        descriptor, self.descriptor = self.descriptor, -1
+        if descriptor >= 0:
+            os.close(descriptor)
 
     def kill(self, number: int) -> None:
         """Send signal `number`, through the pidfd: the pid itself may be reused."""

@@ -71,7 +71,10 @@ class Supervisor:
         self._developing = False
         self._next_look = 0.0
         self._missing_node = False
+        #: A pipe that wakes the thread; -1 once the thread has ended.
         self._wake_read, self._wake_write = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
+        #: Held to write to the pipe, or to close it.
+        self._pipe_lock = allocate_lock()
         self._stopping = False
         self._stop_by = 0.0
         self._ended = allocate_lock()
@@ -84,6 +87,9 @@ class Supervisor:
         before = signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
         try:
             start_new_thread(self._run, ())
+        except BaseException:
+            self._close()
+            raise
         finally:
             signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
@@ -110,17 +116,30 @@ class Supervisor:
 
     def forget(self) -> None:
         """In a forked child: close the parent's descriptors."""
-        for descriptor in [self._wake_read, self._wake_write] + [
-            child.descriptor for host in self._hosts.values() for child in host.children()
-        ]:
+        # The numbers go first: a child that is forked in between must not close other files.
+        pipe = self._wake_read, self._wake_write
+        self._wake_read = self._wake_write = -1
+        for descriptor in pipe:
             if descriptor >= 0:
                 os.close(descriptor)
+        for host in self._hosts.values():
+            for child in host.children():
+                child.close()
+
+    def _close(self) -> None:
+        """Close all descriptors at the end of the thread. Nobody is waiting to be woken then."""
+        with self._pipe_lock:
+            self.forget()
+        self._ended.release()
 
     def _wake(self, why: bytes) -> None:
-        try:
-            os.write(self._wake_write, why)
-        except BlockingIOError:  # the pipe is full, so the thread wakes up anyway
-            return
+        with self._pipe_lock:
+            if self._wake_write < 0:
+                return
+            try:
+                os.write(self._wake_write, why)
+            except BlockingIOError:  # the pipe is full, so the thread wakes up anyway
+                return
 
     # ---- the thread ---------------------------------------------------------------------------
 
@@ -142,7 +161,7 @@ class Supervisor:
         except Exception as error:  # the server must go on; say it in the log
             self._say("ERROR", f"handlers are no longer watched: {type(error).__name__}: {error}")
         finally:
-            self._ended.release()
+            self._close()
 
     def _wait_for_socket(self) -> None:
         """Wait until the local socket belongs to this process. Of two servers of one bench, one has

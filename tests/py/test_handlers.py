@@ -1,5 +1,6 @@
 """Apps with Python handlers, the real server, its supervisor and real clients."""
 
+import errno
 import gc
 import json
 import os
@@ -16,6 +17,7 @@ import pytest
 import socketio
 from support.bench import PATIENCE, SITE, ask, get_figures, make_bench, start, wait_for
 from support.host_server import write_app
+from support.processes import count_descriptors
 from support.stub_web import StubWeb
 
 import frappe_rt
@@ -326,6 +328,41 @@ def test_no_local_socket(bench, capfd):
     frappe_rt.stop()
     config.give(config.Given())
     assert "handlers do not run: they need the local socket, and" in capfd.readouterr().err
+
+
+@pytest.mark.parametrize("apps", [True, False])
+def test_starts_and_stops_leave_no_descriptor(bench, apps):
+    if apps:
+        write_app(bench, "counting", COUNTING)
+    counts = []
+    for _ in range(4):
+        with start(bench, handlers=True):
+            if apps:
+                wait_for(lambda: frappe_rt.server._supervisor._hosts)
+        counts.append(count_descriptors(os.getpid()))
+    assert counts[1:] == counts[:1] * 3
+
+
+@pytest.mark.parametrize("fails", ["start_new_thread", "os.pipe2"])
+def test_a_start_that_fails_halfway_leaves_nothing(bench, monkeypatch, fails):
+    """The server is up when its supervisor cannot be started; who has called does not know."""
+
+    def fail(*_):
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    with start(bench, handlers=True):
+        pass
+    before = count_descriptors(os.getpid())
+    with monkeypatch.context() as without:
+        without.setattr(f"frappe_rt.hosts.supervisor.{fails}", fail)
+        for _ in range(3):
+            with pytest.raises(OSError, match="Too many open files"):
+                start(bench, handlers=True)
+            assert not frappe_rt.running()
+    assert count_descriptors(os.getpid()) == before
+    with start(bench, handlers=True):
+        path = str(bench / "config/frappe_rt.sock")
+        assert ask(path, b'{"rt":"reload"}') == [{"ok": True}]
 
 
 def test_supervised_once(bench, realtime):

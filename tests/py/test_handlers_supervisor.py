@@ -9,6 +9,7 @@ import socket
 import subprocess
 import sys
 import textwrap
+import threading
 import time
 from contextlib import ExitStack, suppress
 from pathlib import Path
@@ -954,6 +955,30 @@ def test_a_socket_that_comes_late(bench, server, watch):
     (bench / "later.sock").rename(server.path)
     assert server.wait_for_host().hello["events"] == ["e"]
     assert watching.said("do not run yet") == 1
+
+
+def test_waking_one_that_ends_writes_to_no_other_file(bench, server):
+    """Its descriptors are closed, and their numbers may be another file's at once."""
+    for _ in range(30):
+        watching = Watch(bench, server)
+        watching.supervisor.start()
+        ended = threading.Event()
+
+        def wake(supervisor=watching.supervisor, ended=ended):
+            while not ended.is_set():
+                supervisor.read_again()
+            supervisor.read_again()
+
+        waker = threading.Thread(target=wake)
+        waker.start()
+        watching.stop()
+        read, write = os.pipe2(os.O_NONBLOCK)
+        ended.set()
+        waker.join()
+        with pytest.raises(BlockingIOError):
+            os.read(read, 1)
+        for descriptor in (read, write, watching.log):
+            os.close(descriptor)
 
 
 def test_serving_stays_small():
