@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import click
 
+from frappe_rt.cli.local_socket import ask, connect, get_path
 from frappe_rt.cli.options import bench_option
-from frappe_rt.cli.stats import ask, connect, get_path
 from frappe_rt.terminal import fail
 
 

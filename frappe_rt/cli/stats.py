@@ -1,10 +1,9 @@
-"""``stats``: what the server of a bench is doing, asked through its local socket."""
+"""``stats``: show what the server of a bench is doing."""
 
 from __future__ import annotations
 
 import json
 import shutil
-import socket
 import sys
 import time
 from collections.abc import Iterator
@@ -13,12 +12,8 @@ from typing import Any
 
 import click
 
-from frappe_rt import config
+from frappe_rt.cli.local_socket import ask, connect, get_path
 from frappe_rt.cli.options import bench_option
-from frappe_rt.terminal import fail
-
-#: Seconds the server has for its answer.
-PATIENCE = 3.0
 
 
 def _refuse_nan(ctx: click.Context, parameter: click.Parameter, seconds: float) -> float:
@@ -65,22 +60,6 @@ def stats(bench: str | None, as_json: bool, watch: bool, interval: float) -> Non
         return
 
 
-def ask(stream: Any, path: str, command: str = "stats") -> dict[str, Any]:
-    """The server's answer, over an open connection to `path`."""
-    try:
-        stream.write(b'{"rt":"%b"}\n' % command.encode())
-        stream.flush()
-        line = stream.readline()
-    except TimeoutError:
-        fail(f"the server at {path} did not answer within {PATIENCE:g} seconds")
-    except OSError as error:
-        fail(f"the server at {path} is gone: {error.strerror}")
-    if not line.endswith(b"\n"):
-        fail(f"the server at {path} has closed the connection")
-    answer: dict[str, Any] = json.loads(line)
-    return answer
-
-
 def flatten(figures: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
     """Every figure with its full name: ``net.accepted``."""
     for name, value in figures.items():
@@ -90,34 +69,8 @@ def flatten(figures: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, An
             yield f"{prefix}{name}", json.dumps(value)
 
 
-def get_path(bench: str | None) -> str:
-    try:
-        effective = config.load(bench)
-    except ValueError as error:
-        fail(str(error))
-    if effective.local_socket is None:
-        fail(f"no server can be asked: {effective.no_local_socket}")
-    return effective.local_socket
-
-
-def connect(path: str) -> Any:
-    peer = socket.socket(socket.AF_UNIX)
-    peer.settimeout(PATIENCE)
-    try:
-        peer.connect(path)
-    except (FileNotFoundError, ConnectionRefusedError) as error:
-        fail(f"no server runs here: {path}: {error.strerror}")
-    except PermissionError:
-        fail(f"{path} belongs to another user; ask as the user who runs the server, or as root")
-    except OSError as error:
-        fail(f"{path}: {error.strerror or error}")
-    stream = peer.makefile("rwb")
-    peer.close()  # the stream has its own hold on it
-    return stream
-
-
 def _show_columns(figures: dict[str, Any], path: str, clear: bool) -> None:
-    """What is, then what has been counted and is not zero, in as many columns as fit."""
+    """First the present state, then the counters above zero, in as many columns as fit."""
     if clear:
         click.clear()
     click.secho(f"{path}, up {_tell_time(figures['uptime_ms'])}", bold=True)
