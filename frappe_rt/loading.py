@@ -1,7 +1,8 @@
-"""Modules brought in at first use, so that a fork cannot fall into the middle of it.
+"""Import modules at their first use, while no fork can happen.
 
-A child inherits an import that another thread of its parent was busy with as a lock that nobody
-will release: its own first use would wait for ever. So a fork waits until the import is done.
+When a thread imports a module, it holds that module's import lock. A child that is forked meanwhile
+inherits the lock without the thread, and its own import would wait for ever. So a fork waits until
+the import is done.
 """
 
 from __future__ import annotations
@@ -11,17 +12,17 @@ from _thread import RLock
 from importlib import import_module
 from types import ModuleType
 
-#: Held while something is brought in or used for the first time. A fork waits for it.
+#: Held during an import, and while a log line is written. A fork waits for it.
 hold_forks = RLock()
 
 
 def load(name: str) -> ModuleType:
-    """``importlib.import_module``, for what may happen in any thread at any time."""
+    """``importlib.import_module``, from any thread at any time."""
     with hold_forks:
         return import_module(name)
 
 
-# The thread that forks is the one that goes on in the child, so it may release there.
+# The thread that forks goes on in the child, so it may release the lock there.
 os.register_at_fork(
     before=hold_forks.acquire,
     after_in_parent=hold_forks.release,

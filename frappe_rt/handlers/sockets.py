@@ -1,7 +1,7 @@
 """What a handler gets: `Socket`, awaited, and `SyncSocket` for plain functions.
 
-The surface is that of Frappe's own (2026) and, beyond it, `call` and the `skip_sid` of `emit`,
-named as in python-socketio. Both may be kept for as long as one likes and used on any thread.
+They have what Frappe's own Socket has (2026), and in addition `call` and the `skip_sid` of `emit`,
+named as in python-socketio. Both may be kept for any time and used on any thread.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from frappe_rt.handlers.wire import (
 from frappe_rt.seconds import check_seconds
 
 GUEST = "Guest"
-#: Seconds that a client has to acknowledge, when none are given, and at most.
+#: Seconds for a client to acknowledge: the default and the most.
 CALL_SECONDS = 30.0
 
 
@@ -56,14 +56,14 @@ class Session:
         self.installed_apps: list[str] = all_apps if apps is None else apps
         self.data: dict[str, Any] = {}
         self.gone = False
-        #: Events that came while its connect handlers run, and wait for their end; else None.
+        #: Events that wait for the end of its connect handlers; None when none of these runs.
         self.early: list[tuple[Any, bool]] | None = None
         self.socket = Socket(self)
         self.plain = SyncSocket(self)
 
 
 class _Base:
-    """What both have, and what the other methods send."""
+    """What both have in common: the properties, and the lines that the methods send."""
 
     __slots__ = ("__dict__", "_session")
 
@@ -88,25 +88,25 @@ class _Base:
 
     @property
     def user(self) -> str:
-        """Who has logged in; ``Guest`` for nobody."""
+        """The logged-in user, or ``Guest``."""
         return self._session.user
 
     @property
     def user_type(self) -> str:
-        """``System User``, ``Website User``, a type of the site's; "" where it does not tell."""
+        """``System User``, ``Website User`` or a type of the site; "" where it is not known."""
         return self._session.user_type
 
     @property
     def installed_apps(self) -> list[str]:
-        """Those of its site; all of the bench where the site does not tell (Frappe 15)."""
+        """The apps of its site. Frappe 15 does not tell: then all apps of the bench."""
         return self._session.installed_apps
 
     def get(self, key: str, default: Any = None) -> Any:
-        """What was `set` for this socket."""
+        """The value that was `set` for this socket."""
         return self._session.data.get(key, default)
 
     def participants(self, room: str) -> list[str]:
-        """The sids in a room of this site; of the servers at one Redis, this one's."""
+        """The sids in a room of this site, without those at other servers of the same Redis."""
         return [sid for sid, _ in self._get_members(room)]
 
     def _get_members(self, room: str) -> list[tuple[str, str]]:
@@ -179,7 +179,7 @@ class Socket(_Base):
 
         :param data: None is no argument, a tuple several, anything else one; bytes stay bytes
         :param room: its name, or a sid
-        :param skip_sid: these of the room do not get it
+        :param skip_sid: sids in the room that do not get it
         """
         self._emit(event, data, room, skip_sid)
         await self._until_written()
@@ -194,16 +194,16 @@ class Socket(_Base):
         return self._acknowledged(answer, event)
 
     async def has_permission(self, doctype: str, name: str | None = None) -> bool:
-        """Whether its user may read a doctype or one document; the web process says."""
+        """Ask the web process whether its user may read a doctype or one document."""
         answer = await self._session.link.ask(b"permission", self._question(doctype, name))
         return bool(answer.get("ok"))
 
     async def set(self, key: str, value: Any) -> None:
-        """Keep something for this socket, until it goes or the host starts anew."""
+        """Keep a value for this socket, until it disconnects or the host ends."""
         self._session.data[key] = value
 
     async def user_of(self, sid: str) -> str | None:
-        """The user of another socket of this site; None when there is no such."""
+        """The user of another socket of this site; None when there is no such socket."""
         answer = await self._session.link.ask(b"participants", self._in_room(sid))
         return _get_user(answer, sid)
 
@@ -213,7 +213,7 @@ class Socket(_Base):
 
 
 class SyncSocket(_Base):
-    """The same client for plain functions, which run in a thread: nothing is awaited."""
+    """One client, for plain handlers, which run in a thread: nothing is awaited."""
 
     __slots__ = ()
 
