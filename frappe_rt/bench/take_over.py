@@ -1,9 +1,9 @@
-"""Frappe's own publishing made ours, without editing Frappe: `take_over` and `release`.
+"""Make Frappe publish through frappe_rt, without editing Frappe: `take_over` and `release`.
 
-In every generation all of Frappe's publishing, what waits for a commit included, ends in one
-function: ``frappe.realtime.emit_via_redis(event, message, room)``. Apps import it by its name,
-perhaps before us, and put their own in its place. So it stays the object that it is and gets
-another body: whoever holds it holds ours, and what an app has put around it, or will, goes on.
+In every generation, all that Frappe publishes ends in one function, also after a commit:
+``frappe.realtime.emit_via_redis(event, message, room)``. Apps import it by name, perhaps before
+this module, and some replace it by a wrapper of their own. So the function object stays, and its
+code is replaced: everybody who has the function then calls ours, and wrappers go on working.
 """
 
 from __future__ import annotations
@@ -34,7 +34,8 @@ class TakeOver:
     def __init__(self, function: FunctionType) -> None:
         self._function = function
         self._before = function.__code__, function.__kwdefaults__
-        # In this order, and undone in the other: a call between the two meets nothing half done.
+        # `undo` goes the other way round, so that a call in between never meets the new code
+        # without its default.
         function.__kwdefaults__ = {"send": deliver}
         function.__code__ = _emit.__code__
 

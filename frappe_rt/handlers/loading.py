@@ -1,7 +1,7 @@
 """Importing the handlers of all apps, as Frappe imports apps.
 
-``python -m frappe.realtime.server`` refuses to start when one raises. A server that has clients
-must not: here the other apps' handlers run, and the log says why.
+``python -m frappe.realtime.server`` refuses to start when the handlers of one app raise. A server
+with clients must go on: here the handlers of the other apps run, and the log has the error.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ class Loaded(NamedTuple):
 
 
 def enter(bench: str) -> None:
-    """Work in ``sites/``, with every app importable, where its package is not installed, too."""
+    """Go to ``sites/`` and make every app importable, also those that are not installed."""
     sites = Path(bench, "sites")
     os.chdir(sites)
     sys.path.insert(0, str(sites))
@@ -41,10 +41,10 @@ def enter(bench: str) -> None:
 
 
 def offer_as_frappes() -> None:
-    """Let ``from frappe.realtime import realtime, Socket`` give ours.
+    """Make ``from frappe.realtime import realtime, Socket`` give the objects of frappe_rt.
 
-    In Frappe 15 and 16 there are no such names; in 2026's they come from a function, which is not
-    asked for what the module has.
+    Frappe 15 and 16 do not have these names. Frappe of 2026 has a module ``__getattr__`` for them,
+    which Python does not call for names that the module has.
     """
     try:
         if importlib.util.find_spec("frappe") is None:
@@ -57,10 +57,10 @@ def offer_as_frappes() -> None:
 
 
 def load(bench: str) -> Loaded:
-    """Import the handlers of each app that has some; what raises is logged.
+    """Import the handlers of each app that has some. An error is logged.
 
-    No byte code is kept of them: Python goes by the second and the size of a file, and a reload
-    within one second of the last would import what was there before.
+    Write no byte code: Python compares the size of a file and its time in seconds, so a reload
+    within a second of the last could import the old code.
     """
     loaded = Loaded([], [])
     keeps_none, sys.dont_write_bytecode = sys.dont_write_bytecode, True

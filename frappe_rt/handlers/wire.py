@@ -21,11 +21,11 @@ MAX_ATTACHMENTS = 10
 
 
 def loads(line: bytes) -> Any:
-    """A line of the server as a value: what a browser's parser would make of it.
+    """A line of the server as a value, the same as a browser's parser gives.
 
-    Of what clients may send orjson refuses half a surrogate pair and numbers that no float holds;
-    `json` integers of thousands of digits, which are Infinity in JavaScript as well. Raises
-    RecursionError or ValueError for what is nested too deeply.
+    orjson refuses some of what clients may send: half a surrogate pair, numbers beyond any float.
+    `json` refuses integers of thousands of digits; they become Infinity, as in JavaScript. Raises
+    RecursionError or ValueError for a value that is nested too deeply.
     """
     if orjson is not None:
         try:
@@ -46,7 +46,7 @@ def _to_number(text: str) -> int | float:
 
 
 def dumps(value: Any) -> bytes:
-    """A text, number or list of them as JSON. Raises ValueError for half a surrogate pair."""
+    """A string, a number or a list of these as JSON. Raises ValueError for a lone surrogate."""
     encoded = message.encode(value)
     if b"\\ud" in encoded:
         _refuse_surrogates(value)
@@ -62,9 +62,9 @@ def _refuse_surrogates(value: Any) -> None:
 
 
 def encode_arguments(arguments: list[Any]) -> bytes:
-    """``"a":[..]``, and ``,"b":[..]`` where bytes are among them.
+    """``"a":[..]``, followed by ``,"b":[..]`` when some of them are bytes.
 
-    Raises TypeError or ValueError for what cannot be sent.
+    Raises TypeError or ValueError for a value that cannot be sent.
     """
     if not arguments:
         return b'"a":[]'
@@ -80,7 +80,7 @@ def encode_arguments(arguments: list[Any]) -> bytes:
 
 
 def decode_arguments(line: dict[str, Any]) -> list[Any]:
-    """The arguments of a line, with the bytes where they belong."""
+    """The arguments of a line, with bytes in place of the placeholders."""
     arguments: list[Any] = line.get("a") or []
     texts = line.get("b")
     if not texts:
@@ -102,14 +102,14 @@ def _replace(value: Any, attachments: list[bytes]) -> Any:
 
 
 def to_arguments(data: Any) -> list[Any]:
-    """What one call sends, as in python-socketio: None nothing, a tuple several, else one."""
+    """The arguments of one call, as in python-socketio: None is none, a tuple several, else one."""
     if data is None:
         return []
     return list(data) if isinstance(data, tuple) else [data]
 
 
 def from_arguments(arguments: list[Any]) -> Any:
-    """The other way round."""
+    """The value for these arguments: the opposite of `to_arguments`."""
     if not arguments:
         return None
     return arguments[0] if len(arguments) == 1 else tuple(arguments)
