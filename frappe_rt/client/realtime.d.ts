@@ -2,7 +2,7 @@
 
 export type State = "idle" | "connecting" | "joining" | "connected" | "waiting" | "refused";
 export type Handler = (...args: any[]) => void;
-/** Takes a handler off again. */
+/** Removes one registration of a handler. */
 export type Off = () => void;
 
 export interface RealtimeOptions {
@@ -12,15 +12,15 @@ export interface RealtimeOptions {
     site?: string;
     /** Default `/socket.io/`. */
     path?: string;
-    /** Milliseconds before the first attempt to come back; doubles with each. Default 500. */
+    /** Milliseconds before the first attempt to reconnect; doubles with each attempt. Default 500. */
     reconnectDelay?: number;
-    /** Milliseconds no delay is longer than. Default 10000. */
+    /** The longest delay, in milliseconds. Default 10000. */
     reconnectDelayMax?: number;
-    /** Each delay is shortened by a random part of up to this, 0 to 1. Default 0.5. */
+    /** The largest random part that is taken off a delay, 0 to 1. Default 0.5. */
     jitter?: number;
     /** Milliseconds from opening the WebSocket to the server's answer. Default 20000. */
     connectTimeout?: number;
-    /** Class to use where the platform has none, or to set headers. */
+    /** A class for platforms that have none, or one that sets headers. */
     WebSocket?: new (url: string) => WebSocket;
 }
 
@@ -42,20 +42,33 @@ export class RealtimeClient {
     on(event: "connect_error", handler: (error: Error) => void): Off;
     on(event: "disconnect", handler: (reason: string) => void): Off;
     on(event: string, handler: Handler): Off;
+    once(event: "connect", handler: () => void): Off;
+    once(event: "connect_error", handler: (error: Error) => void): Off;
+    once(event: "disconnect", handler: (reason: string) => void): Off;
     once(event: string, handler: Handler): Off;
-    /** Without a handler: all handlers of the event. */
-    off(event: string, handler?: Handler): void;
-    /** Each event from the server. */
+    /**
+     * Removes each registration of the handler, by `on` or `once`. Without a handler: all handlers of
+     * the event. Without an event: all handlers but those of `onAny`. A removed handler is not called
+     * any more, not even for the event that is being handled.
+     */
+    off(event?: string, handler?: Handler): void;
+    /** Each event from the server. Attachments are ArrayBuffers. */
     onAny(handler: (event: string, ...args: any[]) => void): Off;
 
-    /** A function as the last argument gets the acknowledgement. */
+    /**
+     * A function as the last argument gets the acknowledgement. ArrayBuffers, views of them and Blobs
+     * become attachments, up to 10. Throws for Socket.IO's own events and for values without JSON.
+     */
     emit(event: string, ...args: any[]): void;
-    /** Rejected when the connection is lost, or after 10 seconds. */
+    /**
+     * Rejects when the connection is lost, or after 10 seconds. An event that has not been sent by then
+     * is never sent.
+     */
     emitWithAck(event: string, ...args: any[]): Promise<any>;
     /** Milliseconds for a `ping` to the server and its `pong` back. */
     latency(timeout?: number): Promise<number>;
 
-    /** All of these are asked for again after a reconnect. */
+    /** The client repeats these subscriptions after each reconnect. */
     doctype_subscribe(doctype: string): void;
     doctype_unsubscribe(doctype: string): void;
     doc_subscribe(doctype: string, docname: string | number): void;

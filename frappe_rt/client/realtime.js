@@ -6,8 +6,8 @@
 //     realtime.doctype_subscribe("ToDo");
 //     realtime.connect();
 //
-// What sets it apart from a plain Socket.IO client: after a reconnect it joins again whatever the
-// page had subscribed to or opened, and it notices a dead connection by the missing heartbeat.
+// Unlike a plain Socket.IO client it repeats the page's subscriptions after each reconnect. Like one,
+// it takes a connection for dead when the server's heartbeat stays away.
 //
 //   idle ──connect()──► connecting ──"0{..}"──► joining ──"40/site,"──► connected
 //     ▲                   │    ▲                   │ │                      │
@@ -15,24 +15,30 @@
 //     │ "41/site,"        └──────────▲ (backoff with jitter)                │
 //     └───────────────────────────── └──── transport lost ──────────────────┘
 //
-// `refused` is an answer, not an accident: trying again with the same cookie gives the same answer,
-// so nothing happens until connect() is called once more.
+// There is no retry from `refused`: the same cookie would get the same answer. The page calls
+// connect() again after a login.
 
 const OPEN = "0", CLOSE = "1", PING = "2", PONG = "3", MESSAGE = "4"; // Engine.IO packet types
 const CONNECT = "0", DISCONNECT = "1", EVENT = "2", ACK = "3", CONNECT_ERROR = "4"; // Socket.IO's
-const RESERVED = new Set(["connect", "connect_error", "disconnect", "disconnecting"]);
+const BINARY = { [EVENT]: "5", [ACK]: "6" }; // the types of packets with attachments
+const PLAIN = { 5: EVENT, 6: ACK };
+const ATTACHMENTS_MAX = 10; // of a packet, in both directions, as in socket.io-parser
+const RESERVED = new Set([
+    "connect", "connect_error", "disconnect", "disconnecting", "newListener", "removeListener",
+]);
 const ANY = Symbol("any event");
-const BUFFER_MAX = 1000; // emits kept while there is no connection; the oldest go first
+const BUFFER_MAX = 1000; // emits kept while there is no connection; the oldest are dropped
+const ACK_TIMEOUT = 10000; // ms
 
 const DEFAULTS = {
     url: undefined, // of the server; default: the page's own origin
     site: undefined, // namespace; default: frappe.boot.sitename, else the host name of the page
     path: "/socket.io/",
-    reconnectDelay: 500, // ms before the first attempt; doubles with each ...
+    reconnectDelay: 500, // ms before the first attempt; doubles with each attempt ...
     reconnectDelayMax: 10000, // ... up to this
-    jitter: 0.5, // each delay is shortened by a random part of up to this
-    connectTimeout: 20000, // ms from opening the WebSocket to the answer of the server
-    WebSocket: undefined, // class to use where the platform has none, or to set headers
+    jitter: 0.5, // largest random part that is taken off a delay, 0 to 1
+    connectTimeout: 20000, // ms from opening the WebSocket to the server's answer
+    WebSocket: undefined, // a class for platforms that have none, or one that sets headers
 };
 
 export class RealtimeClient {
@@ -44,17 +50,17 @@ export class RealtimeClient {
 
     #options;
     #socket = null;
-    #handlers = new Map(); // event -> Set of functions
-    #subscriptions = new Map(); // key -> the emit that joins it again
-    #buffer = []; // arguments of emits that wait for a connection
+    #handlers = new Map(); // event -> Set of {handler, once}
+    #subscriptions = new Map(); // JSON -> the call that subscribes, for the next connection
+    #buffer = []; // calls that wait for a connection
     #acks = new Map(); // id -> {resolve, reject}
     #nextAck = 0;
     #attempts = 0;
     #retryTimer = null;
-    #deadline = null; // timer of the heartbeat, or of connecting
-    #silenceMax = 0; // ms without a word after which the connection is dead
+    #deadline = null; // timer of connecting, then of the heartbeat
+    #silenceMax = 0; // ms without any packet after which the connection is dead
     #lastHeard = 0;
-    #skipBinary = 0; // attachments of a packet that is skipped
+    #partial = null; // the packet whose attachments are coming in
     #onOnline = () => this.#hurry();
 
     constructor(options = {}) {
@@ -98,29 +104,30 @@ export class RealtimeClient {
         const base = new URL(path, url ?? globalThis.location.origin);
         base.protocol = base.protocol.replace("http", "ws");
         base.search = "?EIO=4&transport=websocket";
-        this.#setState("connecting");
         const socket = new WebSocket(base.href);
+        socket.binaryType = "arraybuffer";
         this.#socket = socket;
-        // Events of a socket that was given up must not touch its successor.
+        // Ignore events of an earlier socket.
         const current = (act) => (event) => this.#socket === socket && act(event);
         socket.onmessage = current((event) => this.#onData(event.data));
         socket.onclose = current(() => this.#lost("transport close"));
-        socket.onerror = current(() => {}); // close follows, and says no less
+        socket.onerror = current(() => {}); // a close event follows
         this.#deadline = setTimeout(() => this.#lost("timeout"), connectTimeout);
+        this.#setState("connecting");
     }
 
-    /** The connection has gone by itself: come back after a while. */
+    /** Closes a broken connection and starts the timer of the next attempt. */
     #lost(reason) {
         const wasConnected = this.connected;
         const { reconnectDelay, reconnectDelayMax, jitter } = this.#options;
         const delay = Math.min(reconnectDelay * 2 ** this.#attempts++, reconnectDelayMax);
-        // Armed before anybody is told, so that a handler's disconnect() can take it back.
+        // Start the timer before any handler runs: a handler's disconnect() must find it.
         this.#retryTimer = setTimeout(() => this.#open(), delay * (1 - jitter * Math.random()));
         this.#drop(reason, "waiting");
         if (!wasConnected) this.#tell("connect_error", new Error(reason));
     }
 
-    /** The network is back: no reason to wait for the timer. */
+    /** The network is back: connect now, not when the timer ends. */
     #hurry() {
         if (this.state !== "waiting") return;
         clearTimeout(this.#retryTimer);
@@ -132,7 +139,7 @@ export class RealtimeClient {
         const wasConnected = this.connected;
         this.#socket = null;
         this.id = null;
-        this.#skipBinary = 0;
+        this.#partial = null;
         clearTimeout(this.#deadline);
         socket?.close();
         for (const { reject } of this.#acks.values()) reject?.(new Error(reason));
@@ -144,7 +151,7 @@ export class RealtimeClient {
     #setState(state) {
         if (this.state === state) return;
         this.state = state;
-        this.onstatechange?.(state);
+        safely(this.onstatechange, state);
     }
 
     // --- packets --------------------------------------------------------------------------------
@@ -165,7 +172,7 @@ export class RealtimeClient {
 
     #onPacket(data) {
         if (typeof data !== "string") {
-            this.#skipBinary -= this.#skipBinary > 0;
+            this.#onAttachment(data);
         } else if (data[0] === OPEN) {
             this.#onOpen(JSON.parse(data.slice(1)));
         } else if (data[0] === PING) {
@@ -179,26 +186,39 @@ export class RealtimeClient {
 
     #onOpen({ pingInterval, pingTimeout }) {
         this.#silenceMax = pingInterval + pingTimeout;
-        this.#setState("joining");
         this.#send(MESSAGE + CONNECT + this.#prefix());
+        this.#setState("joining");
     }
 
     #onMessage(text) {
+        if (this.#partial) throw new Error("packet between the attachments of another packet");
         const packet = parsePacket(text);
-        if (packet.attachments) {
-            this.#skipBinary = packet.attachments; // binary events are not for pages like these
-        } else if (packet.site !== `/${this.site}`) {
-            return;
-        } else if (packet.type === CONNECT) {
-            this.#onConnected(packet.data.sid);
-        } else if (packet.type === EVENT) {
-            this.#onEvent(packet);
-        } else if (packet.type === ACK) {
-            this.#takeAck(packet.id)?.resolve(...packet.data);
-        } else if (packet.type === CONNECT_ERROR) {
+        if (packet.expected) this.#partial = packet;
+        else this.#onWholePacket(packet);
+    }
+
+    #onAttachment(data) {
+        const packet = this.#partial;
+        if (!packet) throw new Error("attachment without a packet");
+        packet.attachments.push(data);
+        if (packet.attachments.length < packet.expected) return;
+        this.#partial = null;
+        this.#onWholePacket(packet);
+    }
+
+    #onWholePacket({ type, site, id, json, attachments }) {
+        const data = decode(json, attachments);
+        if (site !== `/${this.site}`) return;
+        if (type === CONNECT) {
+            this.#onConnected(data.sid);
+        } else if (type === EVENT) {
+            this.#onEvent(id, data);
+        } else if (type === ACK) {
+            this.#onAck(id, data);
+        } else if (type === CONNECT_ERROR) {
             this.#drop("refused", "refused");
-            this.#tell("connect_error", new Error(packet.data.message));
-        } else if (packet.type === DISCONNECT) {
+            this.#tell("connect_error", new Error(data.message));
+        } else if (type === DISCONNECT) {
             this.#drop("io server disconnect", "idle");
         }
     }
@@ -207,26 +227,37 @@ export class RealtimeClient {
         this.id = sid;
         this.#attempts = 0;
         this.#watch();
+        for (const call of this.#subscriptions.values()) this.#sendCall(call);
+        for (const call of this.#buffer.splice(0)) this.#sendCall(call);
         this.#setState("connected");
-        for (const call of this.#subscriptions.values()) this.#sendEvent(call);
-        for (const call of this.#buffer.splice(0)) this.#sendEvent(call);
-        this.#tell("connect");
+        if (this.connected) this.#tell("connect"); // unless onstatechange has disconnected
     }
 
-    #onEvent({ id, data: [event, ...args] }) {
+    #onEvent(id, [event, ...args]) {
         if (RESERVED.has(event)) return;
-        if (id !== undefined) {
-            const asked = this.#socket;
-            args.push((...values) => {
-                if (this.#socket !== asked) return; // too late: nobody waits for it any more
-                this.#send(MESSAGE + ACK + this.#prefix() + id + JSON.stringify(values));
-            });
-        }
+        if (id !== undefined) args.push(this.#makeReply(id));
         this.#tell(event, ...args);
         this.#tell(ANY, event, ...args);
     }
 
-    /** Looks for silence. One timer, however many packets come: it re-arms itself for the rest. */
+    /** The function with which a handler acknowledges. It works once, on the same connection. */
+    #makeReply(id) {
+        let socket = this.#socket;
+        return (...values) => {
+            if (!socket || this.#socket !== socket) return;
+            this.#sendPacket(ACK, id, encode(values));
+            socket = null;
+        };
+    }
+
+    #onAck(id, values) {
+        if (!Array.isArray(values)) throw new Error("acknowledgement without a list");
+        const ack = this.#acks.get(id);
+        this.#acks.delete(id);
+        safely(ack?.resolve, ...values);
+    }
+
+    /** Checks for silence. Packets do not touch the timer: it starts again for the time left. */
     #watch() {
         clearTimeout(this.#deadline);
         const left = this.#lastHeard + this.#silenceMax - Date.now();
@@ -236,92 +267,123 @@ export class RealtimeClient {
 
     // --- events ---------------------------------------------------------------------------------
 
-    /** Returns a function that takes the handler off again. */
+    /** Returns a function that removes this one registration. */
     on(event, handler) {
-        if (!this.#handlers.has(event)) this.#handlers.set(event, new Set());
-        this.#handlers.get(event).add(handler);
-        return () => this.off(event, handler);
+        return this.#add(event, { handler, once: false });
     }
 
     once(event, handler) {
-        const off = this.on(event, (...args) => {
-            off();
-            handler(...args);
-        });
-        return off;
+        return this.#add(event, { handler, once: true });
     }
 
-    /** Without a handler: all of this event. */
+    /** Without a handler: all of the event. Without an event: all but those of onAny(). */
     off(event, handler) {
-        if (handler) this.#handlers.get(event)?.delete(handler);
-        else this.#handlers.delete(event);
+        for (const [name, entries] of this.#handlers)
+            if (name === event || (event === undefined && name !== ANY))
+                for (const entry of entries)
+                    if (!handler || entry.handler === handler) this.#remove(name, entry);
     }
 
     /** Each event from the server: `handler(event, ...args)`. */
     onAny(handler) {
-        return this.on(ANY, handler);
+        return this.#add(ANY, { handler, once: false });
+    }
+
+    #add(event, entry) {
+        if (!this.#handlers.has(event)) this.#handlers.set(event, new Set());
+        this.#handlers.get(event).add(entry);
+        return () => this.#remove(event, entry);
+    }
+
+    #remove(event, entry) {
+        const entries = this.#handlers.get(event);
+        entries?.delete(entry);
+        if (entries?.size === 0) this.#handlers.delete(event);
     }
 
     #tell(event, ...args) {
-        for (const handler of [...(this.#handlers.get(event) ?? [])]) {
-            try {
-                handler(...args);
-            } catch (error) {
-                console.error(error); // one page's mistake is not the connection's
-            }
+        const entries = this.#handlers.get(event);
+        for (const entry of [...(entries ?? [])]) {
+            if (!entries.has(entry)) continue; // removed by an earlier handler
+            if (entry.once) this.#remove(event, entry);
+            safely(entry.handler, ...args);
         }
     }
 
     /** Sends an event; a function as the last argument gets the acknowledgement. */
     emit(event, ...args) {
         const resolve = typeof args.at(-1) === "function" ? args.pop() : null;
-        this.#emit({ event, args, resolve });
+        this.#emit(event, args, resolve && { resolve });
     }
 
-    /** The acknowledgement as a promise; rejected when the connection is lost or `timeout` ms pass. */
+    /** Promises the acknowledgement. Rejects when the connection is lost, or after ACK_TIMEOUT. */
     emitWithAck(event, ...args) {
-        return this.#promise(10000, (resolve, reject) => this.#emit({ event, args, resolve, reject }));
+        return this.#promise(ACK_TIMEOUT, (resolve, reject) => {
+            const call = this.#emit(event, args, { resolve, reject });
+            return () => this.#forget(call);
+        });
     }
 
     /** Milliseconds for a `ping` to the server and its `pong` back. */
     latency(timeout = 5000) {
         const sent = performance.now();
         return this.#promise(timeout, (resolve) => {
-            this.once("pong", () => resolve(performance.now() - sent));
-            this.emit("ping");
+            const off = this.once("pong", () => resolve(performance.now() - sent));
+            const call = this.#emit("ping", [], null);
+            return () => {
+                off();
+                this.#forget(call);
+            };
         });
     }
 
+    /** `start(resolve, reject)` returns what undoes it, for the timeout. */
     #promise(timeout, start) {
         return new Promise((resolve, reject) => {
-            const timer = setTimeout(() => reject(new Error("timeout")), timeout);
+            let timer = null;
             const settle = (act) => (value) => {
                 clearTimeout(timer);
                 act(value);
             };
-            start(settle(resolve), settle(reject));
+            const undo = start(settle(resolve), settle(reject));
+            timer = setTimeout(() => {
+                undo();
+                reject(new Error("timeout"));
+            }, timeout);
         });
     }
 
-    #emit(call) {
-        if (this.connected) return this.#sendEvent(call);
-        this.#buffer.push(call);
-        if (this.#buffer.length > BUFFER_MAX) this.#buffer.shift();
+    /** Encodes at once: a value that has no JSON is the caller's error, and later changes do not count. */
+    #emit(event, args, ack) {
+        if (RESERVED.has(event)) throw new Error(`"${event}" is a reserved event name`);
+        const call = { ...encode([event, ...args]), ack };
+        if (this.connected) this.#sendCall(call);
+        else if (this.#buffer.push(call) > BUFFER_MAX) this.#buffer.shift();
+        return call;
     }
 
-    #sendEvent({ event, args, resolve, reject }) {
-        const id = resolve ? this.#nextAck++ : "";
-        if (resolve) this.#acks.set(id, { resolve, reject });
-        this.#send(MESSAGE + EVENT + this.#prefix() + id + JSON.stringify([event, ...args]));
+    #sendCall(call) {
+        if (call.ack) {
+            call.id = this.#nextAck++;
+            this.#acks.set(call.id, call.ack);
+        }
+        this.#sendPacket(EVENT, call.id ?? "", call);
     }
 
-    #takeAck(id) {
-        const ack = this.#acks.get(id);
-        this.#acks.delete(id);
-        return ack;
+    #sendPacket(type, id, { json, attachments }) {
+        const count = attachments.length;
+        const head = count ? `${BINARY[type]}${count}-` : type;
+        this.#send(MESSAGE + head + this.#prefix() + id + json);
+        for (const attachment of attachments) this.#send(attachment);
     }
 
-    // --- what a page has subscribed to, as frappe.realtime names it --------------------------------
+    /** Nobody waits for the answer any more: do not send the call, or ignore the answer. */
+    #forget(call) {
+        this.#buffer = this.#buffer.filter((other) => other !== call);
+        this.#acks.delete(call.id);
+    }
+
+    // --- subscriptions, under the names of frappe.realtime -------------------------------------
 
     doctype_subscribe(doctype) {
         this.#join("doctype_subscribe", doctype);
@@ -355,7 +417,7 @@ export class RealtimeClient {
         this.#leave("task_subscribe", "task_unsubscribe", task_id);
     }
 
-    /** Watches a background job: `handlers.progress(message)` for each of its messages. */
+    /** Follows a background job: calls `handlers.progress(message)` for each of its messages. */
     subscribe(task_id, handlers = {}) {
         this.task_subscribe(task_id);
         return this.on("task_progress", (message) => {
@@ -364,29 +426,70 @@ export class RealtimeClient {
     }
 
     #join(event, ...args) {
-        const key = JSON.stringify([event, ...args]);
-        this.#subscriptions.delete(key); // to the end: joined again in the order it was asked for
-        this.#subscriptions.set(key, { event, args });
-        if (this.connected) this.emit(event, ...args);
+        const call = encode([event, ...args]);
+        this.#subscriptions.delete(call.json); // to the end: keep the order of the last calls
+        this.#subscriptions.set(call.json, call);
+        if (this.connected) this.#sendCall(call);
     }
 
     #leave(joined, event, ...args) {
-        this.#subscriptions.delete(JSON.stringify([joined, ...args]));
+        this.#subscriptions.delete(encode([joined, ...args]).json);
         if (this.connected) this.emit(event, ...args);
+    }
+}
+
+/** Calls a function of the page. An exception there must not break the connection. */
+function safely(act, ...args) {
+    try {
+        act?.(...args);
+    } catch (error) {
+        console.error(error);
     }
 }
 
 /** `type [attachments "-"] ["/" namespace ","] [ack id] [JSON]`, Socket.IO protocol 5. */
 function parsePacket(text) {
-    const match = /^(\d)(?:(\d+)-)?(?:(\/[^,]*),?)?(\d+)?/.exec(text);
-    if (!match) return {};
-    const [head, type, attachments, site = "/", id] = match;
-    const rest = text.slice(head.length);
+    const match = /^(?:[0-4]|[56](\d+)-)(?:(\/[^,]*),?)?(\d+)?/.exec(text);
+    if (!match) throw new Error("not a Socket.IO packet");
+    const [head, count, site = "/", id] = match;
+    const expected = Number(count ?? 0);
+    if (expected > ATTACHMENTS_MAX) throw new Error("too many attachments");
     return {
-        type,
-        attachments: Number(attachments ?? 0),
+        type: PLAIN[text[0]] ?? text[0],
+        expected,
+        attachments: [],
         site,
         id: id === undefined ? undefined : Number(id),
-        data: rest && !attachments ? JSON.parse(rest) : {},
+        json: text.slice(head.length),
     };
+}
+
+/** The values of a packet. Attachments take the places of their placeholders. */
+function decode(json, attachments) {
+    if (!json) return {};
+    if (!attachments.length) return JSON.parse(json);
+    return JSON.parse(json, (key, value) => {
+        if (value?._placeholder !== true) return value;
+        if (!Number.isInteger(value.num) || !(value.num in attachments))
+            throw new Error("placeholder without an attachment");
+        return attachments[value.num];
+    });
+}
+
+function isBinary(value) {
+    const { Blob } = globalThis;
+    return value instanceof ArrayBuffer || ArrayBuffer.isView(value) || (Blob && value instanceof Blob);
+}
+
+/** The opposite of decode(). */
+function encode(values) {
+    const attachments = [];
+    const json = JSON.stringify(values, function (key, value) {
+        // `value` has gone through toJSON(), which a Node.js Buffer has.
+        if (!isBinary(this[key])) return value;
+        return { _placeholder: true, num: attachments.push(this[key]) - 1 };
+    });
+    if (attachments.length > ATTACHMENTS_MAX)
+        throw new RangeError(`more than ${ATTACHMENTS_MAX} binary values in one event`);
+    return { json, attachments };
 }

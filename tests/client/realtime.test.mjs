@@ -146,16 +146,6 @@ describe("packet by packet", () => {
         await lost;
     });
 
-    test("binary packets are stepped over", () => {
-        const socket = connect();
-        const events = record(client);
-        socket.open();
-        socket.say('451-/one.localhost,["blob",{"_placeholder":true,"num":0}]', new ArrayBuffer(4));
-        socket.say('42/one.localhost,["after"]');
-        assert.deepEqual(events.splice(0), [["after"]]);
-        assert.equal(client.connected, true);
-    });
-
     test("silence ends the connection, and it comes back", async () => {
         const socket = connect();
         socket.open(40);
@@ -230,21 +220,6 @@ describe("packet by packet", () => {
         client.connect();
         latest().open();
         assert.equal(client.connected, true);
-    });
-
-    test("handlers: once, off, one that throws", (t) => {
-        t.mock.method(console, "error", () => {});
-        const socket = connect();
-        socket.open();
-        const calls = [];
-        client.once("e", () => calls.push("once"));
-        client.on("e", () => { throw new Error("mistake of a page"); });
-        const off = client.on("e", () => calls.push("on"));
-        socket.say('42/one.localhost,["e"]', '42/one.localhost,["e"]');
-        off();
-        socket.say('42/one.localhost,["e"]');
-        assert.deepEqual(calls, ["once", "on", "on"]);
-        assert.equal(console.error.mock.callCount(), 3);
     });
 
     test("subscribe() hands over the messages of its own task", () => {
