@@ -68,7 +68,7 @@ test("a name goes back to viewers as it came", async () => {
 test("what is no name is ignored and counted", async () => {
     const ada = await server.join("ada");
     const ignored = async () => (await server.ask("stats")).frappe.client_events_ignored;
-    const before = await ignored();
+    const earlier = await ignored();
     const bad = [[], [""], [null], [true], [{}], [[]], [["ToDo"]], ["a\u0000b"], ["\ud800"], ["x\udc00"], [5]];
     for (const args of bad) ada.emit("doctype_subscribe", ...args);
     const two = [["ToDo"], ["ToDo", ""], ["ToDo", null], ["ToDo", {}], ["ToDo", false], ["ToDo", "\u0000"], [7, "a"]];
@@ -76,7 +76,7 @@ test("what is no name is ignored and counted", async () => {
         for (const args of two) ada.emit(event, ...args);
     for (const args of [[], [null], [""], [{}], ["\u0000"]]) ada.emit("task_subscribe", ...args);
     const count = bad.length + 4 * two.length + 5;
-    await eventually("all of them", async () => (await ignored()) - before === count);
+    await eventually("all of them", async () => (await ignored()) - earlier === count);
     assert.equal(ada.connected, true);
     const { rooms, frappe } = await server.ask("stats");
     assert.equal(rooms, 3); // website, all, his own

@@ -308,7 +308,7 @@ test("an app that fails without end does not fill the log", async () => {
     const shown = () => host.output.split("again and again").length - 1;
     const counted = () =>
         [...host.output.matchAll(/(\d+) more errors of apps within/g)].reduce(
-            (sum, [, n]) => sum + +n,
+            (sum, [, n]) => sum + Number(n),
             0,
         );
     await eventually("300 errors, shown or counted", () => shown() + counted() === 300);

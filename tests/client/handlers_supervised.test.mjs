@@ -107,10 +107,10 @@ async function load(client, running) {
     for (let n = 0; running.yes; n += 3) {
         const burst = [n, n + 1, n + 2];
         const answers = await Promise.all(
-            burst.map((n) => within(`answer ${n}`, client.emitWithAck("count", n))),
+            burst.map((count) => within(`answer ${count}`, client.emitWithAck("count", count))),
         );
         assert.deepEqual(
-            answers.map(([, n]) => n),
+            answers.map(([, count]) => count),
             burst,
         );
         versions.push(...answers.map(([version]) => version));

@@ -240,10 +240,10 @@ export class BenchServer extends Target {
     async ask(question) {
         const peer = net.connect(this.bench.socket);
         peer.write(`${JSON.stringify(question)}\n`);
-        for await (const line of createInterface(peer)) {
-            peer.destroy();
-            return JSON.parse(line);
-        }
+        const { value, done } = await createInterface(peer)[Symbol.asyncIterator]().next();
+        peer.destroy();
+        if (done) throw new Error(`no answer to ${JSON.stringify(question)}`);
+        return JSON.parse(value);
     }
 
     async close() {

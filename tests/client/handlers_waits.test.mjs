@@ -53,7 +53,7 @@ test("an answer that a client waits for is owed until it is given", () => {
 
 test("nothing is owed to who has gone", () => {
     let reply;
-    socket.on("ask", (answer) => (reply = answer));
+    socket.on("ask", (given) => (reply = given));
     event("ask", 1);
     host.hear({ op: "disconnect", s: S, reason: "transport close" });
     assert.equal(host.busy(), false);

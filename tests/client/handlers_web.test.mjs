@@ -162,7 +162,7 @@ test("a request that takes too long, or is not wanted any more, fails as a fetch
     const known = new Web(tmpdir(), () => {});
     known.base = new URL(where).origin;
     known.getSecret = async () => null;
-    const ask = (opts) => known.request({ site_name: SITE, sid: "the-sid" }, "/x", {}, opts);
+    const request = (opts) => known.request({ site_name: SITE, sid: "the-sid" }, "/x", {}, opts);
     const reason = new Error("no more");
     for (const make of [
         () => AbortSignal.timeout(20),
@@ -172,7 +172,7 @@ test("a request that takes too long, or is not wanted any more, fails as a fetch
         const told = ({ name, message }) => ({ name, message });
         const [theirs, ours] = await Promise.all([
             fetch(where, { signal: make() }).catch(told),
-            ask({ signal: make() }).catch(told),
+            request({ signal: make() }).catch(told),
         ]);
         assert.deepEqual(ours, theirs);
     }

@@ -77,12 +77,12 @@ test("bad lines are skipped, those after them come", async () => {
 test("what is remembered about a user is forgotten on request", async () => {
     const asked = async () => (await ask({ rt: "stats" })).frappe.questions_asked;
     await first.join("grace");
-    const before = await asked();
+    const earlier = await asked();
     await first.join("grace");
-    assert.equal(await asked(), before);
+    assert.equal(await asked(), earlier);
     assert.deepEqual(await ask({ rt: "forget", site: SITE, user: "ada@example.com" }), { ok: true });
     await first.join("grace");
-    assert.equal(await asked(), before);
+    assert.equal(await asked(), earlier);
     for (const user of [{ user: "grace@example.com" }, {}]) {
         const last = await asked();
         assert.deepEqual(await ask({ rt: "forget", site: SITE, ...user }), { ok: true });

@@ -101,10 +101,10 @@ for (const [release, connect] of Object.entries(RELEASES)) {
                 custom.disconnect();
                 assert.deepEqual((await left)[0], "io client disconnect");
                 assert.deepEqual(await ask(root, "message-with-ack", 2), [2]);
-                const before = custom.id;
+                const earlier = custom.id;
                 custom.connect();
                 await next(custom, "auth");
-                assert.notEqual(custom.id, before);
+                assert.notEqual(custom.id, earlier);
                 assert.deepEqual([...heard], []);
             });
 

@@ -44,10 +44,10 @@ export function next(client, event, ms) {
 
 /** Waits until `check` returns something truthy, and returns it. */
 export async function eventually(what, check, ms = PATIENCE_MS) {
-    for (const end = Date.now() + ms; ; await sleep(20)) {
+    for (const deadline = Date.now() + ms; ; await sleep(20)) {
         const value = await check();
         if (value) return value;
-        if (Date.now() > end) throw new Error(`${what}: not within ${ms} ms`);
+        if (Date.now() > deadline) throw new Error(`${what}: not within ${ms} ms`);
     }
 }
 
@@ -140,7 +140,7 @@ export class InProcess extends Target {
 
     async ask(command, args = {}) {
         const answer = new Promise((done) => this.waiting.push(done));
-        this.child.stdin.write(JSON.stringify({ do: command, ...args }) + "\n");
+        this.child.stdin.write(`${JSON.stringify({ do: command, ...args })}\n`);
         const died = this.gone.then(() => ({ error: `died: ${this.child.output}` }));
         const { value, error } = await within(command, Promise.race([answer, died]));
         if (error) throw new Error(error);

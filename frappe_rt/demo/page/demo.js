@@ -90,7 +90,8 @@ let newest = { event: null };
 function showEvent(event, message) {
     if (event === "pong") return;
     const json = JSON.stringify(message, null, 2);
-    const time = new Date().toLocaleTimeString("en-GB") + "." + String(Date.now() % 1000).padStart(3, "0");
+    const thousandths = String(Date.now() % 1000).padStart(3, "0");
+    const time = `${new Date().toLocaleTimeString("en-GB")}.${thousandths}`;
     if (newest.event === event && event === "progress") {
         newest.count.textContent = `× ${++newest.times}`;
         newest.time.textContent = time;
@@ -216,7 +217,7 @@ if (!boot.user) {
     realtime.on("connect_error", (error) => toast(`Connection: ${error.message}`));
     realtime.on("progress", showProgress);
     realtime.on("msgprint", (message) => toast(message.message ?? message));
-    realtime.on("doc_viewers", ({ users }) => open && showViewers(users));
+    realtime.on("doc_viewers", (message) => open && showViewers(message.users));
     realtime.doctype_subscribe(boot.doctype);
     toggleDocument();
     realtime.connect();
