@@ -315,8 +315,13 @@ build/bench/marks.so: tests/bench/marks.c Makefile
 	@echo "  CC    $@"
 	@$(CC) -std=gnu11 -O2 $(WARNINGS) -shared -fPIC $< -o $@
 
+LINT_MODULES := tests/lint/node_modules/.stamp
+$(LINT_MODULES): tests/lint/package.json tests/lint/package-lock.json
+	cd tests/lint && npm ci --no-audit --no-fund
+	@touch $@
+
 lint: export CHECK_FLAGS = -std=gnu11 -DRT_ALLOC_FAULTS $(CPPFLAGS_OWN) $(PYTHON_CPPFLAGS)
-lint: .venv/lint.stamp .venv/test.stamp build/native.mk ## formatting, types and static analysis
+lint: .venv/lint.stamp .venv/test.stamp $(LINT_MODULES) build/native.mk ## formatting, types and static analysis
 	@tests/lint.sh $(RESULTS)
 
 format: .venv/lint.stamp ## format C and Python files in place, with the versions lint uses

@@ -4,6 +4,7 @@
 set -u
 results=$1
 tools=.venv/bin
+node_tools=tests/lint/node_modules/.bin
 passed=0 failed=0
 
 check() {
@@ -48,12 +49,22 @@ js_syntax() {
     return $status
 }
 
+types() {
+    # Under another name, since beside realtime.d.ts the compiler never reads realtime.js.
+    mkdir -p build/lint
+    ln -sf ../../frappe_rt/client/realtime.js build/lint/source.js
+    ln -sf ../../frappe_rt/client/realtime.d.ts build/lint/realtime.d.ts
+    "$node_tools/tsc" --project tests/lint
+}
+
 check 'clang-format' format_c
 check 'clang-tidy' tidy
 check 'ruff check' "$tools/ruff" check frappe_rt setup.py tests
 check 'ruff format' "$tools/ruff" format --check frappe_rt setup.py tests
 check 'mypy --strict' "$tools/mypy" --strict frappe_rt
 check 'node --check' js_syntax
+check 'eslint' "$node_tools/eslint" --config tests/lint/eslint.config.mjs frappe_rt tests
+check 'tsc --strict' types
 
 mkdir -p "$results"
 echo "$passed passed, $failed failed" | tee "$results/lint"

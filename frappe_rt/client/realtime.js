@@ -18,9 +18,22 @@
 // There is no retry from `refused`: the same cookie would get the same answer. The page calls
 // connect() again after a login.
 
+/**
+ * @import { Handler, RealtimeClient as Declared, RealtimeOptions, State } from "./realtime.d.ts"
+ * @typedef {"path" | "reconnectDelay" | "reconnectDelayMax" | "jitter"} NeededOption
+ * @typedef {string | symbol | undefined} EventName
+ * @typedef {{ handler: Handler, once: boolean }} Entry
+ * @typedef {{ resolve: Handler, reject?: Handler }} Ack
+ * @typedef {{ json: string, attachments: any[], ack?: Ack | null, id?: number }} Call
+ * @typedef {ReturnType<typeof parsePacket>} Packet
+ * @typedef {ReturnType<typeof setTimeout> | undefined} Timer
+ */
+
 const OPEN = "0", CLOSE = "1", PING = "2", PONG = "3", MESSAGE = "4"; // Engine.IO packet types
 const CONNECT = "0", DISCONNECT = "1", EVENT = "2", ACK = "3", CONNECT_ERROR = "4"; // Socket.IO's
+/** @type {Record<string, string>} */
 const BINARY = { [EVENT]: "5", [ACK]: "6" }; // the types of packets with attachments
+/** @type {Record<string, string>} */
 const PLAIN = { 5: EVENT, 6: ACK };
 const ATTACHMENTS_MAX = 10; // of a packet, in both directions, as in socket.io-parser
 const RESERVED = new Set([
@@ -30,6 +43,7 @@ const ANY = Symbol("any event");
 const BUFFER_MAX = 1000; // emits kept while there is no connection; the oldest are dropped
 const ACK_TIMEOUT = 10000; // ms
 
+/** @type {RealtimeOptions & Required<Pick<RealtimeOptions, NeededOption>>} */
 const DEFAULTS = {
     url: undefined, // of the server; default: the page's own origin
     site: undefined, // namespace; default: frappe.boot.sitename, else the host name of the page
@@ -42,27 +56,38 @@ const DEFAULTS = {
 };
 
 export class RealtimeClient {
-    /** Called with each new state: idle, connecting, joining, connected, waiting, refused. */
+    /** @type {((state: State) => void) | null} called with each new state */
     onstatechange = null;
+    /** @type {State} */
     state = "idle";
-    /** The Socket.IO id while connected, else null. */
+    /** @type {string | null} the Socket.IO id while connected */
     id = null;
 
+    /** @type {typeof DEFAULTS} */
     #options;
+    /** @type {WebSocket | null} */
     #socket = null;
-    #handlers = new Map(); // event -> Set of {handler, once}
-    #subscriptions = new Map(); // JSON -> the call that subscribes, for the next connection
-    #buffer = []; // calls that wait for a connection
-    #acks = new Map(); // id -> {resolve, reject}
+    /** @type {Map<EventName, Set<Entry>>} */
+    #handlers = new Map();
+    /** @type {Map<string, Call>} JSON -> the call that subscribes, for the next connection */
+    #subscriptions = new Map();
+    /** @type {Call[]} calls that wait for a connection */
+    #buffer = [];
+    /** @type {Map<number | undefined, Ack>} */
+    #acks = new Map();
     #nextAck = 0;
     #attempts = 0;
-    #retryTimer = null;
-    #deadline = null; // timer of connecting, then of the heartbeat
+    /** @type {Timer} */
+    #retryTimer;
+    /** @type {Timer} of connecting, then of the heartbeat */
+    #deadline;
     #silenceMax = 0; // ms without any packet after which the connection is dead
     #lastHeard = 0;
-    #partial = null; // the packet whose attachments are coming in
+    /** @type {Packet | null} the packet whose attachments are coming in */
+    #partial = null;
     #onOnline = () => this.#hurry();
 
+    /** @param {RealtimeOptions} [options] */
     constructor(options = {}) {
         this.#options = { ...DEFAULTS, ...options };
     }
@@ -157,7 +182,7 @@ export class RealtimeClient {
     // --- packets --------------------------------------------------------------------------------
 
     #send(packet) {
-        this.#socket.send(packet);
+        this.#socket?.send(packet);
     }
 
     #onData(data) {
@@ -267,16 +292,19 @@ export class RealtimeClient {
 
     // --- events ---------------------------------------------------------------------------------
 
-    /** Returns a function that removes this one registration. */
+    // Returns a function that removes this one registration.
+    /** @param {string} event @param {Handler} handler */
     on(event, handler) {
         return this.#add(event, { handler, once: false });
     }
 
+    /** @param {string} event @param {Handler} handler */
     once(event, handler) {
         return this.#add(event, { handler, once: true });
     }
 
-    /** Without a handler: all of the event. Without an event: all but those of onAny(). */
+    // Without a handler: all of the event. Without an event: all but those of onAny().
+    /** @type {Declared["off"]} */
     off(event, handler) {
         for (const [name, entries] of this.#handlers)
             if (name === event || (event === undefined && name !== ANY))
@@ -284,14 +312,14 @@ export class RealtimeClient {
                     if (!handler || entry.handler === handler) this.#remove(name, entry);
     }
 
-    /** Each event from the server: `handler(event, ...args)`. */
+    /** @type {Declared["onAny"]} Each event from the server: `handler(event, ...args)`. */
     onAny(handler) {
         return this.#add(ANY, { handler, once: false });
     }
 
     #add(event, entry) {
-        if (!this.#handlers.has(event)) this.#handlers.set(event, new Set());
-        this.#handlers.get(event).add(entry);
+        const entries = this.#handlers.get(event) ?? new Set();
+        this.#handlers.set(event, entries.add(entry));
         return () => this.#remove(event, entry);
     }
 
@@ -302,21 +330,23 @@ export class RealtimeClient {
     }
 
     #tell(event, ...args) {
-        const entries = this.#handlers.get(event);
-        for (const entry of [...(entries ?? [])]) {
+        const entries = this.#handlers.get(event) ?? new Set();
+        for (const entry of [...entries]) {
             if (!entries.has(entry)) continue; // removed by an earlier handler
             if (entry.once) this.#remove(event, entry);
             safely(entry.handler, ...args);
         }
     }
 
-    /** Sends an event; a function as the last argument gets the acknowledgement. */
+    // Sends an event; a function as the last argument gets the acknowledgement.
+    /** @type {Declared["emit"]} */
     emit(event, ...args) {
         const resolve = typeof args.at(-1) === "function" ? args.pop() : null;
         this.#emit(event, args, resolve && { resolve });
     }
 
-    /** Promises the acknowledgement. Rejects when the connection is lost, or after ACK_TIMEOUT. */
+    // Promises the acknowledgement. Rejects when the connection is lost, or after ACK_TIMEOUT.
+    /** @type {Declared["emitWithAck"]} */
     emitWithAck(event, ...args) {
         return this.#promise(ACK_TIMEOUT, (resolve, reject) => {
             const call = this.#emit(event, args, { resolve, reject });
@@ -324,7 +354,7 @@ export class RealtimeClient {
         });
     }
 
-    /** Milliseconds for a `ping` to the server and its `pong` back. */
+    /** @type {Declared["latency"]} Milliseconds for a `ping` to the server and its `pong` back. */
     latency(timeout = 5000) {
         const sent = performance.now();
         return this.#promise(timeout, (resolve) => {
@@ -385,39 +415,48 @@ export class RealtimeClient {
 
     // --- subscriptions, under the names of frappe.realtime -------------------------------------
 
+    /** @type {Declared["doctype_subscribe"]} */
     doctype_subscribe(doctype) {
         this.#join("doctype_subscribe", doctype);
     }
 
+    /** @type {Declared["doctype_unsubscribe"]} */
     doctype_unsubscribe(doctype) {
         this.#leave("doctype_subscribe", "doctype_unsubscribe", doctype);
     }
 
+    /** @type {Declared["doc_subscribe"]} */
     doc_subscribe(doctype, docname) {
         this.#join("doc_subscribe", doctype, docname);
     }
 
+    /** @type {Declared["doc_unsubscribe"]} */
     doc_unsubscribe(doctype, docname) {
         this.#leave("doc_subscribe", "doc_unsubscribe", doctype, docname);
     }
 
+    /** @type {Declared["doc_open"]} */
     doc_open(doctype, docname) {
         this.#join("doc_open", doctype, docname);
     }
 
+    /** @type {Declared["doc_close"]} */
     doc_close(doctype, docname) {
         this.#leave("doc_open", "doc_close", doctype, docname);
     }
 
+    /** @type {Declared["task_subscribe"]} */
     task_subscribe(task_id) {
         this.#join("task_subscribe", task_id);
     }
 
+    /** @type {Declared["task_unsubscribe"]} */
     task_unsubscribe(task_id) {
         this.#leave("task_subscribe", "task_unsubscribe", task_id);
     }
 
-    /** Follows a background job: calls `handlers.progress(message)` for each of its messages. */
+    // Follows a background job: calls `handlers.progress(message)` for each of its messages.
+    /** @type {Declared["subscribe"]} */
     subscribe(task_id, handlers = {}) {
         this.task_subscribe(task_id);
         return this.on("task_progress", (message) => {
@@ -457,7 +496,7 @@ function parsePacket(text) {
     return {
         type: PLAIN[text[0]] ?? text[0],
         expected,
-        attachments: [],
+        attachments: /** @type {any[]} */ ([]),
         site,
         id: id === undefined ? undefined : Number(id),
         json: text.slice(head.length),
@@ -468,7 +507,7 @@ function parsePacket(text) {
 function decode(json, attachments) {
     if (!json) return {};
     if (!attachments.length) return JSON.parse(json);
-    return JSON.parse(json, (key, value) => {
+    return JSON.parse(json, (_key, value) => {
         if (value?._placeholder !== true) return value;
         if (!Number.isInteger(value.num) || !(value.num in attachments))
             throw new Error("placeholder without an attachment");
