@@ -1,10 +1,10 @@
-// The demo page: shows what comes in over realtime.js, and presses buttons in Python.
+// The demo page: shows the events that realtime.js receives. Its buttons run Python code.
 
 import { RealtimeClient } from "./realtime.js";
 
 const PING_MS = 2000; // between two measurements of the latency
-const STATS_MS = 1000; // between two looks at the figures
-const LIST_MAX = 100; // events shown
+const STATS_MS = 1000; // between two requests for the figures
+const LIST_MAX = 100; // events in the list
 const DONE_MS = 1200; // how long a finished progress dialog stays
 const COLOURS = ["#2a6fdb", "#b0418f", "#2f9e5b", "#c2691b"];
 
@@ -73,7 +73,7 @@ async function measureLatency() {
 
 // --- events -------------------------------------------------------------------------------------
 
-/** Which room an event came to. The server does not say; the demo's own events do, others are known. */
+/** The room of an event. The server does not name it; the demo's own events do, others are known. */
 function getRoom(event, message) {
     const document = `${boot.doctype}/${boot.docname}`;
     const known = {
@@ -147,7 +147,7 @@ function showViewers(viewers) {
         : others.length ? `${others.join(", ")} and you are viewing` : "Only you are viewing";
 }
 
-/** Cookies do not know ports but do know hosts: under its other name this host is another login. */
+/** Cookies belong to a host name, not to a port: the host's other name allows a second login. */
 function showOtherWindow() {
     const host = location.hostname === "localhost" ? "127.0.0.1" : "localhost";
     const somebody = users.find((user) => user !== boot.user);

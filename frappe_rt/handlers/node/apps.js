@@ -6,18 +6,18 @@ const fs = require("node:fs");
 const path = require("node:path");
 const { keepLinks } = require("./links");
 
-const FOR_ALL = /\.(onAny|prependAny|use)\(/; // how an app gets to see every event
-const FRAMEWORK = "frappe"; // its own handlers are the server itself
+const FOR_ALL = /\.(onAny|prependAny|use)\(/; // calls with which an app listens to every event
+const FRAMEWORK = "frappe"; // the server stands in for its handlers
 
 class Apps {
     constructor(bench, errors, log) {
         Object.assign(this, { bench, errors, log });
         this.handlers = new Map(); // app -> function (socket)
-        this.failed = []; // apps whose file gave none
+        this.failed = []; // apps whose file failed or exports no function
         this.listed = listApps(bench);
     }
 
-    /** Loads what there is, in the order of sites/apps.txt; what cannot be loaded is logged. */
+    /** Loads the apps in the order of sites/apps.txt. Logs those that fail. */
     load() {
         keepLinks(this.bench);
         for (const app of this.listed) {
@@ -42,9 +42,8 @@ class Apps {
     }
 
     /**
-     * Which of these texts stand in quotes in the apps' own files; all, where one looks at every
-     * event. A host that takes over must say what it takes before the first call of a handler can
-     * show it.
+     * The texts that the apps' own files have in quotes; all texts, if a file listens to every event.
+     * A host that takes over must name its events before it has called the first handler.
      */
     mentioned(texts) {
         const ours = (file) => !file.startsWith(__dirname) && !file.includes("/node_modules/");
@@ -56,7 +55,7 @@ class Apps {
         return sources.some((source) => FOR_ALL.test(source)) ? texts : texts.filter(stands);
     }
 
-    /** Hands a new connection to every app of its site; one that throws does not stop the next. */
+    /** Calls each app of the site with a new connection. An exception does not stop the next app. */
     connect(socket) {
         for (const app of [...socket.installed_apps]) {
             const handler = this.handlers.get(app);
@@ -71,7 +70,7 @@ function listApps(bench) {
     return [...new Set(names)].filter((name) => name && !name.startsWith("#"));
 }
 
-/** An app's handlers.js, unless it is to be left to another: the server, or the Python host. */
+/** An app's handlers.js, unless the server or the Python host serves the app. */
 function handlersOf(bench, app) {
     const folder = path.join(bench, "apps", app);
     const file = path.join(folder, "realtime", "handlers.js");

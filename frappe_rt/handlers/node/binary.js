@@ -1,8 +1,8 @@
-// Binary arguments: on the link each is a placeholder in the JSON and a base64 text beside it.
+// Binary arguments. On the link each is a placeholder in the JSON, and base64 text beside it.
 
 "use strict";
 
-const MAX_ATTACHMENTS = 10; // the protocol's
+const MAX_ATTACHMENTS = 10; // limit of the protocol
 
 function isBinary(value) {
     return ArrayBuffer.isView(value) || value instanceof ArrayBuffer;
@@ -18,7 +18,7 @@ function hasBinary(value) {
     return false;
 }
 
-/** What JSON.stringify would write; a Buffer has a toJSON too, and was met before. */
+/** What JSON.stringify would write. Check for binary values first: a Buffer has a toJSON, too. */
 function asWritten(value) {
     return typeof value.toJSON === "function" ? value.toJSON() : value;
 }
@@ -43,7 +43,7 @@ function replace(value, found) {
     return copy;
 }
 
-/** Puts arguments into a message to the server, as its members `a` and, when needed, `b`. */
+/** Adds arguments to a message as its member `a`, and their attachments as `b`. */
 function pack(message, args) {
     if (!args.some(hasBinary)) {
         message.a = args;
@@ -68,7 +68,7 @@ function restore(value, buffers) {
     return value;
 }
 
-/** The arguments of a message from the server, with Buffers where the placeholders stood. */
+/** The arguments of a message from the server, with Buffers in place of the placeholders. */
 function unpack(message) {
     const args = Array.isArray(message.a) ? message.a : [];
     if (!message.b?.length) return args;

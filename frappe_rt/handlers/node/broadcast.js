@@ -1,10 +1,10 @@
-// `to(room)`, `except(room)`, `volatile`, `timeout(ms)`, chained and then emitted: each step is a
-// new object, so that an app may keep a part of the chain.
+// Chains of `to(room)`, `except(room)`, `volatile`, `timeout(ms)` that end in an emit. Each step is a
+// new object, so an app can keep a part of the chain.
 
 "use strict";
 
-const ASK = Symbol("ask"); // of a Socket: emit and await the acknowledgement
-const EVENT = 2; // the packet type, for apps that look at what adapter.broadcast is given
+const ASK = Symbol("ask"); // method of a Socket: emit, and wait for the acknowledgement
+const EVENT = 2; // the packet type that apps see in adapter.broadcast
 const RESERVED = new Set([
     "connect",
     "connect_error",
@@ -56,7 +56,7 @@ class BroadcastOperator {
         return this.with({ flags: { volatile: true } });
     }
 
-    /** There is one server, and it decides about compression. */
+    /** No effect: there is one server, and it decides about compression. */
     get local() {
         return this;
     }
@@ -80,7 +80,7 @@ class BroadcastOperator {
         return true;
     }
 
-    /** An acknowledged broadcast: `callback(error, answers)` once all have answered, or late. */
+    /** Broadcasts, and calls `callback(error, answers)` after the last answer or the timeout. */
     collect(event, args, callback) {
         const sockets = this.adapter.select(this.options);
         const answers = [];

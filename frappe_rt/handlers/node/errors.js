@@ -1,7 +1,7 @@
-// Runs the code of apps, and says whose it was when it fails.
+// Runs the code of apps, and names the app when it fails.
 //
-// A handler that throws stops neither the next one nor this process. Errors that no handler's call
-// encloses (timers, event emitters) are told apart by the files in their stack.
+// An exception in a handler stops neither the next handler nor this process. For an error outside a
+// handler (timers, event emitters) the files in its stack name the app.
 
 "use strict";
 
@@ -9,12 +9,12 @@ const fs = require("node:fs");
 const path = require("node:path");
 const util = require("node:util");
 
-const MAX_REPORTS = 20; // a second; the rest are counted
+const MAX_REPORTS = 20; // a second; further ones are only counted
 
 class Errors {
     constructor(bench, log) {
         const apps = path.join(bench, "apps");
-        const real = fs.existsSync(apps) ? fs.realpathSync(apps) : apps; // as Node names files
+        const real = fs.existsSync(apps) ? fs.realpathSync(apps) : apps; // as in stacks
         this.folders = [apps + path.sep, real + path.sep];
         this.log = log;
         this.running = null; // the app whose code runs now
@@ -45,7 +45,7 @@ class Errors {
         });
     }
 
-    /** Takes what would otherwise end the process. */
+    /** Catches errors that would end the process. */
     watch(target) {
         target.on("uncaughtException", (error) => this.report(null, "uncaught exception", error));
         target.on("unhandledRejection", (why) => this.report(null, "unhandled rejection", why));
@@ -64,7 +64,7 @@ class Errors {
         this.reports = 0;
     }
 
-    /** The app whose file stands first in the stack. */
+    /** The app of the first file in the stack that belongs to an app. */
     ownerOf(error) {
         const stack = typeof error?.stack === "string" ? error.stack : "";
         for (const folder of this.folders) {

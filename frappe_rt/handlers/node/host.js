@@ -1,5 +1,5 @@
-// A handler host: what the server says about sockets becomes calls of apps, and what apps do
-// becomes commands to the server. The protocol is in docs/handlers.md.
+// A handler host. It turns the server's messages about sockets into calls of the apps' handlers, and
+// the handlers' actions into commands to the server. The protocol is in docs/handlers.md.
 
 "use strict";
 
@@ -22,10 +22,10 @@ class Host {
         this.web = new Web(bench, log);
         this.apps = new Apps(bench, this.errors, log);
         this.mirror = new Mirror(this);
-        this.questions = new Map(); // number -> what to call with the answer
+        this.questions = new Map(); // number -> callback for the answer
         this.lastQuestion = 0;
-        this.requests = 0; // to the web process, under way
-        this.taken = null; // events of the server's own that apps want as well
+        this.requests = 0; // requests to the web process that are open
+        this.taken = null; // the server's own events that apps want, too
         this.leaving = false;
         this.link = new Link({
             hear: (message) => this.hear(message),
@@ -39,7 +39,7 @@ class Host {
         this.apps.load();
     }
 
-    /** Whether no app loses handlers that work; a host that would take them away leaves instead. */
+    /** Whether all apps of the old host work here, too. If not, this host leaves. */
     async mayAttach(socketPath) {
         const { failed } = this.apps;
         if (!failed.length || !this.replaces) return true;
@@ -126,7 +126,7 @@ class Host {
         return ++this.lastQuestion;
     }
 
-    /** The number under which `answer` will get what the server says. */
+    /** Keeps `answer` for the server's reply, and returns the number of the question. */
     expect(answer) {
         const q = this.nextQuestion();
         this.questions.set(q, answer);
@@ -147,14 +147,14 @@ class Host {
         return this.link.sendEmit(pack(message, args));
     }
 
-    /** An app listens to an event that the server would otherwise keep to itself. */
+    /** An app listens to an event; the server must send its own events only then. */
     registered(event) {
         if (!SERVER_EVENTS.has(event) || this.taken.has(event)) return;
         this.taken.add(event);
         this.link.send({ op: "events", e: [event] });
     }
 
-    /** An app looks at every event. */
+    /** An app listens to every event. */
     registeredForAll() {
         for (const event of SERVER_EVENTS) this.registered(event);
     }
@@ -170,14 +170,14 @@ class Host {
 
     // ---- the end ----
 
-    /** Whether something was begun that still has to answer. */
+    /** Whether a question, a request, a handler or an acknowledgement is open. */
     busy() {
         if (this.questions.size || this.requests || this.errors.handlers) return true;
         for (const socket of this.mirror.sockets.values()) if (owes(socket)) return true;
         return false;
     }
 
-    /** Finishes what was begun, within `ms`, and ends. */
+    /** Waits up to `ms` until nothing is open, then ends. */
     drain(ms) {
         this.leaving = true;
         const last = Date.now() + ms;
@@ -188,7 +188,7 @@ class Host {
         setImmediate(look);
     }
 
-    /** Ends at once: nobody is there any more whom an answer would reach. */
+    /** Ends at once: no answer can reach a client any more. */
     leave(why) {
         this.log(why);
         this.leaving = true;

@@ -1,32 +1,32 @@
 // The connection to the server: one JSON object a line, both ways (docs/handlers.md).
 //
-// Written lines wait for the end of the event loop's turn, so that what a burst of events answers
-// goes out in one write. Knows nothing of sockets and rooms.
+// Lines are written at the end of the event loop's turn, so a burst of answers is one write. Must not
+// know sockets and rooms.
 
 "use strict";
 
 const net = require("node:net");
 
-const MAX_LINE = 16 << 20; // the protocol's
-const FLUSH_AT = 64 << 10; // a turn that writes more than this does not wait for its end
-const MAX_OWED = 64 << 20; // what a server that does not read may make this process hold
+const MAX_LINE = 16 << 20; // bytes, limit of the protocol
+const FLUSH_AT = 64 << 10; // bytes; with more than this, write before the end of the turn
+const MAX_OWED = 64 << 20; // bytes kept for a server that does not read
 const NEWLINE = 10;
 
 class Link {
     /**
-     * `hear(message)` gets each line; `end(why)` is called once, when the connection is over.
-     * `beforeFlush()` may add lines to what is about to be written.
+     * `hear(message)` gets each line; `end(why)` is called once, when the connection has ended.
+     * `beforeFlush()` may add lines to the next write.
      */
     constructor({ hear, end, beforeFlush, log }) {
         this.hear = hear;
         this.end = end;
         this.beforeFlush = beforeFlush;
         this.log = log;
-        this.pieces = []; // the beginning of a line whose end has not come
+        this.pieces = []; // the first parts of an unfinished line
         this.piecesSize = 0;
         this.out = "";
         this.scheduled = false;
-        this.lost = 0; // emits dropped since they were last reported
+        this.lost = 0; // emits dropped since the last report
         this.flush = this.flush.bind(this);
     }
 
@@ -67,7 +67,7 @@ class Link {
             this.stream.destroy(new Error(`the server sent a line above ${MAX_LINE} bytes`));
     }
 
-    /** Whatever is wrong with one line, the lines behind it are heard. */
+    /** A line that fails is skipped; the next lines are still handled. */
     take(line) {
         try {
             this.hear(JSON.parse(line));
@@ -76,12 +76,12 @@ class Link {
         }
     }
 
-    /** A message without which the server and this process would disagree; never dropped. */
+    /** Sends a message that must arrive, or server and host disagree. Never drops it. */
     send(message) {
         this.write(toLine(message));
     }
 
-    /** An emit: dropped, counted and logged while the server owes more reading than MAX_OWED. */
+    /** Sends an emit. Drops, counts and logs it while more than MAX_OWED bytes wait. */
     sendEmit(message) {
         const line = toLine(message);
         if (this.owed() + line.length > MAX_OWED) {
@@ -113,7 +113,7 @@ class Link {
     }
 
     flush() {
-        this.beforeFlush(); // what it adds needs no flush of its own
+        this.beforeFlush(); // before `scheduled` is cleared: its lines need no second flush
         this.scheduled = false;
         const { out } = this;
         if (!out) return;
@@ -121,7 +121,7 @@ class Link {
         if (this.stream.writable) this.stream.write(out);
     }
 
-    /** Writes what is owed, then ends; `end` is called as after any other end. */
+    /** Writes all waiting lines, then closes. `end` is called as for any other end. */
     close() {
         this.flush();
         this.stream.end();
@@ -130,7 +130,7 @@ class Link {
 
 function toLine(message) {
     const line = JSON.stringify(message);
-    if (line.length * 3 < MAX_LINE) return line; // no character takes more bytes than three
+    if (line.length * 3 < MAX_LINE) return line; // a UTF-16 unit takes at most 3 bytes
     const size = Buffer.byteLength(line);
     if (size < MAX_LINE) return line;
     const what = message.e === undefined ? message.op : `emit ${JSON.stringify(message.e)}`;

@@ -1,6 +1,6 @@
-// Apps that are links in the bench's apps/ folder. Node names a file by where it really is, and what
-// goes up from there, as Frappe's get_conf and `require("../../frappe/..")` do, leaves the bench:
-// here such files keep the name they have in the bench.
+// Apps that are symbolic links in the bench's apps/ folder. Node gives a file its real path, from
+// which a relative path upwards leaves the bench, as in `require("../../frappe/..")` or in Frappe's
+// get_conf. So files of such apps keep their path in the bench.
 
 "use strict";
 
@@ -8,7 +8,7 @@ const fs = require("node:fs");
 const Module = require("node:module");
 const path = require("node:path");
 
-/** [where it is, what it is in the bench], each with a separator at its end. */
+/** Pairs [real path, path in the bench], both with a separator at the end. */
 function linksOf(apps) {
     const links = fs
         .readdirSync(apps, { withFileTypes: true })
@@ -23,7 +23,7 @@ function exchange(file, from, to, links) {
     return link ? link[to] + file.slice(link[from].length) : file;
 }
 
-/** The module that asks, where it really is: its node_modules may be further up there. */
+/** The requiring module at its real path, where its node_modules may be. */
 function reallyAt(parent, links) {
     const filename = exchange(parent.filename, 1, 0, links);
     return { ...parent, filename, paths: Module._nodeModulePaths(path.dirname(filename)) };

@@ -1,16 +1,16 @@
-// What the server's namespaces hold, so that an app can read rooms and sockets without waiting:
-// `socket.nsp`, `nsp.sockets`, `nsp.adapter.rooms`, and who is in which room.
+// A copy of the server's namespaces, so that an app can read sockets and rooms without waiting:
+// `socket.nsp`, `nsp.sockets`, `nsp.adapter.rooms`.
 //
-// The server tells each change. What an app does here is seen here at once, and told again by the
-// server a little later; until then the server's word about that socket and room is held back, or
-// a join followed by a leave would for a moment read as joined.
+// The server reports each change. An app's join or leave changes the copy at once, and the server
+// reports it later. Until then the server's reports about that socket and room are held back: after a
+// join and a leave, the report of the join would make the socket look joined again.
 
 "use strict";
 
 const { EventEmitter } = require("node:events");
 const { BroadcastOperator, list } = require("./broadcast");
 
-/** Names of rooms are text to the server; an app may ask for a number. */
+/** Rooms by name. The server's names are text; an app may look up a number. */
 class Rooms extends Map {
     get(room) {
         return super.get(String(room));
@@ -36,7 +36,7 @@ class Adapter extends EventEmitter {
         this.sids = new Map(); // id -> RoomNames
     }
 
-    /** The change itself, without telling the server; whether there was one. */
+    /** Changes the copy alone. Returns whether anything changed. */
     put(id, room, joined) {
         return joined ? this.enter(id, room) : this.exit(id, room);
     }
@@ -64,7 +64,7 @@ class Adapter extends EventEmitter {
         this.say("delete-room", room);
     }
 
-    /** An event of the adapter's own, to apps that listen. */
+    /** Emits one of the adapter's own events. */
     say(event, ...args) {
         for (const listener of this.rawListeners(event))
             this.host.errors.run(null, event, listener, this, args);
@@ -78,7 +78,7 @@ class Adapter extends EventEmitter {
         this.host.mirror.change(this, id, String(room), false);
     }
 
-    /** The end of a socket, which the server knows of. */
+    /** Removes a socket that the server has closed. */
     delAll(id) {
         for (const room of this.sids.get(id) ?? []) this.exit(id, room);
         this.sids.delete(id);
@@ -97,7 +97,7 @@ class Adapter extends EventEmitter {
         return [...ids].flatMap((id) => this.nsp.sockets.get(id) ?? []);
     }
 
-    /** The server excepts sockets, socket.io's API rooms; who has gone is a room of its own. */
+    /** The ids in the excepted rooms. A room without members may itself be an id. */
     excepted(except) {
         const members = (room) => [...(this.rooms.get(room) ?? [String(room)])];
         return [...new Set([...except].flatMap(members))];
@@ -202,8 +202,8 @@ class Mirror {
         this.host = host;
         this.namespaces = new Map();
         this.sockets = new Map(); // id -> Socket, of all namespaces
-        this.held = new Map(); // "id room" -> { batch, told }, for changes under way
-        this.batches = new Map(); // number of a sync -> the keys of what it confirms
+        this.held = new Map(); // "id room" -> { batch, told }, for unconfirmed changes
+        this.batches = new Map(); // number of a sync -> the changes that it confirms
         this.batch = null;
     }
 
@@ -227,7 +227,7 @@ class Mirror {
         socket.nsp.sockets.delete(socket.id);
     }
 
-    /** The server says that a socket has joined or left. */
+    /** The server reports that a socket has joined or left. */
     told(id, room, joined) {
         const socket = this.sockets.get(id);
         if (!socket) return;
@@ -236,7 +236,7 @@ class Mirror {
         else socket.nsp.adapter.put(id, room, joined);
     }
 
-    /** An app lets a socket join or leave. */
+    /** An app makes a socket join or leave. */
     change(adapter, id, room, joined) {
         if (!adapter.sids.has(id)) return;
         if (!this.batch) {
@@ -252,7 +252,7 @@ class Mirror {
         this.host.link.send({ op: joined ? "join" : "leave", s: id, r: room });
     }
 
-    /** Asks the server to say when it has done all of the changes that are about to be written. */
+    /** Asks the server to confirm the changes of this write. */
     closeBatch() {
         if (!this.batch) return;
         const q = this.batch;
@@ -260,11 +260,11 @@ class Mirror {
         this.host.link.send({ op: "sync", q });
     }
 
-    /** It has: from here on its word counts again. */
+    /** The server has confirmed: apply the reports that were held back. */
     synced(q) {
         for (const { key, id, room } of this.batches.get(q) ?? []) {
             const change = this.held.get(key);
-            if (change?.batch !== q) continue; // changed again since
+            if (change?.batch !== q) continue; // a later batch has changed it again
             this.held.delete(key);
             if (change.told !== null) this.told(id, room, change.told);
         }

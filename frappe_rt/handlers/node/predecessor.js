@@ -1,10 +1,10 @@
-// The host that this one is to replace: what it serves must not get lost by taking over.
+// The host that this one replaces. The apps that it serves must still be served afterwards.
 
 "use strict";
 
 const net = require("node:net");
 
-/** The apps that host `id` serves, by the server at `socketPath`; none, where it is not there. */
+/** Asks the server at `socketPath` which apps host `id` serves. None if there is no such host. */
 async function getApps(socketPath, id) {
     const peer = net.createConnection(socketPath).setEncoding("utf8");
     peer.write('{"rt":"hosts"}\n');

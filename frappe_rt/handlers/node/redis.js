@@ -1,4 +1,4 @@
-// One GET from Redis, on a connection of its own: all that the socket secret needs.
+// One GET from Redis on its own connection, for the socket secret.
 
 "use strict";
 
@@ -32,7 +32,7 @@ function encode(words) {
     return `*${words.length}\r\n${parts.join("")}`;
 }
 
-/** The last of `count` replies: text, null, or undefined while it has not come. */
+/** The last of `count` replies: text or null; undefined while it is incomplete. */
 function lastReply(text, count) {
     let at = 0;
     for (let n = 1; ; n++) {

@@ -1,7 +1,7 @@
-// One client's connection, as the app's handlers see it: what socket.io's Socket is to them, and
-// what Frappe's server puts on it (user, has_permission, frappe_request).
+// One client's connection for the apps' handlers: the API of socket.io's Socket, and what Frappe's
+// server adds to it (user, has_permission, frappe_request).
 //
-// Apps hang their own things on it, so everything of ours that is not API has a symbol for a name.
+// Apps set their own properties on it, so private members have symbols as names.
 
 "use strict";
 
@@ -9,12 +9,12 @@ const { EventEmitter } = require("node:events");
 const { pack, unpack } = require("./binary");
 const { ASK, BroadcastOperator, checkName, list, RESERVED } = require("./broadcast");
 
-const MAX_ACK_MS = 30000; // the protocol's: how long the server remembers that an ack is wanted
+const MAX_ACK_MS = 30000; // limit of the protocol: the server then forgets the acknowledgement
 
 const ASKED_TOO_MUCH =
     "none comes: too many are awaited from one client, or the answer was too long (docs/limits.md)";
 
-// Events that the server answers itself; it sends them here when an app wants them too.
+// Events that the server handles itself. It sends them here only if an app wants them, too.
 const SERVER_EVENTS = new Set([
     "ping",
     "open_in_editor",
@@ -33,9 +33,9 @@ const HOST = Symbol("host");
 const FLAGS = Symbol("flags"); // of the next emit: timeout, volatile
 const OWED = Symbol("owed"); // acknowledgements that clients wait for
 const MIDDLEWARE = Symbol("middleware");
-const INCOMING = Symbol("any"); // listeners of every event that comes
+const INCOMING = Symbol("any"); // listeners of every incoming event
 const OUTGOING = Symbol("any outgoing");
-const APP = Symbol("app"); // of a listener: who registered it
+const APP = Symbol("app"); // property of a listener: the app that registered it
 const OWN = Symbol("own");
 
 class Socket extends EventEmitter {
@@ -61,7 +61,7 @@ class Socket extends EventEmitter {
 
     // ---- what Frappe's server adds ----
 
-    /** Resolves when the user may read it, and never otherwise. */
+    /** Resolves if the user may read the document; otherwise never settles. */
     has_permission(doctype, name) {
         return new Promise((resolve) => {
             const question = { op: "permission", s: this.id, doctype: String(doctype) };
@@ -74,7 +74,7 @@ class Socket extends EventEmitter {
         });
     }
 
-    /** A fetch of the site's web process with this client's credentials. */
+    /** Fetches from the site's web process with this client's credentials. */
     frappe_request(path, args = {}, opts = {}) {
         return this[HOST].busyWhile(this[HOST].web.request(this, path, args, opts));
     }
@@ -141,7 +141,7 @@ class Socket extends EventEmitter {
         return this[OUTGOING] ?? [];
     }
 
-    /** Remembers whose listener it is; `once` registers one of its own, which gets the mark. */
+    /** Marks a listener with its app. `once` registers a wrapper, which gets the mark. */
     [OWN](listener) {
         const app = this[HOST].errors.running;
         const marked = typeof listener !== "function" || APP in listener;
@@ -180,8 +180,8 @@ class Socket extends EventEmitter {
     }
 
     /**
-     * Emits, and calls `callback(error, ...answer)` when a time is given or `always`, else
-     * `callback(...answer)` if an answer comes.
+     * Emits. With a timeout or `always`, calls `callback(error, ...answer)` in any case; without,
+     * calls `callback(...answer)` if an answer comes.
      */
     [ASK](event, args, timeout, callback, always) {
         const host = this[HOST];
@@ -283,7 +283,7 @@ class Socket extends EventEmitter {
         return !this.connected;
     }
 
-    /** The connection below is the server's own; what is here is what can be told without it. */
+    /** A stand-in for the Engine.IO connection, which is in the server. */
     get conn() {
         const conn = new EventEmitter();
         const { address: remoteAddress, query } = this.handshake;
@@ -312,8 +312,8 @@ function without(listeners, listener) {
 }
 
 /**
- * The handshake. What the server has forgotten of it, after this host took over from another, is
- * replaced by what is known of the site.
+ * The handshake. After a host has taken over, the server no longer has all of it; the site's
+ * configuration fills the gaps.
  */
 function handshakeOf(told, web) {
     const headers = told.headers ?? { host: told.site, origin: web.originOf(told.site) };
@@ -332,24 +332,24 @@ function handshakeOf(told, web) {
     };
 }
 
-/** The request it began with, as far as apps look at one: for its headers, and whose it was. */
+/** The HTTP request of the handshake, reduced to what apps use: headers and address. */
 function requestOf({ headers, url, address: remoteAddress }) {
     const connection = { remoteAddress };
     return { headers, url, method: "GET", connection, socket: connection };
 }
 
-/** Calls each of them; one that throws does not stop the next. */
+/** Calls each listener. An exception does not stop the next one. */
 function callAll(socket, listeners, what, args) {
     const { errors } = socket[HOST];
     for (const listener of listeners) errors.run(listener[APP], what, listener, socket, args);
 }
 
-/** Calls everybody who listens to an event. */
+/** Calls the listeners of an event. */
 function call(socket, event, args) {
     callAll(socket, socket.rawListeners(event), `event ${String(event)}`, args);
 }
 
-/** A client's event. */
+/** Handles an event from the client. */
 function deliver(socket, message) {
     const { e: event } = message;
     if (RESERVED.has(event)) return;
@@ -373,7 +373,7 @@ function runMiddleware(socket, at, packet) {
     errors.run(middleware[APP], "middleware", middleware, socket, [packet, next]);
 }
 
-/** The function that a handler calls to answer. */
+/** The function with which a handler acknowledges. */
 function acknowledge(socket, i, event) {
     let answered = false;
     if (socket.listenerCount(event)) socket[OWED]++;
@@ -385,7 +385,7 @@ function acknowledge(socket, i, event) {
     };
 }
 
-/** The socket is over: as in socket.io, its rooms can still be read in `disconnecting` alone. */
+/** Ends the socket. As in socket.io, only `disconnecting` handlers can still read its rooms. */
 function end(socket, reason) {
     if (!socket.connected) return;
     call(socket, "disconnecting", [reason]);

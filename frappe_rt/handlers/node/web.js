@@ -1,7 +1,7 @@
 // `socket.frappe_request`: a request to the site's web process with the client's credentials.
 //
-// Where it goes is the configuration's to say, never the client's Origin. Node's fetch sets the
-// Host header itself, which names the site to Frappe, hence http.request below it.
+// The configuration decides where it goes, never the client's Origin. Frappe finds the site by the
+// Host header, which Node's fetch would overwrite; hence http.request.
 
 "use strict";
 
@@ -14,11 +14,11 @@ const { redisGet } = require("./redis");
 
 const MAX_REDIRECTS = 5;
 const SECRET_KEY = "socketio_auth_secret";
-const SECRET_AGE_MS = 10000; // how long the secret is used without asking Redis again
+const SECRET_AGE_MS = 10000; // how long a secret is used before Redis is asked again
 const FROM_ENVIRONMENT = { redis_queue: "FRAPPE_REDIS_QUEUE" };
 const WITHOUT_BODY = new Set([204, 205, 304]);
 
-/** The bench's common configuration, as Frappe's node_utils reads it: falsy is not set. */
+/** The bench's common configuration. As in Frappe's node_utils, falsy values count as unset. */
 function readConfig(bench) {
     const config = { webserver_port: 8000, redis_queue: "redis://127.0.0.1:11311" };
     for (const file of ["config.json", "sites/common_site_config.json"]) {
@@ -32,7 +32,7 @@ function readConfig(bench) {
     return config;
 }
 
-/** Where the web process is: the same rule as the server's own callbacks follow. */
+/** The address of the web process, by the same rule as the server's own requests. */
 function baseOf({ server_ip, webserver_host, webserver_port }) {
     if (server_ip) return `http://${server_ip}`;
     if (!webserver_host) return `http://127.0.0.1:${webserver_port}`;
@@ -47,15 +47,15 @@ class Web {
         this.base = baseOf(this.config);
         this.log = log;
         this.secret = { asked: -Infinity, value: Promise.resolve(null) };
-        this.complained = false; // of a Redis that does not give it, until it does
+        this.complained = false; // a failing Redis is logged, once until it works
     }
 
-    /** What a browser on this site would send as Origin, as far as the configuration tells. */
+    /** The Origin that a browser on this site would send, as far as the configuration tells. */
     originOf(site) {
         return `http://${site}`;
     }
 
-    /** A fetch Response. `opts` are fetch's: method, body, headers, signal, redirect. */
+    /** Promises a Response, as fetch does. `opts`: method, body, headers, signal, redirect. */
     async request(socket, where, args, opts) {
         const query = new URLSearchParams(args).toString();
         const url = this.find(`${where}${query && `?${query}`}`);
@@ -76,14 +76,14 @@ class Web {
         return this.follow(url, call, 0);
     }
 
-    /** A path that begins otherwise than with a slash, from a client say, could name another host. */
+    /** Refuses a path that leads to another host: it could do so without a leading slash. */
     find(where) {
         const url = new URL(this.base + where);
         if (url.host === new URL(this.base).host) return url;
         throw new TypeError(`${where} is no path of the site`);
     }
 
-    /** Redirects stay on the web process: credentials must not go anywhere else. */
+    /** Follows redirects on the web process alone: credentials must not go to another host. */
     async follow(url, call, times) {
         const answer = await send(url, call);
         const { location } = answer.headers;
@@ -136,7 +136,7 @@ function send(url, { method, headers, body, signal }) {
             { method, headers: { ...headers, ...length }, signal },
             resolve,
         );
-        // As fetch: what aborted it, which says whether it took too long.
+        // As in fetch: the reason of the abort, for example a timeout.
         outgoing.on("error", (error) => reject(signal?.aborted ? signal.reason : error));
         outgoing.end(body ?? undefined);
     });
