@@ -16,8 +16,7 @@
 
 #define RT_PUBLISHER_CONNECT_MS 1000
 #define RT_PUBLISHER_WRITE_MS 1000
-#define RT_PUBLISHER_RETRY_MS 1000 /* after a failed connect publishes fail at once, for so long   \
-                                    */
+#define RT_PUBLISHER_RETRY_MS 1000 /* so long publishes fail at once after a failed connect */
 
 typedef struct rt_publisher rt_publisher;
 

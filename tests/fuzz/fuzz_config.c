@@ -1,6 +1,7 @@
 /* Any text as a configuration file, and as the caller's options. */
 #include "base/alloc.h"
 #include "base/status.h"
+#include "base/utf8.h"
 #include "config/fields.h"
 #include "json/scan.h"
 

@@ -8,6 +8,9 @@
  *     r        the first host reads              -  it goes
  *
  * Every line that a host is told is JSON on one line. */
+#include "base/random.h"
+#include "json/scan.h"
+
 #include "hosts/world.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);

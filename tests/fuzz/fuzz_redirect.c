@@ -17,6 +17,14 @@ static void require(bool truth) {
 }
 
 /* The first byte picks what was asked, and by which Host. */
+static bool is_tls(const rt_url *url) {
+    return rt_slice_eq_nocase(url->scheme, RT_LIT("https"));
+}
+
+static unsigned port_of(const rt_url *url, bool tls) {
+    return url->port ? url->port : tls ? 443 : 80;
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     static const struct {
         const char *at, *host;
