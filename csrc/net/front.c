@@ -179,9 +179,8 @@ void rt_front_stop_listening(rt_front *f) {
     void (*close_listener)(int) = f->opts.listeners_lent ? rt_fds_close_ours : rt_fds_close;
     while (f->listener_count) {
         uv_poll_t *poll = f->listeners[--f->listener_count];
-        uv_poll_stop(poll);
-        close_listener(f->listener_fds[f->listener_count]);
         uv_close((uv_handle_t *)poll, free_handle);
+        close_listener(f->listener_fds[f->listener_count]);
     }
 }
 

@@ -78,9 +78,8 @@ static void peer_close(rt_local_peer *p) {
     rt_list_unlink(&p->owing);
     l->peers--;
     l->held -= p->held;
-    uv_poll_stop(&p->poll);
-    rt_fds_close(p->fd);
     uv_close((uv_handle_t *)&p->poll, on_peer_closed);
+    rt_fds_close(p->fd);
     if (p->role)
         p->role->on_gone(p->role_arg, p);
 }
@@ -403,9 +402,8 @@ void rt_local_close(rt_local *l) {
     shutdown(l->listener_fd, SHUT_RD);
     while (accept_one(l))
         continue;
-    uv_poll_stop(l->listener);
-    rt_fds_close(l->listener_fd);
     uv_close((uv_handle_t *)l->listener, free_handle);
+    rt_fds_close(l->listener_fd);
     l->listener = NULL;
     while (!rt_list_empty(&l->open))
         peer_retire(RT_OF(rt_list_first(&l->open), rt_local_peer, node));

@@ -4,6 +4,9 @@
  * every connection that owes bytes gets one write -> what was closed is freed. Whoever has work at
  * that point registers a hook.
  *
+ * A poll handle is closed before its descriptor: libuv takes the number out of its set, which by
+ * then could be another thread's.
+ *
  * Ownership: caller's memory. Thread: the loop's, except rt_loop_wake.
  * Must not know: what its users do. */
 #ifndef RT_NET_LOOP_H

@@ -65,9 +65,8 @@ static void free_handle(uv_handle_t *handle) {
 void rt_poller_close(rt_poller *p) {
     if (p->fd < 0)
         return;
-    uv_poll_stop(p->handle);
-    rt_fds_close(p->fd);
     uv_close((uv_handle_t *)p->handle, free_handle);
+    rt_fds_close(p->fd);
     p->fd = -1;
     p->count = 0;
 }
