@@ -19,10 +19,13 @@
 #define RT_CONFIG_SITES_MAX 1000 /* names remembered, also of sites that do not exist */
 
 #define RT_CONFIG_SITES_COUNTERS(X)                                                                \
-    X(RT_CONFIG_LOOKS, "files_looked_at")                                                          \
-    X(RT_CONFIG_READS, "files_read")                                                               \
-    X(RT_CONFIG_UNREADABLE, "files_unreadable")                                                    \
-    X(RT_CONFIG_OVER_MAX, "sites_over_max")
+    X(RT_CONFIG_LOOKS, "files_looked_at",                                                          \
+      "Looks at whether a site's configuration file has changed.")                                 \
+    X(RT_CONFIG_READS, "files_read", "Configuration files of sites read again.")                   \
+    X(RT_CONFIG_UNREADABLE, "files_unreadable",                                                    \
+      "Configuration files of sites that could not be read or understood.")                        \
+    X(RT_CONFIG_OVER_MAX, "sites_over_max",                                                        \
+      "Sites forgotten because the configuration of too many was kept.")
 RT_COUNTERS_DECLARE(rt_config_sites, RT_CONFIG_SITES_COUNTERS)
 
 typedef struct rt_config_sites rt_config_sites;

@@ -6,20 +6,10 @@
 
 RT_COUNTERS_DEFINE(rt_eio, RT_EIO_COUNTERS)
 
+static const rt_counter_row reasons[RT_EIO_REASONS] = {RT_EIO_REASON_LIST(RT_COUNTER_ROW)};
+
 const char *rt_eio_reason_text(enum rt_eio_reason reason) {
-    static const char *const texts[RT_EIO_REASONS] = {
-        [RT_EIO_TRANSPORT_CLOSE] = "transport close",
-        [RT_EIO_TRANSPORT_ERROR] = "transport error",
-        [RT_EIO_PING_TIMEOUT] = "ping timeout",
-        [RT_EIO_PARSE_ERROR] = "parse error",
-        [RT_EIO_FORCED_CLOSE] = "forced close",
-        [RT_EIO_SERVER_SHUTDOWN] = "server shutting down",
-        [RT_EIO_SLOW_CLIENT] = "slow client",
-        [RT_EIO_NO_MEMORY] = "out of memory",
-        [RT_EIO_CLIENT_LEFT] = "client namespace disconnect",
-        [RT_EIO_SERVER_LEFT] = "server namespace disconnect",
-    };
-    return reason < RT_EIO_REASONS ? texts[reason] : "unknown";
+    return reason < RT_EIO_REASONS ? reasons[reason].name : "unknown";
 }
 
 void rt_eio_opts_default(rt_eio_opts *opts) {
@@ -172,4 +162,17 @@ void rt_eio_get_figures(const rt_eio *e, rt_eio_figures *out) {
         .counters = e->counters,
     };
     memcpy(out->closed, e->closed, sizeof out->closed);
+}
+
+void rt_eio_show_figures(const rt_eio *e, const rt_figures *to) {
+    static const rt_figure_family closed = {"sessions", "reason",
+                                            "Engine.IO sessions closed, by reason."};
+    rt_eio_figures f;
+    rt_eio_get_figures(e, &f);
+    rt_figures_gauge(to, "sessions", f.sessions, "Open Engine.IO sessions.");
+    rt_figures_gauge(to, "sessions_websocket", f.websocket, "Open sessions on a WebSocket.");
+    rt_figures_gauge(to, "sessions_polling", f.polling, "Open sessions that poll.");
+    rt_figures_gauge(to, "polls_pending", f.pending_polls, "Polls that wait for their answer.");
+    RT_FIGURES_OF(to, "engineio", rt_eio, &f.counters);
+    rt_figures_counters(to, "closed", &closed, reasons, f.closed, RT_EIO_REASONS);
 }

@@ -23,6 +23,7 @@
 #define RT_ENGINEIO_ENGINEIO_H
 
 #include "base/counters.h"
+#include "base/figures.h"
 #include "base/msg.h"
 #include "base/slice.h"
 #include "base/timers.h"
@@ -46,21 +47,23 @@
 #define RT_EIO_COMPRESS_MAX (1u << 20) /* bytes; a larger answer would stop the loop: plain */
 #define RT_EIO_PING_LATE_PART 10       /* a late ping takes at most this part of the timeout */
 
-/* Why a session ended. The texts are the reference's, where it has one. */
-enum rt_eio_reason {
-    RT_EIO_TRANSPORT_CLOSE, /* the peer closed */
-    RT_EIO_TRANSPORT_ERROR, /* the connection broke, or the client broke a rule */
-    RT_EIO_PING_TIMEOUT,
-    RT_EIO_PARSE_ERROR,  /* not an Engine.IO packet */
-    RT_EIO_FORCED_CLOSE, /* the layer above closed it */
-    RT_EIO_SERVER_SHUTDOWN,
-    RT_EIO_SLOW_CLIENT, /* it was owed more than max_owed */
-    RT_EIO_NO_MEMORY,
-    /* For the layer above: a socket has left, the session goes on. */
-    RT_EIO_CLIENT_LEFT,
-    RT_EIO_SERVER_LEFT,
-    RT_EIO_REASONS
-};
+/* Why a session ended: what clients are told, and a sentence. The last two are for the layer above,
+ * whose conversations end while the session goes on. */
+#define RT_EIO_REASON_LIST(X)                                                                      \
+    X(RT_EIO_TRANSPORT_CLOSE, "transport close", "Sessions whose client closed the connection.")   \
+    X(RT_EIO_TRANSPORT_ERROR, "transport error",                                                   \
+      "Sessions whose connection broke, or whose client broke a rule of the transport.")           \
+    X(RT_EIO_PING_TIMEOUT, "ping timeout", "Sessions whose client did not answer a ping in time.") \
+    X(RT_EIO_PARSE_ERROR, "parse error", "Sessions whose client sent no Engine.IO packet.")        \
+    X(RT_EIO_FORCED_CLOSE, "forced close", "Sessions closed by the rules of a layer above.")       \
+    X(RT_EIO_SERVER_SHUTDOWN, "server shutting down", "Sessions closed because the server stops.") \
+    X(RT_EIO_SLOW_CLIENT, "slow client", "Sessions whose client was owed too much.")               \
+    X(RT_EIO_NO_MEMORY, "out of memory", "Sessions closed because memory ran out.")                \
+    X(RT_EIO_CLIENT_LEFT, "client namespace disconnect",                                           \
+      "Always 0 here: a client that leaves a namespace keeps its session.")                        \
+    X(RT_EIO_SERVER_LEFT, "server namespace disconnect",                                           \
+      "Always 0 here: a socket put out of a namespace keeps its session.")
+enum rt_eio_reason { RT_EIO_REASON_LIST(RT_COUNTER_ENUM) RT_EIO_REASONS };
 const char *rt_eio_reason_text(enum rt_eio_reason reason);
 
 enum rt_eio_cors {
@@ -91,32 +94,48 @@ typedef struct rt_eio_opts {
 void rt_eio_opts_default(rt_eio_opts *opts);
 
 #define RT_EIO_COUNTERS(X)                                                                         \
-    X(RT_EIO_SESSIONS_OPENED, "sessions_opened")                                                   \
-    X(RT_EIO_SESSIONS_CLOSED, "sessions_closed")                                                   \
-    X(RT_EIO_UPGRADES, "upgrades")                                                                 \
-    X(RT_EIO_UPGRADES_FAILED, "upgrades_failed")                                                   \
-    X(RT_EIO_POLLS, "polls")                                                                       \
-    X(RT_EIO_POSTS, "posts")                                                                       \
-    X(RT_EIO_COMPRESSED, "polls_compressed")                                                       \
-    X(RT_EIO_COMPRESS_TOO_BIG, "polls_too_big_to_compress")                                        \
-    X(RT_EIO_PACKETS_IN, "packets_in")                                                             \
-    X(RT_EIO_PACKETS_OUT, "packets_out")                                                           \
-    X(RT_EIO_REFUSED_TRANSPORT, "refused_transport_unknown")                                       \
-    X(RT_EIO_REFUSED_SID, "refused_session_unknown")                                               \
-    X(RT_EIO_REFUSED_METHOD, "refused_handshake_method")                                           \
-    X(RT_EIO_REFUSED_REQUEST, "refused_bad_request")                                               \
-    X(RT_EIO_REFUSED_FORBIDDEN, "refused_forbidden")                                               \
-    X(RT_EIO_REFUSED_VERSION, "refused_protocol_version")                                          \
-    X(RT_EIO_REFUSED_FULL, "refused_sessions_max")                                                 \
-    X(RT_EIO_REFUSED_TOO_BIG, "refused_payload_too_big")                                           \
-    X(RT_EIO_REFUSED_OVERLAP, "refused_overlapping_request")                                       \
-    X(RT_EIO_REFUSED_MEDIA_TYPE, "refused_media_type")                                             \
-    X(RT_EIO_REFUSED_SESSION_METHOD, "refused_session_method")                                     \
-    X(RT_EIO_REFUSED_WEBSOCKET, "refused_second_websocket")                                        \
-    X(RT_EIO_POLL_PACKETS_OVER_MAX, "poll_packets_over_max")                                       \
-    X(RT_EIO_DRAINS_TIMED_OUT, "drains_timed_out")                                                 \
-    X(RT_EIO_HANDSHAKES_NO_MEMORY, "handshakes_no_memory")                                         \
-    X(RT_EIO_BAD_FRAMES, "bad_websocket_frames")
+    X(RT_EIO_SESSIONS_OPENED, "sessions_opened", "Engine.IO sessions opened.")                     \
+    X(RT_EIO_SESSIONS_CLOSED, "sessions_closed", "Engine.IO sessions closed.")                     \
+    X(RT_EIO_UPGRADES, "upgrades", "Sessions that went from polling to WebSocket.")                \
+    X(RT_EIO_UPGRADES_FAILED, "upgrades_failed",                                                   \
+      "WebSockets that did not finish their session's upgrade.")                                   \
+    X(RT_EIO_POLLS, "polls", "GET requests of polling clients.")                                   \
+    X(RT_EIO_POSTS, "posts", "POST requests of polling clients.")                                  \
+    X(RT_EIO_COMPRESSED, "polls_compressed", "Answers to polls sent compressed.")                  \
+    X(RT_EIO_COMPRESS_TOO_BIG, "polls_too_big_to_compress",                                        \
+      "Answers to polls sent uncompressed because they were too big.")                             \
+    X(RT_EIO_PACKETS_IN, "packets_in", "Engine.IO packets received.")                              \
+    X(RT_EIO_PACKETS_OUT, "packets_out",                                                           \
+      "Blocks of packets handed to sessions; a batch of events counts once.")                      \
+    X(RT_EIO_REFUSED_TRANSPORT, "refused_transport_unknown",                                       \
+      "Requests refused: unknown transport.")                                                      \
+    X(RT_EIO_REFUSED_SID, "refused_session_unknown", "Requests refused: unknown session.")         \
+    X(RT_EIO_REFUSED_METHOD, "refused_handshake_method",                                           \
+      "Handshakes refused: the method was not GET.")                                               \
+    X(RT_EIO_REFUSED_REQUEST, "refused_bad_request", "Requests refused: bad parameters.")          \
+    X(RT_EIO_REFUSED_FORBIDDEN, "refused_forbidden", "Handshakes refused by the application.")     \
+    X(RT_EIO_REFUSED_VERSION, "refused_protocol_version",                                          \
+      "Handshakes refused: unsupported protocol version.")                                         \
+    X(RT_EIO_REFUSED_FULL, "refused_sessions_max",                                                 \
+      "Handshakes refused because there were too many sessions.")                                  \
+    X(RT_EIO_REFUSED_TOO_BIG, "refused_payload_too_big",                                           \
+      "Request bodies and WebSocket messages refused as too big.")                                 \
+    X(RT_EIO_REFUSED_OVERLAP, "refused_overlapping_request",                                       \
+      "Polls and posts refused because the session had one open.")                                 \
+    X(RT_EIO_REFUSED_MEDIA_TYPE, "refused_media_type",                                             \
+      "Posts refused because they were application/octet-stream.")                                 \
+    X(RT_EIO_REFUSED_SESSION_METHOD, "refused_session_method",                                     \
+      "Requests in a session refused: neither GET nor POST.")                                      \
+    X(RT_EIO_REFUSED_WEBSOCKET, "refused_second_websocket",                                        \
+      "WebSockets refused because the session had one.")                                           \
+    X(RT_EIO_POLL_PACKETS_OVER_MAX, "poll_packets_over_max",                                       \
+      "Sessions closed because one post had too many packets.")                                    \
+    X(RT_EIO_DRAINS_TIMED_OUT, "drains_timed_out",                                                 \
+      "Closed polling sessions whose client did not fetch the rest in time.")                      \
+    X(RT_EIO_HANDSHAKES_NO_MEMORY, "handshakes_no_memory",                                         \
+      "Handshakes refused because memory ran out.")                                                \
+    X(RT_EIO_BAD_FRAMES, "bad_websocket_frames",                                                   \
+      "WebSockets closed because a frame broke the protocol.")
 RT_COUNTERS_DECLARE(rt_eio, RT_EIO_COUNTERS)
 
 typedef struct rt_eio rt_eio;
@@ -211,5 +230,6 @@ typedef struct rt_eio_figures {
     rt_eio_counters counters;
 } rt_eio_figures;
 void rt_eio_get_figures(const rt_eio *e, rt_eio_figures *out);
+void rt_eio_show_figures(const rt_eio *e, const rt_figures *to);
 
 #endif

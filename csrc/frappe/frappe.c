@@ -168,6 +168,19 @@ void rt_frappe_get_figures(const rt_frappe *f, rt_frappe_figures *out) {
     };
 }
 
+void rt_frappe_show_figures(const rt_frappe *frappe, const rt_figures *to) {
+    rt_frappe_figures f;
+    rt_frappe_get_figures(frappe, &f);
+    rt_figures_gauge(to, "identities", f.identities,
+                     "Logins connected; a user's tabs with one login count once.");
+    rt_figures_gauge(to, "questions_in_flight", f.questions,
+                     "Questions to the web process that have no answer yet.");
+    rt_figures_gauge(to, "sockets_waiting", f.waiting,
+                     "Logins and permissions that wait for such an answer.");
+    rt_figures_gauge(to, "answers_cached", f.cached, "Answers of the web process that are kept.");
+    RT_FIGURES_OF(to, "frappe", rt_frappe, &f.counters);
+}
+
 int rt_frappe_put_waiting_sites(const rt_frappe *f, rt_buf *out) {
     uint64_t now = rt_frappe_now(f);
     size_t cursor = 0;

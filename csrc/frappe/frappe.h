@@ -11,6 +11,7 @@
 
 #include "base/buf.h"
 #include "base/counters.h"
+#include "base/figures.h"
 #include "base/timers.h"
 #include "frappe/ports.h"
 #include "socketio/socketio.h"
@@ -44,29 +45,50 @@ typedef struct rt_frappe_opts {
 void rt_frappe_opts_default(rt_frappe_opts *opts);
 
 #define RT_FRAPPE_COUNTERS(X)                                                                      \
-    X(RT_FRAPPE_REFUSED_NAMESPACE, "refused_namespace")                                            \
-    X(RT_FRAPPE_REFUSED_ORIGIN, "refused_origin")                                                  \
-    X(RT_FRAPPE_REFUSED_NO_CREDENTIAL, "refused_no_credential")                                    \
-    X(RT_FRAPPE_REFUSED_UNAUTHORIZED, "refused_unauthorized")                                      \
-    X(RT_FRAPPE_AUTH_WAITING_DROPPED, "auth_dropped_web_away")                                     \
-    X(RT_FRAPPE_QUESTIONS, "questions_asked")                                                      \
-    X(RT_FRAPPE_QUESTIONS_SHARED, "questions_shared")                                              \
-    X(RT_FRAPPE_QUESTIONS_CACHED, "questions_from_cache")                                          \
-    X(RT_FRAPPE_QUESTIONS_FAILED, "questions_failed")                                              \
-    X(RT_FRAPPE_QUESTIONS_OVER_MAX, "questions_over_max")                                          \
-    X(RT_FRAPPE_ANSWERS_OVER_MAX, "answers_over_max")                                              \
-    X(RT_FRAPPE_PERMISSION_DENIED, "permission_denied")                                            \
-    X(RT_FRAPPE_PERMISSION_UNANSWERED, "permission_unanswered")                                    \
-    X(RT_FRAPPE_AUTH_OVER_MAX, "auth_over_max")                                                    \
-    X(RT_FRAPPE_EVENTS_IGNORED, "client_events_ignored")                                           \
-    X(RT_FRAPPE_EVENTS_OVER_RATE, "client_events_over_rate")                                       \
-    X(RT_FRAPPE_NAMES_OVER_MAX, "names_over_max")                                                  \
-    X(RT_FRAPPE_LIMITS_TOLD, "limits_told")                                                        \
-    X(RT_FRAPPE_ENVELOPES, "envelopes")                                                            \
-    X(RT_FRAPPE_ENVELOPES_MALFORMED, "envelopes_malformed")                                        \
-    X(RT_FRAPPE_ENVELOPES_NO_NAMESPACE, "envelopes_room_without_namespace")                        \
-    X(RT_FRAPPE_ENVELOPES_TO_NOBODY, "envelopes_to_nobody")                                        \
-    X(RT_FRAPPE_PYTHON_NUMBERS, "nan_replaced")
+    X(RT_FRAPPE_REFUSED_NAMESPACE, "refused_namespace",                                            \
+      "Sockets refused: the namespace is not the site's.")                                         \
+    X(RT_FRAPPE_REFUSED_ORIGIN, "refused_origin",                                                  \
+      "Sockets refused: the page's origin is not allowed.")                                        \
+    X(RT_FRAPPE_REFUSED_NO_CREDENTIAL, "refused_no_credential",                                    \
+      "Sockets refused: no usable cookie or authorization header.")                                \
+    X(RT_FRAPPE_REFUSED_UNAUTHORIZED, "refused_unauthorized",                                      \
+      "Sockets refused because the web process refused the login.")                                \
+    X(RT_FRAPPE_AUTH_WAITING_DROPPED, "auth_dropped_web_away",                                     \
+      "Clients dropped because the web process did not answer about their login in time.")         \
+    X(RT_FRAPPE_QUESTIONS, "questions_asked",                                                      \
+      "Questions about logins and permissions handed to the web client.")                          \
+    X(RT_FRAPPE_QUESTIONS_SHARED, "questions_shared",                                              \
+      "Questions that joined an equal one in flight.")                                             \
+    X(RT_FRAPPE_QUESTIONS_CACHED, "questions_from_cache", "Questions answered from memory.")       \
+    X(RT_FRAPPE_QUESTIONS_FAILED, "questions_failed",                                              \
+      "Requests to the web process that gave no usable answer.")                                   \
+    X(RT_FRAPPE_QUESTIONS_OVER_MAX, "questions_over_max",                                          \
+      "Questions not asked because too many were waiting.")                                        \
+    X(RT_FRAPPE_ANSWERS_OVER_MAX, "answers_over_max",                                              \
+      "Kept answers forgotten because there were too many.")                                       \
+    X(RT_FRAPPE_PERMISSION_DENIED, "permission_denied",                                            \
+      "Permissions that the web process denied.")                                                  \
+    X(RT_FRAPPE_PERMISSION_UNANSWERED, "permission_unanswered",                                    \
+      "Permissions not granted because no answer came.")                                           \
+    X(RT_FRAPPE_AUTH_OVER_MAX, "auth_over_max",                                                    \
+      "CONNECT payloads not kept for handlers because they were too big.")                         \
+    X(RT_FRAPPE_EVENTS_IGNORED, "client_events_ignored",                                           \
+      "Client events ignored because their arguments were wrong.")                                 \
+    X(RT_FRAPPE_EVENTS_OVER_RATE, "client_events_over_rate",                                       \
+      "Client events ignored because the socket sent too many.")                                   \
+    X(RT_FRAPPE_NAMES_OVER_MAX, "names_over_max",                                                  \
+      "Client events ignored because a name was too long.")                                        \
+    X(RT_FRAPPE_LIMITS_TOLD, "limits_told",                                                        \
+      "Times a client was told that it had reached a limit.")                                      \
+    X(RT_FRAPPE_ENVELOPES, "envelopes", "Published events delivered, to nobody included.")         \
+    X(RT_FRAPPE_ENVELOPES_MALFORMED, "envelopes_malformed",                                        \
+      "Published events skipped because they were malformed.")                                     \
+    X(RT_FRAPPE_ENVELOPES_NO_NAMESPACE, "envelopes_room_without_namespace",                        \
+      "Published events skipped: a room without a namespace.")                                     \
+    X(RT_FRAPPE_ENVELOPES_TO_NOBODY, "envelopes_to_nobody",                                        \
+      "Published events for which nobody was there.")                                              \
+    X(RT_FRAPPE_PYTHON_NUMBERS, "nan_replaced",                                                    \
+      "NaN and Infinity replaced by null in published events.")
 RT_COUNTERS_DECLARE(rt_frappe, RT_FRAPPE_COUNTERS)
 
 typedef struct rt_frappe rt_frappe;
@@ -145,6 +167,7 @@ typedef struct rt_frappe_figures {
     rt_frappe_counters counters;
 } rt_frappe_figures;
 void rt_frappe_get_figures(const rt_frappe *f, rt_frappe_figures *out);
+void rt_frappe_show_figures(const rt_frappe *f, const rt_figures *to);
 /* Appends `{"site": {"seconds": n, "for": "get_user_info", "why": "HTTP 503"}, ...}`: the sites
  * with questions that nothing has answered yet, since when, and what came instead. */
 int rt_frappe_put_waiting_sites(const rt_frappe *f, rt_buf *out);

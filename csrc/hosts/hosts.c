@@ -432,7 +432,7 @@ static void put_host(const rt_host *host, bool names, rt_buf *b) {
         rt_host_put_names(host, b);
     }
     for (int i = 0; i < rt_host_counters_n; i++)
-        rt_json_put_member_u64(b, rt_slice_of(rt_host_counter_names[i]), host->counters.v[i]);
+        rt_json_put_member_u64(b, rt_slice_of(rt_host_counter_rows[i].name), host->counters.v[i]);
     rt_buf_putc(b, '}');
 }
 

@@ -39,28 +39,34 @@
 
 /* Of one host. */
 #define RT_HOST_COUNTERS(X)                                                                        \
-    X(RT_HOST_EVENTS, "events")                                                                    \
-    X(RT_HOST_EVENTS_LOST, "events_lost")                                                          \
-    X(RT_HOST_SOCKETS_TOLD, "sockets_told")                                                        \
-    X(RT_HOST_LINES, "lines")                                                                      \
-    X(RT_HOST_LINES_SKIPPED, "lines_skipped")                                                      \
-    X(RT_HOST_EMITS, "emits")                                                                      \
-    X(RT_HOST_ACKS, "acks")                                                                        \
-    X(RT_HOST_ASKS_OVER_MAX, "asks_over_max")
+    X(RT_HOST_EVENTS, "events", "Client events sent to the host.")                                 \
+    X(RT_HOST_EVENTS_LOST, "events_lost", "Client events that the host did not get.")              \
+    X(RT_HOST_SOCKETS_TOLD, "sockets_told", "Sockets that the host was told about.")               \
+    X(RT_HOST_LINES, "lines", "Lines received from the host.")                                     \
+    X(RT_HOST_LINES_SKIPPED, "lines_skipped",                                                      \
+      "Lines of the host skipped because they were wrong.")                                        \
+    X(RT_HOST_EMITS, "emits", "Events that the host emitted.")                                     \
+    X(RT_HOST_ACKS, "acks", "Acknowledgements that the host sent to clients.")                     \
+    X(RT_HOST_ASKS_OVER_MAX, "asks_over_max",                                                      \
+      "Answers not awaited because the host waited for too many.")
 RT_COUNTERS_DECLARE(rt_host, RT_HOST_COUNTERS)
 
 /* Of all. */
 #define RT_HOSTS_COUNTERS(X)                                                                       \
-    X(RT_HOSTS_ATTACHED, "attached")                                                               \
-    X(RT_HOSTS_REFUSED, "refused")                                                                 \
-    X(RT_HOSTS_OVER_MAX, "over_max")                                                               \
-    X(RT_HOSTS_REPLACED, "replaced")                                                               \
-    X(RT_HOSTS_GONE, "gone")                                                                       \
-    X(RT_HOSTS_CLOSED_SLOW, "closed_slow")                                                         \
-    X(RT_HOSTS_DRAINED_LATE, "drained_late")                                                       \
-    X(RT_HOSTS_EVENTS_LOST, "events_lost")                                                         \
-    X(RT_HOSTS_KEPT_OVER_MAX, "handshakes_over_max")                                               \
-    X(RT_HOSTS_NO_MEMORY, "no_memory")
+    X(RT_HOSTS_ATTACHED, "attached", "Handler hosts attached.")                                    \
+    X(RT_HOSTS_REFUSED, "refused",                                                                 \
+      "Handler hosts turned away because their first line was wrong.")                             \
+    X(RT_HOSTS_OVER_MAX, "over_max", "Handler hosts turned away because there were too many.")     \
+    X(RT_HOSTS_REPLACED, "replaced", "Handler hosts replaced by another.")                         \
+    X(RT_HOSTS_GONE, "gone", "Handler hosts that left or were disconnected.")                      \
+    X(RT_HOSTS_CLOSED_SLOW, "closed_slow",                                                         \
+      "Handler hosts disconnected because they did not read.")                                     \
+    X(RT_HOSTS_DRAINED_LATE, "drained_late",                                                       \
+      "Replaced handler hosts disconnected because they did not leave in time.")                   \
+    X(RT_HOSTS_EVENTS_LOST, "events_lost", "Client events that a handler host did not get.")       \
+    X(RT_HOSTS_KEPT_OVER_MAX, "handshakes_over_max",                                               \
+      "Handshakes not kept for the next handler host: too big or too many.")                       \
+    X(RT_HOSTS_NO_MEMORY, "no_memory", "Times that memory ran out for what handler hosts need.")
 RT_COUNTERS_DECLARE(rt_hosts, RT_HOSTS_COUNTERS)
 
 /* How a host is reached; `peer` is whatever rt_host_begin was given. */

@@ -270,3 +270,14 @@ void rt_front_get_figures(const rt_front *f, rt_front_figures *out) {
             out->owed_max = c->owed;
     }
 }
+
+void rt_front_show_figures(const rt_front *front, const rt_figures *to) {
+    rt_front_figures f;
+    rt_front_get_figures(front, &f);
+    rt_figures_gauge(to, "connections", f.connections, "Open connections of clients.");
+    rt_figures_gauge(to, "connections_blocked", f.blocked,
+                     "Connections whose peer does not read fast enough.");
+    rt_figures_gauge(to, "owed_bytes_worst", f.owed_max,
+                     "Bytes owed to the blocked connection that is owed most.");
+    RT_FIGURES_OF(to, "net", rt_front, &f.counters);
+}

@@ -10,6 +10,7 @@
 
 #include "base/buf.h"
 #include "base/counters.h"
+#include "base/figures.h"
 #include "engineio/engineio.h"
 #include "net/loop.h"
 
@@ -26,25 +27,38 @@
 #define RT_FRONT_LISTENERS_MAX 8
 
 #define RT_FRONT_COUNTERS(X)                                                                       \
-    X(RT_FRONT_ACCEPTED, "accepted")                                                               \
-    X(RT_FRONT_ACCEPT_FAILED, "accept_failed")                                                     \
-    X(RT_FRONT_REFUSED_FULL, "refused_connections_max")                                            \
-    X(RT_FRONT_REQUESTS, "requests")                                                               \
-    X(RT_FRONT_BAD_REQUESTS, "bad_requests")                                                       \
-    X(RT_FRONT_HEAD_OVER_MAX, "head_over_max")                                                     \
-    X(RT_FRONT_TARGET_OVER_MAX, "target_over_max")                                                 \
-    X(RT_FRONT_NO_MEMORY, "no_memory")                                                             \
-    X(RT_FRONT_BYTES_IN, "bytes_in")                                                               \
-    X(RT_FRONT_BYTES_OUT, "bytes_out")                                                             \
-    X(RT_FRONT_WRITES, "writes")                                                                   \
-    X(RT_FRONT_WRITES_BLOCKED, "writes_blocked")                                                   \
-    X(RT_FRONT_TIMED_OUT_HEAD, "timed_out_head")                                                   \
-    X(RT_FRONT_TIMED_OUT_BODY, "timed_out_body")                                                   \
-    X(RT_FRONT_TIMED_OUT_IDLE, "timed_out_idle")                                                   \
-    X(RT_FRONT_TIMED_OUT_WRITE, "timed_out_write")                                                 \
-    X(RT_FRONT_TIMED_OUT_LINGER, "timed_out_linger")                                               \
-    X(RT_FRONT_PIPELINED_OVER_MAX, "pipelined_over_max")                                           \
-    X(RT_FRONT_SLOW, "closed_slow")
+    X(RT_FRONT_ACCEPTED, "accepted", "Connections accepted.")                                      \
+    X(RT_FRONT_ACCEPT_FAILED, "accept_failed",                                                     \
+      "Connections turned away because no file descriptors were left.")                            \
+    X(RT_FRONT_REFUSED_FULL, "refused_connections_max",                                            \
+      "Connections closed at once because there were too many.")                                   \
+    X(RT_FRONT_REQUESTS, "requests", "HTTP requests received.")                                    \
+    X(RT_FRONT_BAD_REQUESTS, "bad_requests",                                                       \
+      "Requests that were not HTTP/1.1, answered with 400.")                                       \
+    X(RT_FRONT_HEAD_OVER_MAX, "head_over_max",                                                     \
+      "Requests whose head was too big, answered with 431.")                                       \
+    X(RT_FRONT_TARGET_OVER_MAX, "target_over_max",                                                 \
+      "Requests whose target was too long, answered with 414.")                                    \
+    X(RT_FRONT_NO_MEMORY, "no_memory",                                                             \
+      "Connections closed or answered with 503 because memory ran out.")                           \
+    X(RT_FRONT_BYTES_IN, "bytes_in", "Bytes read from connections.")                               \
+    X(RT_FRONT_BYTES_OUT, "bytes_out", "Bytes written to connections.")                            \
+    X(RT_FRONT_WRITES, "writes", "Writes to connections.")                                         \
+    X(RT_FRONT_WRITES_BLOCKED, "writes_blocked",                                                   \
+      "Writes after which a connection was still owed something.")                                 \
+    X(RT_FRONT_TIMED_OUT_HEAD, "timed_out_head",                                                   \
+      "Connections closed because a request's head took too long.")                                \
+    X(RT_FRONT_TIMED_OUT_BODY, "timed_out_body",                                                   \
+      "Connections closed because a request's body took too long.")                                \
+    X(RT_FRONT_TIMED_OUT_IDLE, "timed_out_idle",                                                   \
+      "Connections closed because no further request came.")                                       \
+    X(RT_FRONT_TIMED_OUT_WRITE, "timed_out_write",                                                 \
+      "Connections closed because the peer did not take its answer.")                              \
+    X(RT_FRONT_TIMED_OUT_LINGER, "timed_out_linger",                                               \
+      "Connections closed because the peer did not close after our last byte.")                    \
+    X(RT_FRONT_PIPELINED_OVER_MAX, "pipelined_over_max",                                           \
+      "Connections closed because too much was sent behind an open request.")                      \
+    X(RT_FRONT_SLOW, "closed_slow", "WebSockets closed because they were owed too much.")
 RT_COUNTERS_DECLARE(rt_front, RT_FRONT_COUNTERS)
 
 typedef struct rt_front_opts {
@@ -89,5 +103,6 @@ typedef struct rt_front_figures {
 } rt_front_figures;
 uint32_t rt_front_connections(const rt_front *f);
 void rt_front_get_figures(const rt_front *f, rt_front_figures *out);
+void rt_front_show_figures(const rt_front *f, const rt_figures *to);
 
 #endif

@@ -420,3 +420,12 @@ void rt_local_free(rt_local *l) {
 void rt_local_get_figures(const rt_local *l, rt_local_figures *out) {
     *out = (rt_local_figures){.peers = l->peers, .held = l->held, .counters = l->counters};
 }
+
+void rt_local_show_figures(const rt_local *l, const rt_figures *to) {
+    rt_local_figures f = {0};
+    if (l)
+        rt_local_get_figures(l, &f);
+    rt_figures_gauge(to, "local_peers", f.peers, "Open connections of the local socket.");
+    rt_figures_gauge(to, "local_held_bytes", f.held, "Bytes of unfinished lines.");
+    RT_FIGURES_OF(to, "local", rt_local, &f.counters);
+}

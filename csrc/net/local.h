@@ -12,6 +12,7 @@
 #define RT_NET_LOCAL_H
 
 #include "base/counters.h"
+#include "base/figures.h"
 #include "base/slice.h"
 #include "net/loop.h"
 
@@ -24,15 +25,21 @@
 #define RT_LOCAL_ACCEPT_PAUSE_MS 200 /* without descriptors, connections wait in the backlog */
 
 #define RT_LOCAL_COUNTERS(X)                                                                       \
-    X(RT_LOCAL_ACCEPTED, "accepted")                                                               \
-    X(RT_LOCAL_ACCEPT_FAILED, "accept_failed")                                                     \
-    X(RT_LOCAL_REFUSED_USER, "refused_user")                                                       \
-    X(RT_LOCAL_LINES, "lines")                                                                     \
-    X(RT_LOCAL_BYTES_IN, "bytes_in")                                                               \
-    X(RT_LOCAL_LINE_OVER_MAX, "line_over_max")                                                     \
-    X(RT_LOCAL_HELD_OVER_MAX, "held_over_max")                                                     \
-    X(RT_LOCAL_OWED_OVER_MAX, "owed_over_max")                                                     \
-    X(RT_LOCAL_PEERS_OVER_MAX, "peers_over_max")
+    X(RT_LOCAL_ACCEPTED, "accepted", "Local connections accepted.")                                \
+    X(RT_LOCAL_ACCEPT_FAILED, "accept_failed",                                                     \
+      "Times that accepting paused because no file descriptors were left.")                        \
+    X(RT_LOCAL_REFUSED_USER, "refused_user",                                                       \
+      "Local connections refused because they were another user's.")                               \
+    X(RT_LOCAL_LINES, "lines", "Lines received from local processes.")                             \
+    X(RT_LOCAL_BYTES_IN, "bytes_in", "Bytes read from local processes.")                           \
+    X(RT_LOCAL_LINE_OVER_MAX, "line_over_max",                                                     \
+      "Local connections closed because a line was too long.")                                     \
+    X(RT_LOCAL_HELD_OVER_MAX, "held_over_max",                                                     \
+      "Local connections closed because unfinished lines took too much memory.")                   \
+    X(RT_LOCAL_OWED_OVER_MAX, "owed_over_max",                                                     \
+      "Local connections closed because they did not read their answers.")                         \
+    X(RT_LOCAL_PEERS_OVER_MAX, "peers_over_max",                                                   \
+      "Times that a new local connection found too many others.")
 RT_COUNTERS_DECLARE(rt_local, RT_LOCAL_COUNTERS)
 
 typedef struct rt_local rt_local;
@@ -78,5 +85,7 @@ typedef struct rt_local_figures {
     rt_local_counters counters;
 } rt_local_figures;
 void rt_local_get_figures(const rt_local *l, rt_local_figures *out);
+/* `l` may be NULL: no local socket is open, and all is 0. */
+void rt_local_show_figures(const rt_local *l, const rt_figures *to);
 
 #endif

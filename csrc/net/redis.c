@@ -299,3 +299,14 @@ void rt_redis_get_figures(const rt_redis *r, rt_redis_figures *out) {
     out->gaps = r->gaps;
     out->counters = r->counters;
 }
+
+void rt_redis_show_figures(const rt_redis *r, const rt_figures *to) {
+    rt_redis_figures f;
+    rt_redis_get_figures(r, &f);
+    rt_figures_flag(to, "redis_subscribed", f.subscribed,
+                    "Whether the server hears the events channel of Redis.");
+    rt_figures_gauge(to, "redis_away_ms", f.away_ms,
+                     "Time since the server last heard the events channel; 0 while it does.");
+    rt_figures_counter(to, "redis_gaps", f.gaps, "Times the subscription was lost.");
+    RT_FIGURES_OF(to, "redis", rt_redis, &f.counters);
+}

@@ -9,6 +9,7 @@
 #define RT_NET_REDIS_H
 
 #include "base/counters.h"
+#include "base/figures.h"
 #include "base/slice.h"
 #include "net/loop.h"
 
@@ -19,12 +20,12 @@
 #define RT_REDIS_MESSAGE_MAX (64u << 20) /* bytes of one reply; more closes the connection */
 
 #define RT_REDIS_COUNTERS(X)                                                                       \
-    X(RT_REDIS_MESSAGES, "messages")                                                               \
-    X(RT_REDIS_CONNECTS, "connects")                                                               \
-    X(RT_REDIS_DISCONNECTS, "disconnects")                                                         \
-    X(RT_REDIS_CONNECT_FAILURES, "connect_failures")                                               \
-    X(RT_REDIS_COMMANDS, "commands")                                                               \
-    X(RT_REDIS_COMMANDS_FAILED, "commands_failed")
+    X(RT_REDIS_MESSAGES, "messages", "Messages received on the events channel.")                   \
+    X(RT_REDIS_CONNECTS, "connects", "Connections to Redis made.")                                 \
+    X(RT_REDIS_DISCONNECTS, "disconnects", "Connections to Redis lost.")                           \
+    X(RT_REDIS_CONNECT_FAILURES, "connect_failures", "Tries to connect to Redis that failed.")     \
+    X(RT_REDIS_COMMANDS, "commands", "Commands sent to Redis.")                                    \
+    X(RT_REDIS_COMMANDS_FAILED, "commands_failed", "Commands that Redis refused or did not answer.")
 RT_COUNTERS_DECLARE(rt_redis, RT_REDIS_COUNTERS)
 
 typedef void rt_redis_message(void *arg, rt_slice payload);
@@ -55,5 +56,6 @@ typedef struct rt_redis_figures {
     rt_redis_counters counters;
 } rt_redis_figures;
 void rt_redis_get_figures(const rt_redis *r, rt_redis_figures *out);
+void rt_redis_show_figures(const rt_redis *r, const rt_figures *to);
 
 #endif

@@ -368,3 +368,11 @@ void rt_web_get_figures(const rt_web *w, rt_web_figures *out) {
     out->in_line = w->in_line;
     out->counters = w->counters;
 }
+
+void rt_web_show_figures(const rt_web *w, const rt_figures *to) {
+    rt_web_figures f;
+    rt_web_get_figures(w, &f);
+    rt_figures_gauge(to, "web_in_flight", f.in_flight, "Requests to the web process in flight.");
+    rt_figures_gauge(to, "web_in_line", f.in_line, "Requests to the web process waiting in line.");
+    RT_FIGURES_OF(to, "web", rt_web, &f.counters);
+}

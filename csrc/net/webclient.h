@@ -7,6 +7,7 @@
 #define RT_NET_WEBCLIENT_H
 
 #include "base/counters.h"
+#include "base/figures.h"
 #include "base/slice.h"
 #include "net/loop.h"
 
@@ -18,13 +19,14 @@
 #define RT_WEB_REDIRECTS 3             /* followed on the same host only: credentials are sent */
 
 #define RT_WEB_COUNTERS(X)                                                                         \
-    X(RT_WEB_REQUESTS, "requests")                                                                 \
-    X(RT_WEB_LINE_FULL, "line_full")                                                               \
-    X(RT_WEB_ANSWERED, "answered")                                                                 \
-    X(RT_WEB_FAILED, "failed")                                                                     \
-    X(RT_WEB_TIMEOUTS, "timeouts")                                                                 \
-    X(RT_WEB_TOO_BIG, "answers_too_big")                                                           \
-    X(RT_WEB_CANCELLED, "cancelled")
+    X(RT_WEB_REQUESTS, "requests", "Requests to the web process taken on.")                        \
+    X(RT_WEB_LINE_FULL, "line_full",                                                               \
+      "Requests to the web process refused because too many waited in line.")                      \
+    X(RT_WEB_ANSWERED, "answered", "Requests that the web process answered, whatever the status.") \
+    X(RT_WEB_FAILED, "failed", "Requests without an answer of the web process.")                   \
+    X(RT_WEB_TIMEOUTS, "timeouts", "Requests that the web process did not answer in time.")        \
+    X(RT_WEB_TOO_BIG, "answers_too_big", "Requests whose answer was too big.")                     \
+    X(RT_WEB_CANCELLED, "cancelled", "Requests cancelled because nobody waited for them any more.")
 RT_COUNTERS_DECLARE(rt_web, RT_WEB_COUNTERS)
 
 typedef struct rt_web_opts {
@@ -69,5 +71,6 @@ typedef struct rt_web_figures {
     rt_web_counters counters;
 } rt_web_figures;
 void rt_web_get_figures(const rt_web *w, rt_web_figures *out);
+void rt_web_show_figures(const rt_web *w, const rt_figures *to);
 
 #endif

@@ -26,13 +26,17 @@
 #define RT_FORWARD_QUEUE_MAX (16u << 20) /* bytes waiting for Redis */
 
 #define RT_FORWARD_COUNTERS(X)                                                                     \
-    X(RT_FORWARD_SENT, "sent")                                                                     \
-    X(RT_FORWARD_NOT_NEEDED, "not_needed")                                                         \
-    X(RT_FORWARD_OWN_IGNORED, "own_ignored")                                                       \
-    X(RT_FORWARD_LOST_QUEUE_FULL, "lost_queue_full")                                               \
-    X(RT_FORWARD_LOST_REDIS_AWAY, "lost_redis_away")                                               \
-    X(RT_FORWARD_LOST_REFUSED, "lost_refused")                                                     \
-    X(RT_FORWARD_LOST_NO_MEMORY, "lost_no_memory")
+    X(RT_FORWARD_SENT, "sent", "Events published to Redis for other servers.")                     \
+    X(RT_FORWARD_NOT_NEEDED, "not_needed",                                                         \
+      "Events not passed on because no other server listened.")                                    \
+    X(RT_FORWARD_OWN_IGNORED, "own_ignored",                                                       \
+      "Own events that came back from Redis and were ignored.")                                    \
+    X(RT_FORWARD_LOST_QUEUE_FULL, "lost_queue_full",                                               \
+      "Events not passed on because too many bytes waited for Redis.")                             \
+    X(RT_FORWARD_LOST_REDIS_AWAY, "lost_redis_away",                                               \
+      "Events not passed on because Redis was away.")                                              \
+    X(RT_FORWARD_LOST_REFUSED, "lost_refused", "Events not passed on because Redis refused them.") \
+    X(RT_FORWARD_LOST_NO_MEMORY, "lost_no_memory", "Events not passed on because memory ran out.")
 RT_COUNTERS_DECLARE(rt_forward, RT_FORWARD_COUNTERS)
 
 typedef struct rt_forward {

@@ -68,8 +68,13 @@ void rt_instance_publish(rt_instance *in, const rt_event *e);
 
 /* Fills the table of what Frappe's rules need from outside (ports.c). */
 rt_frappe_ports rt_instance_ports(rt_instance *in);
-/* Appends all figures as a JSON object (stats.c). */
+/* Shows every figure of the server (figures.c). */
+void rt_instance_show_figures(const rt_instance *in, const rt_figures *to);
+/* Appends all figures: as a JSON object; as a list of them with their help (stats.c); as text for
+ * Prometheus (prometheus.c). RT_OK, or the buffer's error. */
 int rt_instance_put_stats(const rt_instance *in, rt_buf *out);
+int rt_instance_put_figures(const rt_instance *in, rt_buf *out);
+int rt_instance_put_prometheus(const rt_instance *in, rt_buf *out);
 /* How handler hosts are reached (host_socket.c). */
 extern const rt_host_link rt_host_socket_link;
 /* Answers /health and tells what this is (routes.c). */

@@ -11,6 +11,24 @@ static int do_stats(rt_instance *in, const rt_local_request *request, rt_buf *an
     return rt_instance_put_stats(in, answer);
 }
 
+static int do_figures(rt_instance *in, const rt_local_request *request, rt_buf *answer) {
+    (void)request;
+    return rt_instance_put_figures(in, answer);
+}
+
+static int do_metrics(rt_instance *in, const rt_local_request *request, rt_buf *answer) {
+    rt_buf text = RT_BUF_INIT;
+    (void)request;
+    int status = rt_instance_put_prometheus(in, &text);
+    if (status == RT_OK) {
+        rt_buf_putc(answer, '{');
+        rt_json_put_member_str(answer, RT_LIT("text"), rt_buf_slice(&text));
+        status = rt_buf_putc(answer, '}');
+    }
+    rt_buf_fini(&text);
+    return status;
+}
+
 static int do_health(rt_instance *in, const rt_local_request *request, rt_buf *answer) {
     rt_redis_figures redis = {0};
     (void)request;
@@ -73,8 +91,8 @@ static const struct {
     const char *name;
     do_command *run;
 } commands[] = {
-    {"forget", do_forget}, {"health", do_health}, {"host", do_host},
-    {"hosts", do_hosts},   {"reload", do_reload}, {"stats", do_stats},
+    {"figures", do_figures}, {"forget", do_forget},   {"health", do_health}, {"host", do_host},
+    {"hosts", do_hosts},     {"metrics", do_metrics}, {"reload", do_reload}, {"stats", do_stats},
 };
 #define COMMANDS (sizeof commands / sizeof commands[0])
 

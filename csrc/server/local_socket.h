@@ -4,6 +4,7 @@
  * a command, which is answered by one line of JSON. The name "rt" is to be written without escapes.
  *
  *     {"rt":"stats"}     all figures               {"rt":"health"}   {"ok":true,"degraded":null}
+ *     {"rt":"figures"}   each with its help        {"rt":"metrics"}  {"text": for Prometheus}
  *     {"rt":"forget","site":"one.localhost","user":"ada@example.com"}                  {"ok":true}
  *     {"rt":"hosts"}     {"hosts":[..]}            {"rt":"reload"}   {"ok":true}
  *     {"rt":"host",..}   makes the peer a handler host (docs/handlers.md)
@@ -19,10 +20,11 @@
 #include "net/local.h"
 
 #define RT_LOCAL_LINE_COUNTERS(X)                                                                  \
-    X(RT_LOCAL_LINE_ENVELOPES, "envelopes")                                                        \
-    X(RT_LOCAL_LINE_COMMANDS, "commands")                                                          \
-    X(RT_LOCAL_LINE_BAD, "bad_lines")                                                              \
-    X(RT_LOCAL_LINE_BAD_COMMANDS, "bad_commands")
+    X(RT_LOCAL_LINE_ENVELOPES, "envelopes", "Events published through the local socket.")          \
+    X(RT_LOCAL_LINE_COMMANDS, "commands", "Commands received on the local socket.")                \
+    X(RT_LOCAL_LINE_BAD, "bad_lines",                                                              \
+      "Lines on the local socket that were neither event nor command.")                            \
+    X(RT_LOCAL_LINE_BAD_COMMANDS, "bad_commands", "Commands on the local socket that were refused.")
 RT_COUNTERS_DECLARE(rt_local_line, RT_LOCAL_LINE_COUNTERS)
 
 /* Time until it is tried again, when it cannot be opened: doubles from the first to the last. */

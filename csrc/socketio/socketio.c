@@ -80,3 +80,15 @@ void rt_sio_get_figures(const rt_sio *io, rt_sio_figures *out) {
         .counters = io->counters,
     };
 }
+
+void rt_sio_show_figures(const rt_sio *io, const rt_figures *to) {
+    rt_sio_figures f;
+    rt_sio_get_figures(io, &f);
+    rt_figures_gauge(to, "clients", f.clients, "Connected Socket.IO clients.");
+    rt_figures_gauge(to, "sockets", f.sockets, "Sockets: a client has one for each namespace.");
+    rt_figures_gauge(to, "namespaces", f.namespaces, "Namespaces that have sockets.");
+    rt_figures_gauge(to, "rooms", f.rooms, "Rooms that have sockets.");
+    rt_figures_counter(to, "deliveries", f.counters.v[RT_SIO_DELIVERIES],
+                       "The same as socketio.deliveries.");
+    RT_FIGURES_OF(to, "socketio", rt_sio, &f.counters);
+}

@@ -17,6 +17,7 @@
 #define RT_SOCKETIO_SOCKETIO_H
 
 #include "base/counters.h"
+#include "base/figures.h"
 #include "engineio/engineio.h"
 
 #define RT_SIO_CONNECT_TIMEOUT_MS 45000 /* the reference's */
@@ -40,27 +41,36 @@ typedef struct rt_sio_opts {
 void rt_sio_opts_default(rt_sio_opts *opts);
 
 #define RT_SIO_COUNTERS(X)                                                                         \
-    X(RT_SIO_CONNECTS, "connects")                                                                 \
-    X(RT_SIO_CONNECTS_AGAIN, "connects_again")                                                     \
-    X(RT_SIO_CONNECTS_REFUSED, "connects_refused")                                                 \
-    X(RT_SIO_CONNECT_TIMEOUTS, "connect_timeouts")                                                 \
-    X(RT_SIO_DISCONNECTS, "disconnects")                                                           \
-    X(RT_SIO_EVENTS_IN, "events_in")                                                               \
-    X(RT_SIO_EVENTS_OUT, "events_out")                                                             \
-    X(RT_SIO_DELIVERIES, "deliveries")                                                             \
-    X(RT_SIO_EVENTS_TO_NOBODY, "events_to_nobody")                                                 \
-    X(RT_SIO_VOLATILE_SKIPPED, "volatile_skipped")                                                 \
-    X(RT_SIO_BATCHED, "events_batched")                                                            \
-    X(RT_SIO_ACKS_IN, "acks_in")                                                                   \
-    X(RT_SIO_ACKS_TIMED_OUT, "acks_timed_out")                                                     \
-    X(RT_SIO_ACKS_UNKNOWN, "acks_unknown")                                                         \
-    X(RT_SIO_BAD_PACKETS, "bad_packets")                                                           \
-    X(RT_SIO_ROOMS_OVER_MAX, "rooms_over_max")                                                     \
-    X(RT_SIO_NAMESPACES_OVER_MAX, "namespaces_over_max")                                           \
-    X(RT_SIO_ATTACHMENTS_OVER_MAX, "attachments_over_max")                                         \
-    X(RT_SIO_BINARY_OVER_MAX, "binary_over_max")                                                   \
-    X(RT_SIO_ACKS_OVER_MAX, "acks_over_max")                                                       \
-    X(RT_SIO_NO_MEMORY, "no_memory")
+    X(RT_SIO_CONNECTS, "connects", "Sockets let into a namespace.")                                \
+    X(RT_SIO_CONNECTS_AGAIN, "connects_again",                                                     \
+      "CONNECT packets for a namespace that the client was in already.")                           \
+    X(RT_SIO_CONNECTS_REFUSED, "connects_refused", "Sockets refused with CONNECT_ERROR.")          \
+    X(RT_SIO_CONNECT_TIMEOUTS, "connect_timeouts",                                                 \
+      "Clients closed because they joined no namespace in time.")                                  \
+    X(RT_SIO_DISCONNECTS, "disconnects", "Sockets that ended, let in or not.")                     \
+    X(RT_SIO_EVENTS_IN, "events_in", "Events received from clients.")                              \
+    X(RT_SIO_EVENTS_OUT, "events_out", "Events sent, each counted once for all its receivers.")    \
+    X(RT_SIO_DELIVERIES, "deliveries", "Events delivered, counted for each receiver.")             \
+    X(RT_SIO_EVENTS_TO_NOBODY, "events_to_nobody", "Events for which nobody was there.")           \
+    X(RT_SIO_VOLATILE_SKIPPED, "volatile_skipped",                                                 \
+      "Deliveries of volatile events skipped because the client was not ready.")                   \
+    X(RT_SIO_BATCHED, "events_batched", "Events written behind the one before to the same room.")  \
+    X(RT_SIO_ACKS_IN, "acks_in", "Acknowledgements received that somebody waited for.")            \
+    X(RT_SIO_ACKS_TIMED_OUT, "acks_timed_out",                                                     \
+      "Acknowledgements given up because they took too long.")                                     \
+    X(RT_SIO_ACKS_UNKNOWN, "acks_unknown", "Acknowledgements received that nobody waited for.")    \
+    X(RT_SIO_BAD_PACKETS, "bad_packets",                                                           \
+      "Clients closed because a packet broke the protocol or a limit.")                            \
+    X(RT_SIO_ROOMS_OVER_MAX, "rooms_over_max", "Rooms not joined: too many, or a name too long.")  \
+    X(RT_SIO_NAMESPACES_OVER_MAX, "namespaces_over_max",                                           \
+      "Clients closed: too many namespaces, or a name too long.")                                  \
+    X(RT_SIO_ATTACHMENTS_OVER_MAX, "attachments_over_max",                                         \
+      "Packets not sent because they had too many attachments.")                                   \
+    X(RT_SIO_BINARY_OVER_MAX, "binary_over_max",                                                   \
+      "Clients closed because a packet's attachments were too big.")                               \
+    X(RT_SIO_ACKS_OVER_MAX, "acks_over_max",                                                       \
+      "Acknowledgements not asked for because a socket owed too many.")                            \
+    X(RT_SIO_NO_MEMORY, "no_memory", "Events lost and clients dropped because memory ran out.")
 RT_COUNTERS_DECLARE(rt_sio, RT_SIO_COUNTERS)
 
 typedef struct rt_sio rt_sio;
@@ -212,5 +222,6 @@ typedef struct rt_sio_figures {
     rt_sio_counters counters;
 } rt_sio_figures;
 void rt_sio_get_figures(const rt_sio *io, rt_sio_figures *out);
+void rt_sio_show_figures(const rt_sio *io, const rt_figures *to);
 
 #endif

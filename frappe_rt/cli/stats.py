@@ -6,7 +6,8 @@ import json
 import shutil
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from math import isnan
 from typing import Any
 
@@ -14,6 +15,7 @@ import click
 
 from frappe_rt.cli.local_socket import ask, connect, get_path
 from frappe_rt.cli.options import bench_option
+from frappe_rt.terminal import fail
 
 
 def _refuse_nan(ctx: click.Context, parameter: click.Parameter, seconds: float) -> float:
@@ -26,6 +28,8 @@ def _refuse_nan(ctx: click.Context, parameter: click.Parameter, seconds: float) 
 @click.command()
 @bench_option
 @click.option("--json", "as_json", is_flag=True, help="As one line of JSON.")
+@click.option("--explain", is_flag=True, help="Each figure with a sentence that says what it is.")
+@click.option("--prometheus", is_flag=True, help="As text that Prometheus reads.")
 @click.option("--watch", is_flag=True, help="Again and again, until Ctrl-C.")
 @click.option(
     "--interval",
@@ -35,23 +39,40 @@ def _refuse_nan(ctx: click.Context, parameter: click.Parameter, seconds: float) 
     show_default=True,
     help="Seconds between two looks with --watch.",
 )
-def stats(bench: str | None, as_json: bool, watch: bool, interval: float) -> None:
+def stats(
+    bench: str | None,
+    as_json: bool,
+    explain: bool,
+    prometheus: bool,
+    watch: bool,
+    interval: float,
+) -> None:
     """Show what the running server of a bench is doing.
 
     Columns on a terminal; in a pipe one figure a line, `name value`, or JSON.
     """
+    if prometheus and (as_json or explain):
+        raise click.UsageError("--prometheus goes with neither --json nor --explain.")
     path = get_path(bench)
-    in_columns = sys.stdout.isatty() and not as_json
+    command = "metrics" if prometheus else "figures" if explain else "stats"
+    show: Callable[[dict[str, Any]], None]
+    if prometheus:
+        show = _show_prometheus
+    elif as_json:
+        show = _show_json
+    elif explain:
+        show = _show_explained
+    elif sys.stdout.isatty():
+        show = partial(_show_columns, path=path, clear=watch)
+    else:
+        show = _show_lines
     try:
         with connect(path) as stream:
             while True:
-                figures = ask(stream, path)
-                if as_json:
-                    click.echo(json.dumps(figures))
-                elif in_columns:
-                    _show_columns(figures, path, clear=watch)
-                else:
-                    click.echo("\n".join(f"{name} {value}" for name, value in flatten(figures)))
+                answer = ask(stream, path, command)
+                if "error" in answer:
+                    fail(f"the server at {path}: {answer['error']}")
+                show(answer)
                 if not watch:
                     return
                 sys.stdout.flush()
@@ -67,6 +88,27 @@ def flatten(figures: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, An
             yield from flatten(value, f"{prefix}{name}.")
         else:
             yield f"{prefix}{name}", json.dumps(value)
+
+
+def _show_prometheus(answer: dict[str, Any]) -> None:
+    click.echo(answer["text"], nl=False)
+
+
+def _show_json(answer: dict[str, Any]) -> None:
+    click.echo(json.dumps(answer))
+
+
+def _show_lines(figures: dict[str, Any]) -> None:
+    click.echo("\n".join(f"{name} {value}" for name, value in flatten(figures)))
+
+
+def _show_explained(answer: dict[str, Any]) -> None:
+    figures = answer["figures"]
+    name_width = max(len(figure["name"]) for figure in figures)
+    value_width = max(len(_tell(figure["value"])) for figure in figures)
+    for figure in figures:
+        name, value = figure["name"], _tell(figure["value"])
+        click.echo(f"{name:{name_width}} {value:>{value_width}}  {figure['help']}")
 
 
 def _show_columns(figures: dict[str, Any], path: str, clear: bool) -> None:

@@ -476,6 +476,46 @@ class TestStats:
         assert status == 0
         assert json.loads(output)["local_peers"] == 1
 
+    def test_explain(self, bench, serve):
+        status, output = run("stats", "--explain", cwd=bench)
+        assert status == 0
+        commands = next(line for line in output.splitlines() if "local_lines.commands" in line)
+        assert commands.split(maxsplit=2) == [
+            "local_lines.commands",
+            "1",
+            "Commands received on the local socket.",
+        ]
+
+    def test_explain_as_json(self, bench, serve):
+        status, output = run("stats", "--explain", "--json", cwd=bench)
+        assert status == 0
+        assert {"name", "value", "type", "unit", "help"} == set(json.loads(output)["figures"][0])
+
+    def test_prometheus(self, bench, serve):
+        status, output = run("stats", "--prometheus", cwd=bench)
+        assert status == 0
+        assert "\nfrappe_rt_local_lines_commands_total 1\n" in output
+        assert not output.endswith("\n\n")
+
+    @pytest.mark.parametrize("other", ["--json", "--explain"])
+    def test_prometheus_alone(self, bench, other):
+        status, output = run("stats", "--prometheus", other, cwd=bench)
+        assert status == 2
+        assert "--prometheus goes with neither --json nor --explain." in output
+
+    def test_a_server_that_cannot_explain(self, bench):
+        with socket.socket(socket.AF_UNIX) as listener:
+            listener.bind(str(bench / "config/frappe_rt.sock"))
+            listener.listen()
+            process = start("stats", "--explain", cwd=bench)
+            peer, _ = listener.accept()
+            with peer, peer.makefile("rwb") as stream:
+                assert json.loads(stream.readline()) == {"rt": "figures"}
+                stream.write(b'{"error":"no such command"}\n')
+            output, _ = process.communicate(timeout=PATIENCE)
+        assert process.returncode == 1
+        assert output.endswith("config/frappe_rt.sock: no such command\n")
+
     def test_watch(self, bench, serve):
         process = start("stats", "--json", "--watch", "--interval", "0.1", cwd=bench)
         counts = [json.loads(process.stdout.readline())["turns"] for _ in range(3)]

@@ -170,7 +170,8 @@ def test_commands(bench, path):
     health, unknown, stats = ask(path, b'{"rt":"health"}', b'{"rt":"x"}', b'{"rt":"stats"}')
     assert health == {"ok": True, "degraded": None}
     assert unknown == {
-        "error": "no such command; there are forget, health, host, hosts, reload, stats"
+        "error": "no such command; there are figures, forget, health, host, hosts, metrics, "
+        "reload, stats"
     }
     assert stats["local_peers"] == 1
     assert stats["local_lines"]["commands"] == 3

@@ -5,7 +5,6 @@
 
 #include <cmocka.h>
 
-#include "base/counters.h"
 #include "base/log.h"
 
 #include <stdio.h>
@@ -66,26 +65,11 @@ static void test_gate(void **state) {
     assert_true(g.skipped == UINT32_MAX);
 }
 
-#define RT_TEST_COUNTERS(X) X(RT_TEST_OPENED, "opened") X(RT_TEST_LOST, "lost")
-RT_COUNTERS_DECLARE(rt_test, RT_TEST_COUNTERS)
-RT_COUNTERS_DEFINE(rt_test, RT_TEST_COUNTERS)
-
-static void test_counters(void **state) {
-    (void)state;
-    rt_test_counters c = {{0}};
-    c.v[RT_TEST_LOST]++;
-    assert_int_equal(rt_test_counters_n, 2);
-    assert_string_equal(rt_test_counter_names[RT_TEST_OPENED], "opened");
-    assert_string_equal(rt_test_counter_names[RT_TEST_LOST], "lost");
-    assert_true(c.v[RT_TEST_OPENED] == 0 && c.v[RT_TEST_LOST] == 1);
-}
-
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_lines_reach_the_sink),
         cmocka_unit_test(test_long_lines_are_cut),
         cmocka_unit_test(test_gate),
-        cmocka_unit_test(test_counters),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -89,9 +89,10 @@ static void test_commands(void **state) {
     static const char *const unknown[] = {"{\"rt\":\"x\"}", "{\"rt\":1}", "{\"rt\":null}",
                                           "{\"rt\":\"health \"}", "{\"rt\":{\"rt\":\"health\"}}"};
     for (size_t i = 0; i < sizeof unknown / sizeof unknown[0]; i++)
-        expect_answer(unknown[i], RT_EINVAL,
-                      "{\"error\":\"no such command; there are forget, health, host, hosts, "
-                      "reload, stats\"}");
+        expect_answer(
+            unknown[i], RT_EINVAL,
+            "{\"error\":\"no such command; there are figures, forget, health, host, hosts, "
+            "metrics, reload, stats\"}");
 }
 
 static void test_forget_wants_texts(void **state) {
