@@ -183,26 +183,33 @@ static int send_bytes(rt_conn *c, rt_slice bytes) {
     return status;
 }
 
+/* An answer as bytes. */
+static int put_answer(rt_buf *b, const rt_answer *answer, bool keep_alive, bool head_alone) {
+    rt_reply_start(b, answer->status);
+    rt_reply_header(b, RT_LIT("Content-Type"), rt_slice_of(answer->type));
+    rt_reply_header(b, RT_LIT("Cache-Control"), RT_LIT("no-store"));
+    rt_buf_puts(b, rt_buf_slice(&answer->headers));
+    rt_reply_end(b, answer->body.n, keep_alive);
+    if (!head_alone)
+        rt_buf_puts(b, rt_buf_slice(&answer->body));
+    if (answer->headers.err != RT_OK)
+        return answer->headers.err;
+    return answer->body.err != RT_OK ? answer->body.err : b->err;
+}
+
 /* Answers a request that is not engineio's. */
 static int answer_route(rt_conn *c, const rt_http_request *req) {
     rt_front *f = c->front;
-    rt_buf body, head;
-    rt_buf_init(&body, 0);
-    rt_buf_init(&head, 0);
-    const char *type = "text/plain; charset=utf-8";
-    int code = f->route(f->route_ctx, req, &body, &type);
+    rt_answer answer = {200, "text/plain; charset=utf-8", RT_BUF_INIT, RT_BUF_INIT};
+    rt_buf bytes = RT_BUF_INIT;
+    f->route(f->route_ctx, req, &answer);
     bool keep_alive = req->keep_alive && !req->has_body && !req->upgrade;
-    rt_reply_start(&head, code);
-    rt_reply_header(&head, RT_LIT("Content-Type"), rt_slice_of(type));
-    rt_reply_header(&head, RT_LIT("Cache-Control"), RT_LIT("no-store"));
-    rt_reply_end(&head, body.n, keep_alive);
-    if (req->method != RT_HTTP_HEAD)
-        rt_buf_puts(&head, rt_buf_slice(&body));
-    int status = head.err != RT_OK ? head.err : body.err;
+    int status = put_answer(&bytes, &answer, keep_alive, req->method == RT_HTTP_HEAD);
     if (status == RT_OK)
-        status = send_bytes(c, rt_buf_slice(&head));
-    rt_buf_fini(&body);
-    rt_buf_fini(&head);
+        status = send_bytes(c, rt_buf_slice(&bytes));
+    rt_buf_fini(&answer.headers);
+    rt_buf_fini(&answer.body);
+    rt_buf_fini(&bytes);
     if (status == RT_OK)
         port_finish(&c->port, keep_alive);
     return status;

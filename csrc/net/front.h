@@ -71,10 +71,16 @@ typedef struct rt_front_opts {
 } rt_front_opts;
 void rt_front_opts_default(rt_front_opts *opts);
 
-/* Answers a request outside `path`: sets the status and appends the body; the content type is a
- * string that outlives the call. */
-typedef int rt_front_route(void *ctx, const rt_http_request *req, rt_buf *body,
-                           const char **content_type);
+/* What a request outside `path` gets; the front sends it, of HEAD the head alone. An error of a
+ * buffer closes the connection. */
+typedef struct rt_answer {
+    int status;       /* 200 unless the route says another */
+    const char *type; /* plain text unless the route says another, which outlives the call */
+    rt_buf headers;   /* further ones, written by wire/reply.h */
+    rt_buf body;
+} rt_answer;
+/* Fills the answer. A body that comes with the request is read by nobody. */
+typedef void rt_front_route(void *ctx, const rt_http_request *req, rt_answer *answer);
 
 typedef struct rt_front rt_front;
 

@@ -77,7 +77,11 @@ int rt_instance_put_figures(const rt_instance *in, rt_buf *out);
 int rt_instance_put_prometheus(const rt_instance *in, rt_buf *out);
 /* How handler hosts are reached (host_socket.c). */
 extern const rt_host_link rt_host_socket_link;
-/* Answers /health and tells what this is (routes.c). */
-int rt_instance_route(void *in, const rt_http_request *req, rt_buf *body, const char **type);
+typedef struct rt_health {
+    const char *degraded; /* what is missing; NULL: nothing */
+} rt_health;
+rt_health rt_instance_health(const rt_instance *in); /* health.c */
+/* Answers /health and tells what this is (routes.c): a rt_front_route. */
+void rt_instance_route(void *in, const rt_http_request *req, rt_answer *answer);
 
 #endif

@@ -30,13 +30,14 @@ static int do_metrics(rt_instance *in, const rt_local_request *request, rt_buf *
 }
 
 static int do_health(rt_instance *in, const rt_local_request *request, rt_buf *answer) {
-    rt_redis_figures redis = {0};
+    rt_health health = rt_instance_health(in);
     (void)request;
-    if (in->redis)
-        rt_redis_get_figures(in->redis, &redis);
-    bool away = in->redis && !redis.subscribed;
-    return rt_buf_puts(answer, away ? RT_LIT("{\"ok\":true,\"degraded\":\"redis is away\"}")
-                                    : RT_LIT("{\"ok\":true,\"degraded\":null}"));
+    rt_buf_puts(answer, RT_LIT("{\"ok\":true"));
+    if (health.degraded)
+        rt_json_put_member_str(answer, RT_LIT("degraded"), rt_slice_of(health.degraded));
+    else
+        rt_json_put_member_raw(answer, RT_LIT("degraded"), RT_LIT("null"));
+    return rt_buf_putc(answer, '}');
 }
 
 static int refuse(rt_buf *answer, rt_slice why) {

@@ -1,23 +1,55 @@
 /* What is served outside /socket.io/: a health check, and a word to whoever looks in with a
  * browser. */
 #include "server/instance.h"
+#include "wire/reply.h"
 
-int rt_instance_route(void *arg, const rt_http_request *req, rt_buf *body, const char **type) {
-    const rt_instance *in = arg;
-    (void)type;
-    if (req->method != RT_HTTP_GET && req->method != RT_HTTP_HEAD) {
-        rt_buf_puts(body, RT_LIT("method not allowed\n"));
-        return 405;
+typedef void handle_route(const rt_instance *in, rt_answer *answer);
+
+/* Frappe's own server says `ok`; probes compare the first line. */
+static void health(const rt_instance *in, rt_answer *answer) {
+    rt_health is = rt_instance_health(in);
+    rt_buf_puts(&answer->body, RT_LIT("ok"));
+    if (is.degraded)
+        rt_buf_printf(&answer->body, "\ndegraded: %s\n", is.degraded);
+}
+
+#define METHOD(method) (1u << (method))
+#define READING (METHOD(RT_HTTP_GET) | METHOD(RT_HTTP_HEAD))
+
+static const struct {
+    rt_slice path;
+    unsigned methods;
+    handle_route *handle;
+} routes[] = {
+    {RT_LIT("/health"), READING, health},
+};
+#define ROUTES (sizeof routes / sizeof routes[0])
+
+/* RFC 9110, section 15.5.6: the answer names the methods that the path has. */
+static void refuse_method(unsigned methods, rt_answer *answer) {
+    static const char *const names[] = {[RT_HTTP_GET] = "GET", [RT_HTTP_HEAD] = "HEAD"};
+    rt_buf allow = RT_BUF_INIT;
+    for (unsigned i = 0; i < sizeof names / sizeof names[0]; i++)
+        if (methods & METHOD(i))
+            rt_buf_printf(&allow, "%s%s", allow.n ? ", " : "", names[i]);
+    answer->status = 405;
+    rt_reply_header(&answer->headers, RT_LIT("Allow"), rt_buf_slice(&allow));
+    rt_buf_puts(&answer->body, RT_LIT("method not allowed\n"));
+    if (allow.err)
+        answer->headers.err = allow.err;
+    rt_buf_fini(&allow);
+}
+
+void rt_instance_route(void *arg, const rt_http_request *req, rt_answer *answer) {
+    for (size_t i = 0; i < ROUTES; i++) {
+        if (!rt_slice_eq(req->path, routes[i].path))
+            continue;
+        if (routes[i].methods & METHOD(req->method))
+            routes[i].handle(arg, answer);
+        else
+            refuse_method(routes[i].methods, answer);
+        return;
     }
-    if (rt_slice_eq(req->path, RT_LIT("/health"))) {
-        rt_redis_figures redis = {0};
-        if (in->redis)
-            rt_redis_get_figures(in->redis, &redis);
-        /* Frappe's own server says `ok`; probes compare the first line. */
-        bool away = in->redis && !redis.subscribed;
-        rt_buf_puts(body, away ? RT_LIT("ok\ndegraded: redis is away\n") : RT_LIT("ok"));
-        return 200;
-    }
-    rt_buf_puts(body, RT_LIT("frappe_rt: realtime server; Socket.IO is at /socket.io/\n"));
-    return 404;
+    answer->status = 404;
+    rt_buf_puts(&answer->body, RT_LIT("frappe_rt: realtime server; Socket.IO is at /socket.io/\n"));
 }

@@ -100,11 +100,10 @@ static void reap(void *arg) {
     rt_eio_reap(p->eio);
 }
 
-static int elsewhere(void *ctx, const rt_http_request *req, rt_buf *body, const char **type) {
+static void elsewhere(void *ctx, const rt_http_request *req, rt_answer *answer) {
     (void)req;
-    (void)type;
-    rt_buf_printf(body, "nothing here; look under %s\n", ((program *)ctx)->opts.path);
-    return 404;
+    answer->status = 404;
+    rt_buf_printf(&answer->body, "nothing here; look under %s\n", ((program *)ctx)->opts.path);
 }
 
 static bool origin_listed(void *ctx, const rt_http_request *req, rt_slice origin) {

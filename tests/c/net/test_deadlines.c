@@ -51,12 +51,10 @@ static void on_close(void *ctx, rt_eio_session *s, enum rt_eio_reason reason) {
     (void)reason;
 }
 
-static int no_route(void *ctx, const rt_http_request *req, rt_buf *body, const char **type) {
+static void no_route(void *ctx, const rt_http_request *req, rt_answer *answer) {
     (void)ctx;
     (void)req;
-    (void)body;
-    (void)type;
-    return 404;
+    answer->status = 404;
 }
 
 static void at_turn_end(void *arg) {

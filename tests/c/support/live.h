@@ -91,12 +91,10 @@ static inline void live_reap(void *arg) {
     rt_eio_reap(l->eio);
 }
 
-static inline int live_route(void *ctx, const rt_http_request *req, rt_buf *body,
-                             const char **type) {
+static inline void live_route(void *ctx, const rt_http_request *req, rt_answer *answer) {
     (void)ctx;
-    (void)type;
-    rt_buf_puts(body, req->path);
-    return 404;
+    answer->status = 404;
+    rt_buf_puts(&answer->body, req->path);
 }
 
 static inline void live_serve(live *l, const live_opts *opts, const rt_eio_app *app) {
