@@ -96,7 +96,7 @@ uint32_t rt_conn_unsent(const rt_conn *c) {
  * unread input would reset the connection and could destroy our last words. */
 static void linger(rt_conn *c) {
     c->state = RT_CONN_LINGERING;
-    shutdown(c->fd, SHUT_WR);
+    c->front->io->shutdown(c);
     c->owed = rt_conn_unsent(c);
     rt_timer_arm(&c->front->linger_due, &c->timer, now_of(c));
 }
@@ -347,7 +347,7 @@ void rt_conn_resume(rt_conn *c) {
 
 static void on_readable(rt_conn *c) {
     rt_loop *l = c->front->loop;
-    ssize_t n = recv(c->fd, l->read_buffer, RT_READ_BUFFER, 0);
+    ssize_t n = c->front->io->recv(c, l->read_buffer, RT_READ_BUFFER);
     if (n < 0) {
         if (errno != EAGAIN && errno != EINTR)
             rt_conn_close(c, true);
@@ -429,16 +429,25 @@ static void drained(rt_conn *c) {
         linger(c);
 }
 
-/* One piece, which is the rule, costs the kernel less without a msghdr to copy. */
-static ssize_t send_pieces(int fd, struct iovec *iov, int n) {
-    if (n == 1)
-        return send(fd, iov->iov_base, iov->iov_len, MSG_NOSIGNAL | MSG_DONTWAIT);
-    struct msghdr msg = {.msg_iov = iov, .msg_iovlen = (size_t)n};
-    return sendmsg(fd, &msg, MSG_NOSIGNAL | MSG_DONTWAIT);
+/* A write has ended: so many bytes were taken, or -1 with errno. */
+static void wrote(rt_conn *c, ssize_t n) {
+    rt_front *f = c->front;
+    if (n < 0 && errno != EAGAIN && errno != EINTR && errno != ENOBUFS) {
+        rt_conn_close(c, true);
+        return;
+    }
+    rt_front_count(f, RT_FRONT_WRITES);
+    if (n > 0) {
+        f->counters.v[RT_FRONT_BYTES_OUT] += (uint64_t)n;
+        rt_outq_wrote(&c->out, (size_t)n);
+    }
+    if (!rt_outq_empty(&c->out))
+        block(c);
+    else
+        drained(c);
 }
 
 void rt_conn_flush(rt_conn *c) {
-    rt_front *f = c->front;
     if (c->state == RT_CONN_CLOSED)
         return;
     if (c->blocked) {
@@ -452,20 +461,7 @@ void rt_conn_flush(rt_conn *c) {
         drained(c);
         return;
     }
-    ssize_t wrote = send_pieces(c->fd, iov, n);
-    if (wrote < 0 && errno != EAGAIN && errno != EINTR && errno != ENOBUFS) {
-        rt_conn_close(c, true);
-        return;
-    }
-    rt_front_count(f, RT_FRONT_WRITES);
-    if (wrote > 0) {
-        f->counters.v[RT_FRONT_BYTES_OUT] += (uint64_t)wrote;
-        rt_outq_wrote(&c->out, (size_t)wrote);
-    }
-    if (!rt_outq_empty(&c->out))
-        block(c);
-    else
-        drained(c);
+    wrote(c, c->front->io->send(c, iov, n));
 }
 
 void rt_conn_new(rt_front *f, int fd) {

@@ -14,6 +14,7 @@
 
 #include "base/log.h"
 #include "base/outq.h"
+#include "net/conn_io.h"
 #include "net/front.h"
 #include "net/poller.h"
 #include "wire/http.h"
@@ -21,6 +22,7 @@
 struct rt_front {
     rt_loop *loop;
     rt_eio *eio;
+    const rt_conn_io *io; /* of its connections */
     rt_front_opts opts;
     rt_front_route *route;
     void *route_ctx;
@@ -85,7 +87,7 @@ void rt_conn_ready(void *conn, uint32_t events);
 void rt_conn_close(rt_conn *c, bool broken);
 /* Once it is closed and nobody is in its code any more. */
 void rt_conn_free(rt_conn *c);
-/* Offers what is owed to the kernel: one sendmsg. */
+/* Offers what is owed to the peer, in one send. */
 void rt_conn_flush(rt_conn *c);
 /* Bytes that the kernel has and the peer's has not confirmed. */
 uint32_t rt_conn_unsent(const rt_conn *c);

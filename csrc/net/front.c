@@ -197,6 +197,7 @@ rt_front *rt_front_new(rt_loop *loop, rt_eio *eio, const rt_front_opts *opts, rt
     }
     f->loop = loop;
     f->eio = eio;
+    f->io = &rt_conn_sockets;
     f->opts = *opts;
     f->route = route;
     f->route_ctx = route_ctx;
