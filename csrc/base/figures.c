@@ -41,6 +41,7 @@ void rt_figures_counters(const rt_figures *to, const char *group, const rt_figur
                        .name = rows[i].name,
                        .help = rows[i].help,
                        .family = family,
+                       .label_value = family ? rows[i].name : NULL,
                        .type = RT_FIGURE_COUNTER,
                        .unit = rt_figures_unit_of(rows[i].name),
                        .value = values[i]};

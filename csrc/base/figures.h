@@ -2,10 +2,10 @@
  * Prometheus) is a visitor. So a figure is named and explained once.
  *
  * The name says the unit: a word `bytes`, or `ms` at the end. A figure without a group stands at
- * the top. A family is what Prometheus calls one metric with a label: its figures differ by the
- * label's value, which is their name.
+ * the top. A family is what Prometheus calls one metric with a label: its figures follow each other
+ * and differ by the label's value.
  *
- * Ownership: the texts outlive the walk, the figure itself only the call. Thread: the owner's of
+ * Ownership: names and helps outlive the walk, the rest only the call. Thread: the owner's of
  * what is shown. Must not know: how a figure is written. */
 #ifndef RT_BASE_FIGURES_H
 #define RT_BASE_FIGURES_H
@@ -27,6 +27,7 @@ typedef struct rt_figure {
     const char *name;
     const char *help;
     const rt_figure_family *family; /* NULL: none */
+    const char *label_value;        /* with a family */
     enum rt_figure_type type;
     enum rt_figure_unit unit;
     uint64_t value;
@@ -43,7 +44,7 @@ enum rt_figure_unit rt_figures_unit_of(const char *name);
 void rt_figures_counter(const rt_figures *to, const char *name, uint64_t value, const char *help);
 void rt_figures_gauge(const rt_figures *to, const char *name, uint64_t value, const char *help);
 void rt_figures_flag(const rt_figures *to, const char *name, bool value, const char *help);
-/* A table of base/counters.h and its values; `family` may be NULL. */
+/* A table of base/counters.h and its values. With a family each name is a value of its label. */
 void rt_figures_counters(const rt_figures *to, const char *group, const rt_figure_family *family,
                          const rt_counter_row *rows, const uint64_t *values, size_t n);
 /* All of a set that RT_COUNTERS_DECLARE has declared. */

@@ -19,6 +19,7 @@
 #define RT_HOSTS_HOSTS_H
 
 #include "base/counters.h"
+#include "base/figures.h"
 #include "base/timers.h"
 #include "frappe/frappe.h"
 
@@ -95,5 +96,7 @@ void rt_host_gone(rt_host *host);
 /* Appends `[{"id":..},..]`, with the names of events if `names`. */
 int rt_hosts_put(const rt_hosts *h, bool names, rt_buf *out);
 const rt_hosts_counters *rt_hosts_get_counters(const rt_hosts *h);
+/* What each host has counted, under `hosts`, with the host's id as a label (figures.c). */
+void rt_hosts_show_each(const rt_hosts *h, const rt_figures *to);
 
 #endif

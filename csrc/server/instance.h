@@ -68,7 +68,8 @@ void rt_instance_publish(rt_instance *in, const rt_event *e);
 
 /* Fills the table of what Frappe's rules need from outside (ports.c). */
 rt_frappe_ports rt_instance_ports(rt_instance *in);
-/* Shows every figure of the server (figures.c). */
+/* Shows every figure of the server (figures.c). Those of each handler host are apart, since JSON
+ * has them in an array: rt_hosts_show_each. */
 void rt_instance_show_figures(const rt_instance *in, const rt_figures *to);
 /* Appends all figures: as a JSON object; as a list of them with their help (stats.c); as text for
  * Prometheus (prometheus.c). RT_OK, or the buffer's error. */

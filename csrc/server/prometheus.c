@@ -3,7 +3,8 @@
  *
  * `group` and `name` become frappe_rt_<group>_<name>. The unit's word moves to the end of it, ms
  * become seconds, a counter ends in _total. A family is one metric; its figures follow each other
- * in the walk, as the format wants. No help or label of ours needs an escape. */
+ * in the walk, as the format wants. Nothing needs an escape: helps and reasons are ours, and a
+ * host's id has no quote and no backslash (take_word in hosts/hosts.c). */
 #include "server/instance.h"
 
 #include <string.h>
@@ -13,7 +14,7 @@ static const char *const unit_ends[] = {[RT_UNIT_BYTES] = "_bytes", [RT_UNIT_MS]
 
 typedef struct exposition {
     rt_buf *b;
-    const rt_figure_family *family; /* whose HELP stands already */
+    const char *family; /* the name of the one whose HELP stands last; NULL: none */
 } exposition;
 
 static void put_words(rt_buf *b, const char *name, const char *but) {
@@ -56,17 +57,19 @@ static void put_value(rt_buf *b, const rt_figure *f) {
 
 static void put_figure(void *arg, const rt_figure *f) {
     exposition *e = arg;
-    if (!f->family || f->family != e->family)
+    const char *family = f->family ? f->family->name : NULL;
+    if (!family || family != e->family)
         put_head(e->b, f);
-    e->family = f->family;
+    e->family = family;
     put_name(e->b, f);
-    if (f->family)
-        rt_buf_printf(e->b, "{%s=\"%s\"}", f->family->label, f->name);
+    if (family)
+        rt_buf_printf(e->b, "{%s=\"%s\"}", f->family->label, f->label_value);
     put_value(e->b, f);
 }
 
 int rt_instance_put_prometheus(const rt_instance *in, rt_buf *b) {
     exposition e = {b, NULL};
     rt_instance_show_figures(in, &(rt_figures){put_figure, &e});
+    rt_hosts_show_each(in->hosts, &(rt_figures){put_figure, &e});
     return b->err;
 }

@@ -73,6 +73,8 @@ static void put_figure(void *arg, const rt_figure *f) {
                            f->type == RT_FIGURE_COUNTER ? RT_LIT("counter") : RT_LIT("gauge"));
     rt_json_put_member_raw(b, RT_LIT("unit"), unit_of(f));
     rt_json_put_member_str(b, RT_LIT("help"), rt_slice_of(f->help));
+    if (f->family)
+        rt_json_put_member_str(b, rt_slice_of(f->family->label), rt_slice_of(f->label_value));
     rt_buf_putc(b, '}');
     rt_buf_fini(&name);
 }
@@ -80,5 +82,6 @@ static void put_figure(void *arg, const rt_figure *f) {
 int rt_instance_put_figures(const rt_instance *in, rt_buf *b) {
     rt_buf_puts(b, RT_LIT("{\"figures\":["));
     rt_instance_show_figures(in, &(rt_figures){put_figure, b});
+    rt_hosts_show_each(in->hosts, &(rt_figures){put_figure, b});
     return rt_buf_puts(b, RT_LIT("]}"));
 }

@@ -103,12 +103,19 @@ def _show_lines(figures: dict[str, Any]) -> None:
 
 
 def _show_explained(answer: dict[str, Any]) -> None:
-    figures = answer["figures"]
-    name_width = max(len(figure["name"]) for figure in figures)
-    value_width = max(len(_tell(figure["value"])) for figure in figures)
-    for figure in figures:
-        name, value = figure["name"], _tell(figure["value"])
-        click.echo(f"{name:{name_width}} {value:>{value_width}}  {figure['help']}")
+    rows = [
+        (_name_in_full(figure), _tell(figure["value"]), figure["help"])
+        for figure in answer["figures"]
+    ]
+    name_width = max(len(name) for name, _, _ in rows)
+    value_width = max(len(value) for _, value, _ in rows)
+    for name, value, sentence in rows:
+        click.echo(f"{name:{name_width}} {value:>{value_width}}  {sentence}")
+
+
+def _name_in_full(figure: dict[str, Any]) -> str:
+    """Of a handler host: with its id, since there may be several."""
+    return f"{figure['name']}[{figure['host']}]" if "host" in figure else str(figure["name"])
 
 
 def _show_columns(figures: dict[str, Any], path: str, clear: bool) -> None:

@@ -18,6 +18,7 @@ from pathlib import Path
 
 import pytest
 from support.bench import PATIENCE, ask, wait_for
+from support.fake_host import FakeHost
 from support.host_server import write_app
 from support.processes import configure, get_free_port
 
@@ -485,6 +486,12 @@ class TestStats:
             "1",
             "Commands received on the local socket.",
         ]
+
+    def test_explain_names_each_host(self, bench, serve):
+        with FakeHost(str(bench / "config/frappe_rt.sock"), ["hello"]) as host:
+            status, output = run("stats", "--explain", cwd=bench)
+        assert status == 0
+        assert f"\nhosts.emits[{host.id}] " in output
 
     def test_explain_as_json(self, bench, serve):
         status, output = run("stats", "--explain", "--json", cwd=bench)

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
-from support.bench import ask, start
+from support.bench import ask, start, wait_for
+from support.fake_host import FakeHost
 from test_docs import get_table_rows
 
 import frappe_rt
@@ -23,16 +24,25 @@ def stopped():
     config.give(config.Given())
 
 
+QUESTIONS = (b'{"rt":"stats"}', b'{"rt":"figures"}', b'{"rt":"metrics"}')
+
+
 @pytest.fixture
-def answers(bench):
-    """Of a server that shows all it can; Redis is away."""
+def path(bench):
     start(bench, frappe_rt_redis=True, redis_queue="redis://127.0.0.1:1")
-    return ask(
-        str(bench / "config/frappe_rt.sock"),
-        b'{"rt":"stats"}',
-        b'{"rt":"figures"}',
-        b'{"rt":"metrics"}',
-    )
+    return str(bench / "config/frappe_rt.sock")
+
+
+@pytest.fixture
+def answers(path):
+    """Of a server without handler hosts; Redis is away."""
+    return ask(path, *QUESTIONS)
+
+
+@pytest.fixture
+def answers_with_host(path):
+    with FakeHost(path, ["hello"]):
+        return ask(path, *QUESTIONS)
 
 
 def get_families(text):
@@ -96,7 +106,10 @@ def test_prometheus_gets_reasons_as_labels(answers):
 
 def test_each_metric_stands_once(answers):
     """One HELP and one TYPE for each name, its samples behind them."""
-    text = answers[2]["text"]
+    expect_each_metric_once(answers[2]["text"])
+
+
+def expect_each_metric_once(text):
     names = re.findall(r"^# TYPE (\w+) ", text, re.M)
     assert names == re.findall(r"^# HELP (\w+) ", text, re.M)
     assert len(names) == len(set(names))
@@ -104,8 +117,25 @@ def test_each_metric_stands_once(answers):
     assert list(dict.fromkeys(samples)) == names
 
 
-def test_the_page_has_every_figure(answers):
-    _, figures, metrics = answers
+def test_each_host_has_a_label(path):
+    with FakeHost(path, ["one"]) as one, FakeHost(path, ["two"]) as two:
+        one.say(op="nonsense")
+        wait_for(lambda: any(host["lines_skipped"] for host in ask(path, QUESTIONS[0])[0]["hosts"]))
+        _, figures, metrics = ask(path, *QUESTIONS)
+    skipped = [figure for figure in figures["figures"] if figure["name"] == "hosts.lines_skipped"]
+    assert {figure["host"]: figure["value"] for figure in skipped} == {one.id: 1, two.id: 0}
+    (family,) = (
+        f for f in get_families(metrics["text"]) if f.name == "frappe_rt_hosts_lines_skipped"
+    )
+    assert {sample.labels["host"]: sample.value for sample in family.samples} == {
+        one.id: 1,
+        two.id: 0,
+    }
+    expect_each_metric_once(metrics["text"])
+
+
+def test_the_page_has_every_figure(answers_with_host):
+    _, figures, metrics = answers_with_host
     rows = [row for row in get_table_rows(PAGE.read_text()) if row[0].startswith("`")]
     assert [(figure.strip("`"), help) for figure, _, help in rows] == [
         (figure["name"], figure["help"]) for figure in figures["figures"]

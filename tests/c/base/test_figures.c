@@ -79,6 +79,7 @@ static void test_tables(void **state) {
     rt_figures_counters(&to, "doors", &family, rt_test_counter_rows, c.v, 1);
     assert_int_equal(count, 1);
     assert_ptr_equal(seen[0].family, &family);
+    assert_string_equal(seen[0].label_value, "opened");
 }
 
 int main(void) {
