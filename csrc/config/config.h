@@ -3,14 +3,12 @@
  *
  * Order, later wins: defaults, <bench>/config.json, <bench>/sites/common_site_config.json,
  * environment, overrides given by the caller. As in Frappe, what is falsy in a file (0, false,
- * null,
- * "", [], {}) counts as absent, and so does an empty environment variable; but 0 and false are
- * values for the keys that begin with frappe_rt_, which Frappe does not read, and for an override
- * all but null is taken as it is.
+ * null, "", [], {}) counts as absent, and so does an empty environment variable; but 0 and false
+ * are values for the keys that begin with frappe_rt_, which Frappe does not read, and for an
+ * override all but null is taken as it is.
  *
  * Ownership: caller's memory for the struct; strings inside belong to it (init/fini).
- * Thread: any. cJSON lives in config.c alone: it recurses and cannot hold \u0000, so it reads
- * trusted configuration and nothing else. */
+ * Thread: any. */
 #ifndef RT_CONFIG_CONFIG_H
 #define RT_CONFIG_CONFIG_H
 
@@ -31,8 +29,9 @@ enum rt_config_from {
  * help. X(member, "key", TYPE, WHEN, "default", "ENVIRONMENT" or NULL, min, max, "help") with TYPE
  * one of STR, INT, BOOL, PATH, WORD. A list value of a STR key is joined with commas. A PATH is a
  * text for which false means "off". A WORD is one of those in its default column, of which the
- * first is the default; true and false mean "on" and "off" if it knows these. WHEN is LIVE (a
- * running server takes a new value when it reads its configuration again) or START. */
+ * first is the default; true and false mean "on" and "off" if it knows these. WHEN is START,
+ * LIVE (a running server takes a new value when it reads its configuration again) or SITE (LIVE,
+ * and a site may set it for itself, see sites.h; a text). */
 #define RT_CONFIG_TABLE(X)                                                                         \
     X(socketio_port, "socketio_port", INT, START, "9000", "FRAPPE_SOCKETIO_PORT", 0, 65535,        \
       "TCP port, all interfaces, IPv4 and IPv6; 0 takes a free one")                               \
@@ -54,9 +53,9 @@ enum rt_config_from {
       "host of the web process; a scheme or a port in it is kept")                                 \
     X(server_ip, "server_ip", STR, LIVE, "", NULL, 0, 0,                                           \
       "callbacks go to http://{server_ip} with the site as Host")                                  \
-    X(allowed_origins, "socketio_allowed_origins", STR, LIVE, "", NULL, 0, 0,                      \
+    X(allowed_origins, "socketio_allowed_origins", STR, SITE, "", NULL, 0, 0,                      \
       "origins allowed besides the site's own host: list, comma-separated, or *; also per site")   \
-    X(allow_cors, "allow_cors", STR, LIVE, "", NULL, 0, 0,                                         \
+    X(allow_cors, "allow_cors", STR, SITE, "", NULL, 0, 0,                                         \
       "the same, as Frappe's web process has it; the two add up")                                  \
     X(ping_interval_ms, "frappe_rt_ping_interval_ms", INT, START, "25000",                         \
       "FRAPPE_RT_PING_INTERVAL_MS", 100, 3600000, "heartbeat: time between pings")                 \

@@ -112,7 +112,7 @@ char *rt_config_describe(const rt_config *c) {
             rt_json_put_member_str(&b, RT_LIT("environment"), rt_slice_of(f->env));
         else
             put_raw(&b, "environment", "null");
-        put_raw(&b, "live", f->when == RT_CONFIG_LIVE ? "true" : "false");
+        put_raw(&b, "live", f->when != RT_CONFIG_START ? "true" : "false");
         rt_json_put_member_str(&b, RT_LIT("help"), rt_slice_of(f->help));
         rt_buf_putc(&b, '}');
     }

@@ -1,4 +1,5 @@
-/* Inside config/ only: the table of config.h as an array, and the reading of one file.
+/* The table of config.h as an array: for config/, and for server/reload.c, which compares two
+ * configurations field by field.
  *
  * Ownership: constant. Thread: any. */
 #ifndef RT_CONFIG_FIELDS_H
@@ -6,11 +7,9 @@
 
 #include "config/config.h"
 
-#include <sys/stat.h>
-
 enum rt_config_kind { RT_KIND_STR, RT_KIND_INT, RT_KIND_BOOL, RT_KIND_PATH, RT_KIND_WORD };
 
-enum rt_config_when { RT_CONFIG_LIVE, RT_CONFIG_START };
+enum rt_config_when { RT_CONFIG_START, RT_CONFIG_LIVE, RT_CONFIG_SITE };
 
 typedef struct rt_config_field {
     const char *key;
@@ -39,6 +38,15 @@ static const rt_config_field rt_config_fields[] = {RT_CONFIG_TABLE(RT_CONFIG_FIE
 #undef RT_CONFIG_FIELD
 #define RT_CONFIG_FIELDS (sizeof rt_config_fields / sizeof rt_config_fields[0])
 
+/* The keys that a site may set for itself, numbered in the order of the table. */
+#define RT_CONFIG_SITE_KEY_START(member)
+#define RT_CONFIG_SITE_KEY_LIVE(member)
+#define RT_CONFIG_SITE_KEY_SITE(member) RT_CONFIG_SITE_KEY_##member,
+#define RT_CONFIG_SITE_KEY(member, key, type, when, def, env, min, max, help)                      \
+    RT_CONFIG_SITE_KEY_##when(member)
+enum { RT_CONFIG_TABLE(RT_CONFIG_SITE_KEY) RT_CONFIG_SITE_KEYS };
+#undef RT_CONFIG_SITE_KEY
+
 /* The member is a char *. */
 static inline bool rt_config_is_text(const rt_config_field *f) {
     return f->kind != RT_KIND_INT && f->kind != RT_KIND_BOOL;
@@ -56,11 +64,5 @@ static inline void *rt_config_value(const rt_config *c, const rt_config_field *f
 static inline uint8_t *rt_config_source(const rt_config *c, const rt_config_field *f) {
     return (uint8_t *)c + f->from_at;
 }
-
-#define RT_CONFIG_FILE_MAX (1u << 20) /* bytes of one file */
-
-/* Appends all of a file; *st (may be NULL) is what it was when it was opened. RT_OK, RT_ENOENT,
- * RT_ELIMIT, RT_ENOMEM, or RT_EIO with errno. */
-int rt_config_read_file(const char *path, rt_buf *out, struct stat *st);
 
 #endif

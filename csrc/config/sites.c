@@ -6,10 +6,8 @@
 #include "base/log.h"
 #include "base/map.h"
 #include "base/status.h"
-#include "json/scan.h"
-#include "config/fields.h"
+#include "config/input.h"
 
-#include <errno.h>
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
@@ -17,19 +15,16 @@
 
 RT_COUNTERS_DEFINE(rt_config_sites, RT_CONFIG_SITES_COUNTERS)
 
-enum { KEY_ORIGINS, KEY_CORS, KEYS };
-static const char *const keys[KEYS] = {"socketio_allowed_origins", "allow_cors"};
-
 /* A file, and what it said when it was last read. */
 typedef struct config_file {
     rt_list node; /* in rt_config_sites.order; unlinked: not a site's */
     struct stat seen;
     bool there;
-    bool settled;     /* it cannot have changed without another time stamp */
-    bool looked_at;   /* ever */
-    bool broken;      /* and said so */
-    uint64_t looked;  /* ms; when */
-    rt_buf set[KEYS]; /* comma-separated; empty: not set */
+    bool settled;    /* it is whole, and cannot have changed without another time stamp */
+    bool looked_at;  /* ever */
+    bool broken;     /* and said so */
+    uint64_t looked; /* ms; when */
+    char *set[RT_CONFIG_SITE_KEYS]; /* in the order of the table; NULL: not set */
     size_t site_len;
     char path[]; /* in the bench, NUL; then the site */
 } config_file;
@@ -67,94 +62,33 @@ static config_file *file_new(const char *folder, rt_slice site, const char *name
 static void file_free(config_file *f) {
     if (!f)
         return;
-    for (int k = 0; k < KEYS; k++)
-        rt_buf_fini(&f->set[k]);
+    for (size_t k = 0; k < RT_CONFIG_SITE_KEYS; k++)
+        rt_free(f->set[k]);
     rt_list_unlink(&f->node);
     rt_free(f);
 }
 
 /* --- reading --- */
 
-/* Appends the text of a value, a list joined with commas. What is falsy in Python counts as not
- * set. RT_EJSON_TYPE: it is neither text nor a list of texts. */
-static int put_value(rt_slice value, rt_buf *out) {
-    rt_json_iter it;
-    rt_slice item;
-    int rc = RT_OK;
-    switch (rt_json_type_of(value)) {
-    case RT_JSON_STRING:
-        return rt_json_str_decode(value, out);
-    case RT_JSON_ARRAY:
-        rc = rt_json_iter_init(&it, value);
-        while (rc == RT_OK && rt_json_next(&it, &item)) {
-            if (out->n > 0)
-                rt_buf_putc(out, ',');
-            rc = rt_json_str_decode(item, out);
-        }
-        return rc;
-    case RT_JSON_NONE:
-    case RT_JSON_NULL:
-        return RT_OK;
-    default:
-        return rt_slice_eq(value, RT_LIT("false")) || rt_slice_eq(value, RT_LIT("0"))
-                   ? RT_OK
-                   : RT_EJSON_TYPE;
-    }
-}
-
 /* Once, until it is good again. */
-static void unreadable(rt_config_sites *s, config_file *f, const char *what) {
+static void unreadable(rt_config_sites *s, config_file *f, const char *why) {
     count(s, RT_CONFIG_UNREADABLE);
     if (!f->broken)
-        rt_log(RT_LOG_WARN, "config", "%s: %s; the origins allowed by it stay as they were",
-               f->path, what);
+        rt_log(RT_LOG_WARN, "config", "%s; the origins allowed by it stay as they were", why);
     f->broken = true;
 }
 
-/* Both keys, or none. RT_OK, or what was wrong. */
-static int put_values(rt_slice text, rt_buf *values) {
-    if (rt_json_check(text, RT_JSON_STRICT, NULL, NULL))
-        return RT_EJSON_SYNTAX;
-    text = rt_json_trim(text);
-    if (rt_json_type_of(text) != RT_JSON_OBJECT)
-        return RT_EJSON_SYNTAX;
-    int rc = put_value(rt_json_get(text, rt_slice_of(keys[KEY_ORIGINS])), &values[KEY_ORIGINS]);
-    return rc ? rc : put_value(rt_json_get(text, rt_slice_of(keys[KEY_CORS])), &values[KEY_CORS]);
-}
-
-static const char *problem_of(int rc) {
-    switch (rc) {
-    case RT_EJSON_SYNTAX:
-        return "not a JSON object";
-    case RT_EJSON_TYPE:
-    case RT_EUTF8:
-        return "socketio_allowed_origins and allow_cors must be a text or a list of texts";
-    case RT_ELIMIT:
-        return "larger than 1 MB";
-    case RT_ENOMEM:
-        return "out of memory";
-    default:
-        return strerror(errno);
+/* Takes the texts out of `values`. */
+static void keep(config_file *f, rt_config *values) {
+    char **kept = f->set;
+    for (size_t i = 0; i < RT_CONFIG_FIELDS; i++) {
+        if (rt_config_fields[i].when != RT_CONFIG_SITE)
+            continue;
+        char **value = rt_config_value(values, &rt_config_fields[i]);
+        rt_free(*kept);
+        *kept++ = *value;
+        *value = NULL;
     }
-}
-
-static void take(rt_config_sites *s, config_file *f, rt_slice text) {
-    rt_buf values[KEYS] = {RT_BUF_INIT, RT_BUF_INIT};
-    int rc = put_values(text, values);
-    for (int k = 0; k < KEYS; k++) {
-        rt_buf_fini(rc == RT_OK ? &f->set[k] : &values[k]);
-        if (rc == RT_OK)
-            f->set[k] = values[k];
-    }
-    if (rc != RT_OK)
-        unreadable(s, f, problem_of(rc));
-    f->settled = f->settled && rc != RT_ENOMEM;
-    f->broken = rc != RT_OK;
-}
-
-static void forget_values(config_file *f) {
-    for (int k = 0; k < KEYS; k++)
-        rt_buf_clear(&f->set[k]);
 }
 
 /* A file written in this moment may be written again without a change of its time stamp, which
@@ -165,20 +99,25 @@ static bool is_settled(const struct stat *st) {
     return now.tv_sec - st->st_mtim.tv_sec > 2;
 }
 
+/* A file that is broken is read again at each look: it may have been no more than a lack of
+ * memory. */
 static void read_again(rt_config_sites *s, config_file *f, const char *path) {
-    rt_buf text = RT_BUF_INIT;
-    int rc = rt_config_read_file(path, &text, &f->seen);
-    f->there = rc != RT_ENOENT;
-    f->settled = f->there && is_settled(&f->seen);
-    if (rc == RT_OK)
-        take(s, f, rt_buf_slice(&text));
-    else if (rc == RT_ENOENT)
-        forget_values(f);
+    rt_config values = {0};
+    char why[400];
+    rt_config_input in = {.c = &values, .site_keys = true, .name = f->path};
+    in.from = RT_FROM_COMMON_FILE; /* what counts as absent is the same in every file */
+    in.why = why;
+    in.why_len = sizeof why;
+    int rc = rt_config_parse_file(&in, path, &f->seen);
+    if (rc == RT_OK || rc == RT_ENOENT)
+        keep(f, &values);
     else
-        unreadable(s, f, problem_of(rc));
-    f->settled = f->settled && rc != RT_ENOMEM;
+        unreadable(s, f, rc == RT_ENOMEM ? "out of memory" : why);
+    f->there = rc != RT_ENOENT;
+    f->settled = rc == RT_OK && is_settled(&f->seen);
+    f->broken = f->broken && rc != RT_OK;
     count(s, RT_CONFIG_READS);
-    rt_buf_fini(&text);
+    rt_config_fini(&values);
 }
 
 static bool same_stamp(const struct stat *a, const struct stat *b) {
@@ -278,31 +217,28 @@ static void put_list(rt_buf *b, rt_slice list) {
     rt_buf_puts(b, list);
 }
 
-static void put_key(rt_config_sites *s, const config_file *site, int key) {
-    const rt_config *c = s->c;
-    const char *given = key == KEY_ORIGINS ? c->allowed_origins : c->allow_cors;
-    uint8_t from = key == KEY_ORIGINS ? c->allowed_origins_from : c->allow_cors_from;
+/* The value in force for a site of the field whose place in config_file.set is `key`. */
+static const char *find_value(const rt_config_sites *s, const config_file *site,
+                              const rt_config_field *f, size_t key) {
     const config_file *files[] = {site, s->common, s->legacy};
-    if (from == RT_FROM_CALLER || !c->bench) {
-        put_list(&s->list, rt_slice_of(given));
-        return;
-    }
-    for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
-        if (files[i] && files[i]->set[key].n > 0) {
-            put_list(&s->list, rt_buf_slice(&files[i]->set[key]));
-            return;
-        }
-    }
+    if (*rt_config_source(s->c, f) == RT_FROM_CALLER || !s->c->bench)
+        return *(char **)rt_config_value(s->c, f);
+    for (size_t i = 0; i < sizeof files / sizeof *files; i++)
+        if (files[i] && files[i]->set[key])
+            return files[i]->set[key];
+    return "";
 }
 
 rt_slice rt_config_sites_origins(rt_config_sites *s, rt_slice site, uint64_t now) {
-    config_file *f = s->c->bench ? file_of(s, site) : NULL;
+    config_file *file = s->c->bench ? file_of(s, site) : NULL;
+    size_t key = 0;
     look(s, s->legacy, now);
     look(s, s->common, now);
-    look(s, f, now);
+    look(s, file, now);
     rt_buf_clear(&s->list);
-    for (int k = 0; k < KEYS; k++)
-        put_key(s, f, k);
+    for (size_t i = 0; i < RT_CONFIG_FIELDS; i++)
+        if (rt_config_fields[i].when == RT_CONFIG_SITE)
+            put_list(&s->list, rt_slice_of(find_value(s, file, &rt_config_fields[i], key++)));
     return s->list.err ? RT_EMPTY : rt_buf_slice(&s->list);
 }
 

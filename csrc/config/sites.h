@@ -1,7 +1,8 @@
 /* What the server reads again while it runs: the origins that are allowed besides a site's own
  * host, from `socketio_allowed_origins` and `allow_cors`.
  *
- * Per key, the site's file is above the common file, and that above the legacy one, as in Frappe; a
+ * Values are read by the parser of the whole configuration, with its rules and messages. Per key,
+ * the site's file is above the common file, and that above the legacy one, as in Frappe; a
  * value that the caller gave is above all of them. The two keys add up. A file is looked at when it
  * matters, at most once in RT_CONFIG_LOOK_MS, and read when it has changed. One that cannot be
  * read, because somebody is writing it, changes nothing until it can.

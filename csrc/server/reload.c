@@ -59,7 +59,7 @@ void rt_instance_reload(rt_instance *in, rt_config *fresh) {
         const rt_config_field *f = &rt_config_fields[i];
         if (same(&in->config, fresh, f))
             continue;
-        if (f->when == RT_CONFIG_LIVE) {
+        if (f->when != RT_CONFIG_START) {
             swap(&in->config, fresh, f);
             tell(&in->config, f);
         } else {

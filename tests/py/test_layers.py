@@ -38,7 +38,7 @@ OWNERS = {
     r"dlfcn\.h": "net/curl_library.c",
     r"(async|hiredis|hiredis_ssl)\.h": "net/redis_io.h net/redis_io.c",
     r"openssl/.*": "net/redis_io.c",
-    r"cJSON\.h": "config/config.c",
+    r"cJSON\.h": "config/parse.c",
     r"pthread\.h": "net/fds.c net/curl_library.c publish/ process/",
     r"Python\.h|structmember\.h": "python/",
 }

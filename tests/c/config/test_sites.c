@@ -27,11 +27,14 @@ static rt_config config;
 static rt_config_sites *sites;
 static uint64_t now;
 static unsigned warnings;
+static char warning[400]; /* the last one */
 
 static void count_warnings(enum rt_log_level level, const char *part, const char *text) {
     (void)part;
-    (void)text;
-    warnings += level == RT_LOG_WARN;
+    if (level != RT_LOG_WARN)
+        return;
+    warnings++;
+    snprintf(warning, sizeof warning, "%s", text);
 }
 
 static void path_of(char *out, const char *name) {
@@ -140,6 +143,12 @@ static void test_levels(void **state) {
         {"{}", "{\"allow_cors\":\"a\"}", "{\"allow_cors\":0}", NULL, "a", "a"},
         {"{}", "{\"allow_cors\":\"a\"}", "{\"allow_cors\":false}", NULL, "a", "a"},
         {"{}", "{\"allow_cors\":\"a\"}", "{\"allow_cors\":\"\"}", NULL, "a", "a"},
+        {"{}", "{\"allow_cors\":\"a\"}", "{\"allow_cors\":{}}", NULL, "a", "a"},
+        {"{}", "{\"allow_cors\":\"a\"}", "{\"allow_cors\":0.0}", NULL, "a", "a"},
+        /* a list of one empty text is none of these */
+        {"{}", "{\"allow_cors\":\"a\"}", "{\"allow_cors\":[\"\"]}", NULL, "", "a"},
+        /* other keys of a site's file are not looked at, whatever they say */
+        {"{}", "{}", "{\"socketio_port\":\"x\",\"allow_cors\":\"a\"}", NULL, "a", ""},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         write_file("config.json", cases[i].legacy);
@@ -267,6 +276,47 @@ static void test_unreadable(void **state) {
     }
 }
 
+/* In the words of the parser of the whole configuration. */
+static void test_what_is_wrong(void **state) {
+    (void)state;
+    static const struct {
+        const char *text, *why;
+    } cases[] = {
+        {"{\n\"allow_cors\": 5}", ERP ", line 2: allow_cors is 5, expected a text"},
+        {"{\"allow_cors\":[\"b\",5]}",
+         ERP ", line 1: allow_cors is a list with other things than texts, expected a text"},
+        {"{\"a\":1,}",
+         ERP ", line 1, column 8: not valid JSON: a comma before the closing bracket"},
+        {"[]", ERP ", line 1, column 1: expected an object: { ... }"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char want[400];
+        snprintf(want, sizeof want, "%s; the origins allowed by it stay as they were",
+                 cases[i].why);
+        write_file(ERP, "{\"allow_cors\":\"a\"}");
+        open_sites(NULL);
+        assert_origins("erp.example", "a");
+        write_file(ERP, cases[i].text);
+        assert_origins("erp.example", "a");
+        assert_string_equal(warning, want);
+        rt_config_sites_free(sites);
+        rt_config_fini(&config);
+        sites = NULL;
+    }
+}
+
+/* It is read again though it does not change: it may have been read while memory was short. */
+static void test_a_broken_file_is_not_settled(void **state) {
+    (void)state;
+    write_file(ERP, "{");
+    age(ERP);
+    open_sites(NULL);
+    assert_origins("erp.example", "");
+    assert_origins("erp.example", "");
+    assert_int_equal(counted(RT_CONFIG_READS), 2);
+    assert_int_equal(warnings, 1);
+}
+
 static void test_too_large(void **state) {
     (void)state;
     char *text = malloc((1u << 20) + 2);
@@ -363,6 +413,8 @@ int main(void) {
         cmocka_unit_test_setup_teardown(test_at_most_once_a_second, setup, teardown),
         cmocka_unit_test_setup_teardown(test_young_files, setup, teardown),
         cmocka_unit_test_setup_teardown(test_unreadable, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_what_is_wrong, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_a_broken_file_is_not_settled, setup, teardown),
         cmocka_unit_test_setup_teardown(test_too_large, setup, teardown),
         cmocka_unit_test_setup_teardown(test_names, setup, teardown),
         cmocka_unit_test_setup_teardown(test_many_names, setup, teardown),
