@@ -1,10 +1,10 @@
-/* Frappe's ports, plugged into net/: where the web process is, and what a request to it carries. */
+/* Frappe's ports, plugged into net/: what a request to the web process carries, Redis, the clock.
+ */
 #include "base/alloc.h"
 #include "base/status.h"
 #include "frappe/site.h"
 #include "server/instance.h"
-
-#include <string.h>
+#include "server/web_address.h"
 
 #define HEADERS_MAX 5
 
@@ -14,26 +14,6 @@ typedef struct web_question {
     void *arg;
     rt_web_call *call;
 } web_question;
-
-/* Never the client's Origin: only configuration decides which host is called. */
-static void put_base(rt_buf *b, const rt_config *c) {
-    if (*c->server_ip) {
-        rt_buf_printf(b, "http://%s", c->server_ip);
-        return;
-    }
-    if (!*c->webserver_host) {
-        rt_buf_printf(b, "http://127.0.0.1:%ld", c->webserver_port);
-        return;
-    }
-    const char *host = strstr(c->webserver_host, "://");
-    host = host ? host + 3 : c->webserver_host;
-    if (host == c->webserver_host)
-        rt_buf_puts(b, RT_LIT("http://"));
-    rt_buf_puts(b, rt_slice_of(c->webserver_host));
-    const char *bracket = strchr(host, ']');
-    if (!strchr(bracket ? bracket : host, ':'))
-        rt_buf_printf(b, ":%ld", c->webserver_port);
-}
 
 static void put_header(rt_buf *b, size_t *at, unsigned *count, const char *name, rt_slice value) {
     if (value.n == 0)
@@ -62,7 +42,7 @@ static int web_get(void *ctx, const rt_frappe_request *req, rt_frappe_answer_fn 
     rt_buf_init(&text, 0);
     size_t at[HEADERS_MAX];
     unsigned count = 0;
-    put_base(&text, &in->config);
+    rt_web_address_put(&in->config, &text);
     rt_buf_puts(&text, req->path);
     rt_buf_putc(&text, '\0');
     put_header(&text, at, &count, "Host: ", req->site);
