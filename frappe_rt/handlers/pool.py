@@ -17,24 +17,38 @@ from frappe_rt.handlers.gate import QUIET_SECONDS, Gate
 log = logging.getLogger("frappe_rt.handlers")
 
 
+#: What to run, and with what. None: the thread that takes it ends.
+Job = tuple[Callable[..., object], tuple[Any, ...]] | None
+
+
 class Pool:
-    """At most `most` threads. They are never stopped: the process ends with its loop."""
+    """At most `most` threads. They wait for more until the process ends with its loop.
+
+    `submit` and `resize` are for one thread to call: the loop's.
+    """
 
     def __init__(self, most: int) -> None:
         self._most = most
         self._threads = 0
-        self._jobs: SimpleQueue[tuple[Callable[..., object], tuple[Any, ...]]] = SimpleQueue()
+        self._jobs: SimpleQueue[Job] = SimpleQueue()
         self._lock = Lock()
         self._unfinished = 0
         self._failures = Gate(QUIET_SECONDS)
 
     def submit(self, job: Callable[..., object], *arguments: Any) -> None:
-        """Run `job`, which may not raise, on a thread. For one thread to call: the loop's."""
+        """Run `job`, which may not raise, on a thread."""
         with self._lock:
             self._unfinished += 1
         if self._threads < min(self._unfinished, self._most):
             self._start_thread()
         self._jobs.put((job, arguments))
+
+    def resize(self, most: int) -> None:
+        """Of threads that are too many now, each ends behind the jobs that wait already."""
+        self._most = most
+        while self._threads > most:
+            self._threads -= 1
+            self._jobs.put(None)
 
     @property
     def is_behind(self) -> bool:
@@ -51,9 +65,9 @@ class Pool:
             self._threads += 1
 
     def _serve(self) -> None:
-        while True:
-            job, arguments = self._jobs.get()
+        while work := self._jobs.get():
+            job, arguments = work
             job(*arguments)
-            del job, arguments  # nothing of an event is kept while there is no other
+            del work, job, arguments  # nothing of an event is kept while there is no other
             with self._lock:
                 self._unfinished -= 1
