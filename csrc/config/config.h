@@ -85,7 +85,7 @@ enum rt_config_from {
       "pass local publishes on to other servers at Redis: auto (if there are any), on or off")     \
     X(handlers, "frappe_rt_handlers", WORD, START, "auto|off", "FRAPPE_RT_HANDLERS", 0, 0,         \
       "run the realtime handlers of apps: auto (where an app has some) or off")                    \
-    X(worker_threads, "socketio_worker_threads", INT, START, "4", NULL, 1, 256,                    \
+    X(worker_threads, "socketio_worker_threads", INT, LIVE, "4", NULL, 1, 256,                     \
       "threads for handlers of apps that are plain Python functions")
 
 typedef struct rt_config {

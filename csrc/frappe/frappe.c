@@ -156,6 +156,10 @@ void rt_frappe_forget(rt_frappe *f, rt_slice site, rt_slice user) {
     rt_asker_forget(&f->asker, site, user);
 }
 
+int rt_frappe_read_secret(rt_frappe *f, rt_frappe_redis_fn *done, void *arg) {
+    return f->ports.redis_get(f->ports.ctx, RT_SECRET_KEY, done, arg);
+}
+
 /* --- figures --- */
 
 void rt_frappe_get_figures(const rt_frappe *f, rt_frappe_figures *out) {

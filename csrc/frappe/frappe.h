@@ -158,6 +158,10 @@ typedef void rt_frappe_allowed_fn(void *arg, enum rt_frappe_allowed allowed);
 int rt_frappe_permission(rt_frappe *f, rt_sio_socket *s, rt_slice doctype, rt_slice name,
                          rt_frappe_allowed_fn *done, void *arg, enum rt_frappe_allowed *allowed);
 
+/* Reads the socket secret for somebody else who asks the web process; what does not satisfy
+ * rt_secret_is_clean (secret.h) is none. As the port redis_get. */
+int rt_frappe_read_secret(rt_frappe *f, rt_frappe_redis_fn *done, void *arg);
+
 /* --- figures --- */
 typedef struct rt_frappe_figures {
     uint32_t identities; /* distinct (site, credential) pairs connected */

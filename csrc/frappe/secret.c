@@ -23,19 +23,18 @@ void rt_secret_fini(rt_secret *s) {
     rt_buf_fini(&s->value);
 }
 
-/* A header value that cannot break out of its line. */
-static bool is_clean(rt_slice value) {
-    for (size_t i = 0; i < value.n; i++) {
-        if (value.p[i] <= ' ' || value.p[i] == 0x7f)
+/* It cannot break out of its line. */
+bool rt_secret_is_clean(rt_slice value) {
+    for (size_t i = 0; i < value.n; i++)
+        if (value.p[i] <= ' ' || value.p[i] > '~')
             return false;
-    }
     return value.n <= SECRET_MAX;
 }
 
 static int keep(rt_secret *s, bool found, rt_slice value) {
     rt_buf_clear(&s->value);
     s->known = false;
-    if (found && is_clean(value) && rt_buf_puts(&s->value, value))
+    if (found && rt_secret_is_clean(value) && rt_buf_puts(&s->value, value))
         return RT_ENOMEM;
     s->known = true;
     s->version++;
@@ -61,7 +60,7 @@ int rt_secret_read(rt_secret *s) {
     if (!s->read)
         return RT_ENOMEM;
     s->read->secret = s;
-    int status = s->ports->redis_get(s->ports->ctx, RT_LIT("socketio_auth_secret"), came, s->read);
+    int status = s->ports->redis_get(s->ports->ctx, RT_SECRET_KEY, came, s->read);
     if (status) {
         rt_free(s->read);
         s->read = NULL;

@@ -2,6 +2,9 @@
  * get_user_info and wants to see from the server (Frappe of 2026). Read when first needed, kept,
  * and read again when an answer shows that it is wrong.
  *
+ * Handler hosts send it along as well, so it is read for them, too (rt_frappe_read_secret). It
+ * never stands in a log or an answer to people.
+ *
  * Ownership: caller's memory; a read in flight survives rt_secret_fini and is then dropped.
  * Thread: the loop's. Must not know: who needs it. */
 #ifndef RT_FRAPPE_SECRET_H
@@ -9,6 +12,8 @@
 
 #include "base/buf.h"
 #include "frappe/ports.h"
+
+#define RT_SECRET_KEY RT_LIT("socketio_auth_secret")
 
 struct rt_secret_read;
 
@@ -31,5 +36,8 @@ void rt_secret_fini(rt_secret *s);
 /* Starts a read, unless one is in flight. RT_OK: `done` will be called, later; else it will not,
  * and this is why. */
 int rt_secret_read(rt_secret *s);
+
+/* True for what a header can carry; anything else that Redis has counts as no secret. */
+bool rt_secret_is_clean(rt_slice value);
 
 #endif

@@ -1,6 +1,7 @@
-/* What hosts wait for: acknowledgements of clients, permissions. An answer comes exactly once; if
- * the host has gone meanwhile it is dropped. */
+/* What hosts wait for: acknowledgements of clients, permissions, the socket secret. An answer comes
+ * exactly once; if the host has gone meanwhile it is dropped. */
 #include "base/alloc.h"
+#include "frappe/secret.h"
 #include "json/write.h"
 #include "hosts/state.h"
 
@@ -94,4 +95,23 @@ void rt_host_allowed(void *arg, enum rt_frappe_allowed allowed) {
     rt_host *host = take(arg, &q);
     if (host)
         rt_host_say_allowed(host, q, allowed);
+}
+
+void rt_host_say_secret(rt_host *host, uint64_t q, int status, rt_slice secret) {
+    rt_buf *b = start_answer(host, RT_LIT("result"), q);
+    if (secret.n > 0)
+        rt_json_put_member_str(b, RT_LIT("secret"), secret);
+    else
+        rt_json_put_member_raw(b, RT_LIT("secret"), RT_LIT("null"));
+    if (status != RT_OK)
+        rt_json_put_member_str(b, RT_LIT("error"), RT_LIT("redis"));
+    rt_host_say(host->hosts, host->bit);
+}
+
+void rt_host_secret_came(void *arg, int status, bool found, rt_slice value) {
+    uint64_t q;
+    rt_host *host = take(arg, &q);
+    bool some = status == RT_OK && found && rt_secret_is_clean(value);
+    if (host)
+        rt_host_say_secret(host, q, status, some ? value : RT_EMPTY);
 }

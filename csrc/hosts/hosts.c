@@ -10,7 +10,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 
-#define PROTOCOL 1
+#define PROTOCOL 2
 
 RT_COUNTERS_DEFINE(rt_host, RT_HOST_COUNTERS)
 RT_COUNTERS_DEFINE(rt_hosts, RT_HOSTS_COUNTERS)
@@ -147,8 +147,8 @@ static rt_sio_ns *waiting_ns(rt_host *host) {
     return NULL;
 }
 
-/* Backwards: who takes the place of one that goes has been told already, and whoever comes is told
- * when he comes. */
+/* Iterate backwards: swap-remove moves the last, already announced socket into the gap, and one
+ * that comes is announced when it comes. */
 static rt_sio_socket *next_waiting(rt_host *host) {
     rt_sio_ns *ns;
     while ((ns = waiting_ns(host))) {
@@ -356,6 +356,7 @@ void rt_host_begin(rt_host *host, void *peer) {
     rt_buf *b = rt_host_start_line(h, RT_LIT("welcome"));
     rt_json_put_member_u64(b, RT_LIT("version"), PROTOCOL);
     rt_json_put_member_str(b, RT_LIT("server"), rt_slice_make(h->server_id, RT_ID_LEN));
+    rt_host_put_settings(h, b);
     rt_host_say(h, host->bit);
     rt_host_room(host);
 }
@@ -405,6 +406,7 @@ void rt_hosts_free(rt_hosts *h) {
     rt_map_fini(&h->takers);
     rt_map_fini(&h->sockets);
     rt_map_fini(&h->kept);
+    rt_buf_fini(&h->web);
     rt_free(h);
 }
 

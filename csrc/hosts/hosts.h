@@ -32,7 +32,7 @@
 #define RT_HOST_DRAIN_MS 10000        /* for a host that was replaced */
 #define RT_HOST_EVENTS_MAX 10000      /* names of events that one host takes */
 #define RT_HOST_EVENT_NAME_MAX 1024   /* bytes of one */
-#define RT_HOST_ASKS_MAX 100000       /* acknowledgements and permissions one host waits for */
+#define RT_HOST_ASKS_MAX 100000       /* answers that one host waits for */
 #define RT_HOST_ID_MAX 64             /* bytes of its id */
 #define RT_HOST_APPS_MAX (16u << 10)  /* bytes of its list of apps */
 #define RT_HOST_KEPT_MAX (4u << 10)   /* bytes kept of one handshake: its query and auth as JSON */
@@ -77,6 +77,12 @@ typedef struct rt_host_link {
     void (*end)(void *peer);                /* closes it: calls rt_host_gone */
 } rt_host_link;
 
+/* What hosts need of the configuration: they read none of its files. */
+typedef struct rt_hosts_opts {
+    rt_slice web;     /* where their requests to the web process go: "http://127.0.0.1:8000" */
+    uint32_t threads; /* for handlers that are plain functions */
+} rt_hosts_opts;
+
 typedef struct rt_hosts rt_hosts;
 typedef struct rt_host rt_host;
 
@@ -84,6 +90,10 @@ typedef struct rt_host rt_host;
 rt_hosts *rt_hosts_new(rt_frappe *frappe, rt_sio *io, rt_timers *timers, uint64_t (*now)(void *ctx),
                        void *now_ctx, const rt_host_link *link);
 void rt_hosts_free(rt_hosts *h); /* every host has gone; NULL is fine */
+
+/* Before the first host attaches, and when the configuration has changed: hosts that are attached
+ * are told. Copies `opts`. RT_OK; RT_ENOMEM: it stays as it was. */
+int rt_hosts_set_opts(rt_hosts *h, const rt_hosts_opts *opts);
 
 /* A first line, checked JSON. RT_OK: *host has a place, and rt_host_begin must follow; else
  * RT_EINVAL or RT_ENOMEM with `{"error":".."}` appended to *answer. */

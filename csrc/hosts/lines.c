@@ -110,6 +110,20 @@ static bool do_permission(rt_host_work *w) {
     return true;
 }
 
+/* Asked anew each time: what Redis has is the secret that counts. */
+static bool do_secret(rt_host_work *w) {
+    if (!rt_host_read_q(w))
+        return false;
+    rt_host_ask *ask = rt_host_ask_new(w->host, w->q);
+    int status = ask ? rt_frappe_read_secret(w->h->frappe, rt_host_secret_came, ask) : RT_ELIMIT;
+    if (status == RT_OK)
+        return true;
+    if (ask)
+        rt_host_ask_free(ask);
+    rt_host_say_secret(w->host, w->q, status, RT_EMPTY);
+    return true;
+}
+
 static rt_buf *start_result(rt_host_work *w) {
     rt_buf *b = rt_host_start_line(w->h, RT_LIT("result"));
     rt_json_put_member_u64(b, RT_LIT("q"), w->q);
@@ -206,6 +220,7 @@ static const struct {
     OPERATION(rooms),
     OPERATION(participants),
     OPERATION(permission),
+    OPERATION(secret),
     OPERATION(events),
     OPERATION(sync),
 #undef OPERATION

@@ -58,6 +58,8 @@ struct rt_hosts {
     rt_buf named;    /* rt_sio_socket *, of that line */
     rt_buf excepted; /* the same */
     rt_timerq drain_due;
+    rt_buf web;       /* of rt_hosts_opts */
+    uint32_t threads; /* the same */
     char server_id[RT_ID_LEN];
     char missed[RT_HOSTS_MAX][RT_HOST_ID_MAX + 1]; /* replaced before they came; the last few */
     unsigned missed_count;
@@ -86,6 +88,10 @@ static inline uint64_t rt_hosts_now(const rt_hosts *h) {
 static inline bool rt_host_was_told(const rt_host *host, const rt_sio_socket *s) {
     return rt_sio_socket_bits(s) & host->bit;
 }
+
+/* --- settings.c --- */
+/* `,"web":"..","threads":4` */
+void rt_host_put_settings(const rt_hosts *h, rt_buf *b);
 
 /* --- takers.c --- */
 /* The places that take an event of this name (raw JSON). */
@@ -135,5 +141,8 @@ void rt_host_acknowledged(void *ask, int status, const rt_sio_event *answer);
 void rt_host_allowed(void *ask, enum rt_frappe_allowed allowed);
 void rt_host_say_ack_error(rt_host *host, uint64_t q, const char *error);
 void rt_host_say_allowed(rt_host *host, uint64_t q, enum rt_frappe_allowed allowed);
+void rt_host_secret_came(void *ask, int status, bool found, rt_slice value);
+/* `status`: RT_OK, or why Redis does not answer; an empty secret is none. */
+void rt_host_say_secret(rt_host *host, uint64_t q, int status, rt_slice secret);
 
 #endif

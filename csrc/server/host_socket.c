@@ -1,6 +1,7 @@
-/* Handler hosts at the local socket: how they attach, and how they are reached. */
+/* Handler hosts at the local socket: how they attach, how they are reached, what they are told. */
 #include "base/status.h"
 #include "server/instance.h"
+#include "server/web_address.h"
 
 static void on_line(void *host, rt_local_peer *peer, rt_slice line) {
     (void)peer;
@@ -53,4 +54,14 @@ void rt_instance_attach_host(rt_instance *in, rt_local_peer *peer, rt_slice line
         rt_local_end(peer);
     }
     rt_buf_fini(&answer);
+}
+
+int rt_instance_tell_hosts(rt_instance *in) {
+    rt_buf web = RT_BUF_INIT;
+    rt_web_address_put(&in->config, &web);
+    rt_hosts_opts opts = {.web = rt_buf_slice(&web),
+                          .threads = (uint32_t)in->config.worker_threads};
+    int status = web.err == RT_OK ? rt_hosts_set_opts(in->hosts, &opts) : web.err;
+    rt_buf_fini(&web);
+    return status;
 }

@@ -61,7 +61,7 @@ static int build_rules(rt_instance *in) {
     rt_frappe_attach(in->frappe, in->sio);
     in->hosts = rt_hosts_new(in->frappe, in->sio, &in->loop.timers, rt_loop_now, &in->loop,
                              &rt_host_socket_link);
-    if (!in->hosts)
+    if (!in->hosts || rt_instance_tell_hosts(in) != RT_OK)
         return RT_ENOMEM;
     rt_eio_opts_default(&eo);
     eo.ping_interval_ms = (uint32_t)c->ping_interval_ms;

@@ -78,6 +78,8 @@ int rt_instance_put_figures(const rt_instance *in, rt_buf *out);
 int rt_instance_put_prometheus(const rt_instance *in, rt_buf *out);
 /* How handler hosts are reached (host_socket.c). */
 extern const rt_host_link rt_host_socket_link;
+/* Hands them what they need of in->config. RT_OK; RT_ENOMEM: they go by what they had. */
+int rt_instance_tell_hosts(rt_instance *in);
 typedef struct rt_health {
     const char *degraded; /* what is missing; NULL: nothing */
 } rt_health;

@@ -48,6 +48,8 @@ static void hand_down(rt_instance *in) {
     const rt_config *c = &in->config;
     if (rt_frappe_set_rules(in->frappe, rt_slice_of(c->default_site), c->developer_mode) != RT_OK)
         rt_log(RT_LOG_ERROR, "config", "out of memory: default_site stays as it was");
+    if (rt_instance_tell_hosts(in) != RT_OK)
+        rt_log(RT_LOG_ERROR, "config", "out of memory: handlers go by the configuration before");
     rt_frappe_set_events_per_second(in->frappe, (uint32_t)c->events_per_second);
     rt_web_set_limits(in->web, (uint32_t)c->web_in_flight, (uint32_t)c->web_timeout_ms);
     rt_front_set_max_owed(in->front, (uint32_t)c->max_owed);

@@ -78,6 +78,7 @@ class Dispatcher:
         self._losses = Gate(LOST_QUIET_SECONDS)
         self.draining = False
         self._operations: dict[str, Callable[[Line], None]] = {
+            "config": self._on_config,
             "connect": self._on_connect,
             "disconnect": self._on_disconnect,
             "drain": self._on_drain,
@@ -121,6 +122,9 @@ class Dispatcher:
                 operation(line)
         if self.draining and not self._running:
             self._on_drained()
+
+    def _on_config(self, line: Line) -> None:
+        self._pool.resize(line["threads"])
 
     def _on_connect(self, line: Line) -> None:
         session = Session(self.link, line, self._all_apps)

@@ -11,6 +11,7 @@ import secrets
 import select
 import socket
 import sys
+from pathlib import Path
 from threading import Thread
 from time import monotonic, sleep
 from typing import Any, NoReturn
@@ -23,7 +24,7 @@ from frappe_rt.handlers.memory import end_when_exhausted
 from frappe_rt.handlers.registry import realtime
 from frappe_rt.hosts import apps
 
-VERSION = 1
+VERSION = 2
 #: Bytes of the id a host chooses for itself.
 ID_BYTES = 15
 #: Seconds for what is still to be written at the end.
@@ -74,22 +75,32 @@ def _run(options: argparse.Namespace) -> int:
     if not bench:
         log.error("no bench found; give --bench")
         return FAILED
-    effective = config.load(bench)
-    path = options.socket or effective.local_socket
+    path = options.socket or _find_socket(bench)
     if not path:
-        log.error("no server to attach to: %s", effective.no_local_socket)
         return FAILED
     if options.parent:
         watch_process(options.parent)
     loading.enter(bench)
+    # What handlers publish goes to this server, wherever it was told to have its socket.
+    config.give(
+        config.Given(bench, overrides={"frappe_rt_local_socket": str(Path(path).absolute())})
+    )
     loading.offer_as_frappes()
     loaded = loading.load(bench)
     if loaded.failed and not _may_attach(path, loaded.failed, options.replaces):
         return FAILED
     peer = socket.socket(socket.AF_UNIX)
     peer.connect(path)
-    host = Host(peer, options.id, effective["socketio_worker_threads"], apps.get_apps(bench))
+    host = Host(peer, options.id, apps.get_apps(bench))
     return asyncio.run(host.run(loaded.apps, options.replaces))
+
+
+def _find_socket(bench: str) -> str | None:
+    """Of who starts a host by hand; the supervisor names it."""
+    effective = config.load(bench)
+    if not effective.local_socket:
+        log.error("no server to attach to: %s", effective.no_local_socket)
+    return effective.local_socket
 
 
 def _may_attach(path: str, failed: list[str], replaces: str | None) -> bool:
@@ -107,10 +118,9 @@ def _may_attach(path: str, failed: list[str], replaces: str | None) -> bool:
 class Host:
     """Attached through `peer`, a connected socket."""
 
-    def __init__(self, peer: socket.socket, id: str, threads: int, all_apps: list[str]) -> None:
+    def __init__(self, peer: socket.socket, id: str, all_apps: list[str]) -> None:
         self._peer = peer
         self._id = id
-        self._threads = threads
         self._all_apps = all_apps
 
     async def run(self, loaded: list[str], replaces: str | None = None) -> int:
@@ -121,11 +131,11 @@ class Host:
         loop = asyncio.get_running_loop()
         loop.set_exception_handler(_on_error)
         ended = asyncio.Event()
-        early = self._greet(loaded, replaces)
+        welcome, early = self._greet(loaded, replaces)
         names, events = ", ".join(loaded), ", ".join(realtime.events())
         log.info("handlers of %s: %s", names or "no app", events or "none")
         dispatcher = Dispatcher(
-            realtime, loop, self._threads, ["frappe", *self._all_apps], ended.set
+            realtime, loop, welcome["threads"], ["frappe", *self._all_apps], ended.set
         )
         link = dispatcher.link = Link(self._peer, loop, dispatcher.take, ended.set)
         link.feed(early)
@@ -136,8 +146,8 @@ class Host:
         await ended.wait()
         return await self._leave(link)
 
-    def _greet(self, loaded: list[str], replaces: str | None) -> bytes:
-        """Say who this is, and wait for the welcome. Returns what came behind it."""
+    def _greet(self, loaded: list[str], replaces: str | None) -> tuple[Line, bytes]:
+        """Say who this is, and wait for the welcome. Returns it, and what came behind it."""
         events = realtime.events()
         hello: Line = {
             "rt": "host",
@@ -161,12 +171,12 @@ class Host:
                 raise ConnectionResetError(0, "the server has closed the connection")
             came += more
         first, early = came.split(b"\n", 1)
-        welcome = json.loads(first)
+        welcome: Line = json.loads(first)
         if welcome.get("op") != "welcome":
             raise ConnectionRefusedError(
                 0, welcome.get("error") or "the server does not know hosts"
             )
-        return early
+        return welcome, early
 
     async def _leave(self, link: Link) -> int:
         if link.closed:

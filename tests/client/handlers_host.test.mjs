@@ -24,7 +24,7 @@ test("a host introduces itself, and takes everything only when an app has handle
     assert.equal(pid, host.pid);
     assert.deepEqual(rest, {
         rt: "host",
-        version: 1,
+        version: 2,
         id: "host-number-00000001",
         language: "javascript",
         apps: ["one"],

@@ -110,6 +110,8 @@ export class FakeServer {
         const self = new FakeServer();
         self.heard = [];
         self.syncs = []; // the numbers of what it was asked to confirm
+        self.secret = { secret: null }; // the answer to who asks for it; null: there is none
+        self.secrets = 0; // how often it was asked for
         self.hosts = []; // which it has, for who asks; null: it hangs up
         self.server = net.createServer((peer) => self.accept(peer)).listen(socketPath);
         await once(self.server, "listening");
@@ -126,6 +128,7 @@ export class FakeServer {
             if (message.rt === "hosts") this.list(peer);
             else if (message.rt) this.first = message;
             else if (message.op === "sync") this.sync(message.q);
+            else if (message.op === "secret") this.tellSecret(message.q);
             else this.heard.push(message);
         });
     }
@@ -138,6 +141,17 @@ export class FakeServer {
     sync(q) {
         this.syncs.push(q);
         if (!this.silent) this.tell({ op: "result", q });
+    }
+
+    tellSecret(q) {
+        this.secrets++;
+        if (this.secret) this.tell({ op: "result", q, ...this.secret });
+    }
+
+    /** `more`: where the web process is, how many threads there are. */
+    welcome(more = {}) {
+        const { web = "http://127.0.0.1:1", threads = 4 } = more;
+        this.tell({ op: "welcome", version: 2, server: "server-000000000001", web, threads });
     }
 
     tell(...messages) {
@@ -192,7 +206,7 @@ export class Alone {
         self.server = await FakeServer.start(self.bench.socket);
         self.host = self.bench.host(hostOptions);
         await eventually("the host's first line", () => self.server.first);
-        self.server.tell({ op: "welcome", version: 1, server: "server-000000000001" });
+        self.server.welcome();
         return self;
     }
 

@@ -4,12 +4,11 @@ import assert from "node:assert/strict";
 import { once } from "node:events";
 import http from "node:http";
 import { createRequire } from "node:module";
-import { tmpdir } from "node:os";
 import { after, afterEach, before, test } from "node:test";
 import { Bench, FakeServer } from "./handlers_support.mjs";
-import { Redis, SITE, eventually } from "./support.mjs";
+import { SITE, eventually } from "./support.mjs";
 
-const { Web, baseOf } = createRequire(import.meta.url)("../../frappe_rt/handlers/node/web.js");
+const { Web } = createRequire(import.meta.url)("../../frappe_rt/handlers/node/web.js");
 const S = "socket-0000000000001";
 const SECRET = "the secret of 32 characters here";
 const ASKS = `module.exports = (socket) => socket.on("ask", async (path, args, opts, reply) => {
@@ -20,7 +19,7 @@ const ASKS = `module.exports = (socket) => socket.on("ask", async (path, args, o
     } catch (error) { reply({ error: error.message }) }
 });`;
 
-let web, elsewhere, port, redis, bench, server, host;
+let web, elsewhere, port, bench, server, host;
 const seen = [];
 
 /** Answers with what it was asked; /to?where=... redirects, /none has no body. */
@@ -49,12 +48,9 @@ async function listen() {
 before(async () => {
     [web, elsewhere] = [await listen(), await listen()];
     ({ port } = web.address());
-    redis = await Redis.start();
-    await redis.call("SET", "socketio_auth_secret", SECRET);
 });
-after(async () => {
+after(() => {
     for (const listening of [web, elsewhere]) listening.close();
-    await redis.close();
 });
 afterEach(async () => {
     host?.kill("SIGKILL");
@@ -64,14 +60,13 @@ afterEach(async () => {
     seen.length = 0;
 });
 
-async function begin(config = {}, more = {}) {
-    bench = await Bench.make({
-        apps: { one: ASKS },
-        config: { webserver_port: port, redis_queue: redis.url, ...config },
-    });
+async function begin(more = {}, base = `http://127.0.0.1:${port}`) {
+    bench = await Bench.make({ apps: { one: ASKS } });
     server = await FakeServer.start(bench.socket);
+    server.secret = { secret: SECRET };
     host = bench.host();
     await eventually("a first line", () => server.first);
+    server.welcome({ web: base });
     server.connect(S, { sid: "the-sid", ...more });
 }
 
@@ -100,7 +95,7 @@ test("a request carries the session, the site and the secret, and gives a Respon
 });
 
 test("Authorization wins over the cookie; method, body and headers are the app's", async () => {
-    await begin({}, { authorization: "token a:b" });
+    await begin({ authorization: "token a:b" });
     await ask(
         "/x",
         {},
@@ -149,7 +144,7 @@ test("a redirect is followed on the web process, and never takes credentials els
 });
 
 test("a path that names another host goes nowhere", async () => {
-    await begin({ webserver_host: "127.0.0.1", webserver_port: String(port).slice(0, -1) });
+    await begin({}, `http://127.0.0.1:${String(port).slice(0, -1)}`);
     for (const where of [`@localhost:${elsewhere.address().port}/steal`, `${String(port).at(-1)}/x`])
         assert.match((await ask(where)).error, /(@localhost:\d+\/steal|\d\/x) is no path of the site/);
     assert.deepEqual(seen, []);
@@ -159,9 +154,11 @@ test("a request that takes too long, or is not wanted any more, fails as a fetch
     const silent = http.createServer(() => {});
     await once(silent.listen(0, "127.0.0.1"), "listening");
     const where = `http://127.0.0.1:${silent.address().port}/x`;
-    const known = new Web(tmpdir(), () => {});
-    known.base = new URL(where).origin;
-    known.getSecret = async () => null;
+    const known = new Web(
+        (question, answer) => answer({ secret: null }),
+        () => {},
+    );
+    known.configure({ web: new URL(where).origin });
     const request = (opts) => known.request({ site_name: SITE, sid: "the-sid" }, "/x", {}, opts);
     const reason = new Error("no more");
     for (const make of [
@@ -181,7 +178,8 @@ test("a request that takes too long, or is not wanted any more, fails as a fetch
 });
 
 test("without Redis a request goes without the secret, and the log says so once", async () => {
-    await begin({ redis_queue: "redis://127.0.0.1:1" });
+    await begin();
+    server.secret = { secret: null, error: "redis" };
     assert.equal((await ask("/x")).ok, true);
     assert.equal((await ask("/x")).ok, true);
     assert.equal(seen[0].headers["x-frappe-socket-secret"], undefined);
@@ -190,43 +188,32 @@ test("without Redis a request goes without the secret, and the log says so once"
 });
 
 test("a web process that is away is the app's error", async () => {
-    await begin({ webserver_port: 1 });
+    await begin({}, "http://127.0.0.1:1");
     assert.match((await ask("/x")).error, /ECONNREFUSED/);
 });
 
-test("the secret of a Redis with a password and a database", async () => {
-    const locked = await Redis.start();
-    try {
-        await locked.call(
-            "EVAL",
-            `redis.call("SELECT", 3) redis.call("SET", "socketio_auth_secret", "of three")`,
-            0,
-        );
-        await locked.call("CONFIG", "SET", "requirepass", "p w");
-        bench = await Bench.make({
-            config: { redis_queue: `redis://default:p%20w@127.0.0.1:${locked.port}/3` },
-        });
-        const lines = [];
-        const asking = new Web(bench.folder, (line) => lines.push(line));
-        assert.equal(await asking.getSecret(), "of three");
-        assert.deepEqual(lines, []);
-        await bench.write(
-            "sites/common_site_config.json",
-            JSON.stringify({ redis_queue: locked.url }),
-        );
-        assert.equal(await new Web(bench.folder, (line) => lines.push(line)).getSecret(), null);
-        assert.match(lines[0], /NOAUTH/);
-    } finally {
-        await locked.close();
-    }
+test("where the web process is may change, from the next request on", async () => {
+    await begin();
+    await ask("/x");
+    server.tell({ op: "config", web: `http://127.0.0.1:${elsewhere.address().port}`, threads: 4 });
+    await ask("/y");
+    assert.deepEqual(
+        seen.map(({ at, url }) => [at, url]),
+        [
+            [web, "/x"],
+            [elsewhere, "/y"],
+        ],
+    );
 });
 
-test("the base of requests follows the server's rule", () => {
-    const rule = (more) => baseOf({ webserver_port: 8000, ...more });
-    assert.equal(rule({}), "http://127.0.0.1:8000");
-    assert.equal(rule({ webserver_host: "web" }), "http://web:8000");
-    assert.equal(rule({ webserver_host: "https://web:444" }), "https://web:444");
-    assert.equal(rule({ webserver_host: "[::1]" }), "http://[::1]:8000");
-    assert.equal(rule({ webserver_host: "[::1]:1" }), "http://[::1]:1");
-    assert.equal(rule({ webserver_host: "web", server_ip: "10.0.0.1" }), "http://10.0.0.1");
+test("a host reads none of the bench's configuration", async () => {
+    bench = await Bench.make({ apps: { one: ASKS } });
+    for (const file of ["config.json", "sites/common_site_config.json"]) await bench.write(file, "{");
+    server = await FakeServer.start(bench.socket);
+    host = bench.host({ env: { FRAPPE_REDIS_QUEUE: "redis://127.0.0.1:1" } });
+    await eventually("a first line", () => server.first);
+    server.welcome({ web: `http://127.0.0.1:${port}` });
+    server.connect(S);
+    assert.equal((await ask("/x")).ok, true);
+    assert.equal(server.secrets, 1);
 });

@@ -77,7 +77,7 @@ def call(client, event, *args, timeout=PATIENCE):
 
 def test_an_event_there_and_back(server, client):
     with FakeHost(server.path, ["join_call"], connects=True) as host:
-        assert host.welcome.keys() == {"op", "version", "server"}
+        assert host.welcome.keys() == {"op", "version", "server", "web", "threads"}
         ada = client("ada", auth={"token": 7})
         connected = host.read()
         sid = ada.get_sid(NS)

@@ -18,7 +18,7 @@ from support.host_server import HEAD, HostProcess, HostServer, ask, write_app
 def test_hello(run):
     peer, _ = run('@realtime.on("a")\nasync def a(socket): ...\n', "--id=x" * 2, "--replaces=old")
     assert peer.hello["rt"] == "host"
-    assert peer.hello["version"] == 1
+    assert peer.hello["version"] == 2
     assert peer.hello["replaces"] == "old"
     assert peer.hello["events"] == ["a"]
     assert (peer.hello["connects"], peer.hello["mirror"]) == (False, False)
@@ -411,9 +411,9 @@ def test_connect_comes_before_events_and_disconnect_after(run):
 
 
 @pytest.mark.parametrize("kind", ["async def", "def"])
-def test_events_that_waited_for_connect_stay_in_order(run, bench, kind):
+def test_events_that_waited_for_connect_stay_in_order(run, server, kind):
     """One that comes just as the connect handlers end does not overtake those that waited."""
-    (bench / "sites/common_site_config.json").write_text('{"socketio_worker_threads": 1}')
+    server.threads = 1
     peer, _ = run(
         """
 taken = []
@@ -605,9 +605,8 @@ def test_nothing_is_left_in_the_context(run, event):
     assert [ask(peer, "s1", event) for _ in range(10)] == [["clean"]] * 10
 
 
-def test_blocked_threads_hold_up_plain_handlers_only(run, bench):
-    common = bench / "sites/common_site_config.json"
-    common.write_text('{"socketio_worker_threads": 2}')
+def test_blocked_threads_hold_up_plain_handlers_only(run, server):
+    server.threads = 2
     peer, _ = run(
         """
 import threading
@@ -634,8 +633,12 @@ async def release(socket):
     wait_for(lambda: ask(peer, "s1", "inside") == [2])
     time.sleep(0.1)
     assert ask(peer, "s1", "inside") == [2]
+    peer.say(op="config", web="http://web:2", threads=3)
+    wait_for(lambda: ask(peer, "s1", "inside") == [2])  # it is there for the next event
+    peer.event("s1", "block", i=103)
+    wait_for(lambda: ask(peer, "s1", "inside") == [3])
     peer.event("s1", "go")
-    assert sorted(peer.read_op("ack")["i"] for _ in range(3)) == [100, 101, 102]
+    assert sorted(peer.read_op("ack")["i"] for _ in range(4)) == [100, 101, 102, 103]
 
 
 FLOODS = """

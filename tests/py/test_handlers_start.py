@@ -94,7 +94,7 @@ def test_no_welcome(bench, answer, why):
 def test_lines_that_come_with_the_welcome(bench):
     write_app(bench, "chat", HEAD + '@realtime.on("e")\nasync def e(socket): return "e"\n')
     lines = [
-        {"op": "welcome", "version": 1, "server": "fake"},
+        {"op": "welcome", "version": 2, "server": "fake", "threads": 4},
         {"op": "connect", "s": "s1", "ns": "/one.localhost", "user": "ada", "apps": None},
         {"op": "event", "s": "s1", "e": "e", "i": 1},
     ]

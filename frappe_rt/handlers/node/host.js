@@ -12,14 +12,14 @@ const predecessor = require("./predecessor");
 const { SERVER_EVENTS, Socket, deliver, end, owes } = require("./socket");
 const { Web } = require("./web");
 
-const VERSION = 1;
+const VERSION = 2;
 const DRAIN_STEP_MS = 20;
 
 class Host {
     constructor({ bench, id, replaces, drainMs, log, exit }) {
         Object.assign(this, { id, replaces, drainMs, log, exit });
         this.errors = new Errors(bench, log);
-        this.web = new Web(bench, log);
+        this.web = new Web((message, answer) => this.question(message, answer), log);
         this.apps = new Apps(bench, this.errors, log);
         this.mirror = new Mirror(this);
         this.questions = new Map(); // number -> callback for the answer
@@ -96,7 +96,11 @@ class Host {
             case "disconnect":
                 if (socket) end(socket, message.reason);
                 break;
+            case "config":
+                this.web.configure(message);
+                break;
             case "welcome":
+                this.web.configure(message);
                 this.log(`serves ${[...this.apps.handlers.keys()].join(", ") || "no app"}`);
                 break;
             case "drain":

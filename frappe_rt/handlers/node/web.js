@@ -1,53 +1,32 @@
 // `socket.frappe_request`: a request to the site's web process with the client's credentials.
 //
-// The configuration decides where it goes, never the client's Origin. Frappe finds the site by the
-// Host header, which Node's fetch would overwrite; hence http.request.
+// The server tells where the web process is and reads the socket secret; a client's Origin decides
+// neither. Node's fetch sets the Host header itself, which names the site to Frappe, hence
+// http.request below it.
 
 "use strict";
 
-const fs = require("node:fs");
 const http = require("node:http");
 const https = require("node:https");
-const path = require("node:path");
 const { Readable } = require("node:stream");
-const { redisGet } = require("./redis");
 
 const MAX_REDIRECTS = 5;
-const SECRET_KEY = "socketio_auth_secret";
-const SECRET_AGE_MS = 10000; // how long a secret is used before Redis is asked again
-const FROM_ENVIRONMENT = { redis_queue: "FRAPPE_REDIS_QUEUE" };
+const SECRET_AGE_MS = 10000; // how long the secret is used without asking the server again
 const WITHOUT_BODY = new Set([204, 205, 304]);
 
-/** The bench's common configuration. As in Frappe's node_utils, falsy values count as unset. */
-function readConfig(bench) {
-    const config = { webserver_port: 8000, redis_queue: "redis://127.0.0.1:11311" };
-    for (const file of ["config.json", "sites/common_site_config.json"]) {
-        const full = path.join(bench, file);
-        if (!fs.existsSync(full)) continue;
-        for (const [key, value] of Object.entries(JSON.parse(fs.readFileSync(full, "utf8"))))
-            if (value) config[key] = value;
-    }
-    for (const [key, name] of Object.entries(FROM_ENVIRONMENT))
-        if (process.env[name]) config[key] = process.env[name];
-    return config;
-}
-
-/** The address of the web process, by the same rule as the server's own requests. */
-function baseOf({ server_ip, webserver_host, webserver_port }) {
-    if (server_ip) return `http://${server_ip}`;
-    if (!webserver_host) return `http://127.0.0.1:${webserver_port}`;
-    const [, scheme, host] = /^(\w+:\/\/)?(.*)$/.exec(webserver_host);
-    const port = /:\d+$/.test(host.slice(host.lastIndexOf("]") + 1)) ? "" : `:${webserver_port}`;
-    return `${scheme ?? "http://"}${host}${port}`;
-}
-
 class Web {
-    constructor(bench, log) {
-        this.config = readConfig(bench);
-        this.base = baseOf(this.config);
+    /** `ask(message, answer)` asks the server; `answer(result)` gets what it says. */
+    constructor(ask, log) {
+        this.ask = ask;
         this.log = log;
+        this.base = null; // the server tells it with its welcome, before any socket
         this.secret = { asked: -Infinity, value: Promise.resolve(null) };
-        this.complained = false; // a failing Redis is logged, once until it works
+        this.complained = false; // that the server cannot give it, until it can
+    }
+
+    /** `web`: scheme, host and port of the web process. */
+    configure({ web }) {
+        this.base = web;
     }
 
     /** The Origin that a browser on this site would send, as far as the configuration tells. */
@@ -110,20 +89,23 @@ class Web {
         return this.secret.value;
     }
 
-    async askSecret() {
-        try {
-            const secret = await redisGet(this.config.redis_queue, SECRET_KEY);
-            this.complained = false;
-            return secret;
-        } catch (error) {
-            if (!this.complained)
-                this.log(
-                    `requests go without ${SECRET_KEY}: Redis at redis_queue does not give it ` +
-                        `(${error.message}); check redis_queue in sites/common_site_config.json`,
-                );
-            this.complained = true;
-            return null;
-        }
+    askSecret() {
+        return new Promise((resolve) => {
+            this.ask({ op: "secret" }, ({ secret, error }) => {
+                if (error) this.complain();
+                else this.complained = false;
+                resolve(secret);
+            });
+        });
+    }
+
+    complain() {
+        if (!this.complained)
+            this.log(
+                "requests go without socketio_auth_secret: the server cannot read it from Redis; " +
+                    "check redis_queue in sites/common_site_config.json",
+            );
+        this.complained = true;
     }
 }
 
@@ -152,4 +134,4 @@ function toResponse(answer) {
     return new Response(empty ? null : Readable.toWeb(answer), { status, statusText, headers });
 }
 
-module.exports = { Web, baseOf, readConfig };
+module.exports = { Web };

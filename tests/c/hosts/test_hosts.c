@@ -43,42 +43,45 @@ static void test_first_lines(void **state) {
     (void)state;
     scene s;
     scene_init(&s);
-    fake_host *h = scene_try_attach(&s, "\"version\":1,\"id\":\"A\",\"events\":[]");
+    fake_host *h = scene_try_attach(&s, "\"version\":2,\"id\":\"A\",\"events\":[]");
     assert_non_null(h);
-    expect(h, "{\"op\":\"welcome\",\"version\":1,\"server\":\"%.20s\"}\n", s.hosts->server_id);
+    expect(h,
+           "{\"op\":\"welcome\",\"version\":2,\"server\":\"%.20s\",\"web\":\"http://"
+           "web:1\",\"threads\":4}\n",
+           s.hosts->server_id);
     refused(&s, "\"id\":\"B\",\"events\":[]",
-            "{\"error\":\"it speaks version none of the protocol, this server version 1: let both "
+            "{\"error\":\"it speaks version none of the protocol, this server version 2: let both "
             "be of the same installation, and restart the older one\"}");
-    refused(&s, "\"version\":2,\"id\":\"B\",\"events\":[]",
-            "{\"error\":\"it speaks version 2 of the protocol, this server version 1: let both "
+    refused(&s, "\"version\":1,\"id\":\"B\",\"events\":[]",
+            "{\"error\":\"it speaks version 1 of the protocol, this server version 2: let both "
             "be of the same installation, and restart the older one\"}");
-    refused(&s, "\"version\":1,\"id\":\"A\",\"events\":[]",
+    refused(&s, "\"version\":2,\"id\":\"A\",\"events\":[]",
             "{\"error\":\"a host with the id A is attached already\"}");
-    refused(&s, "\"version\":1,\"events\":[]",
+    refused(&s, "\"version\":2,\"events\":[]",
             "{\"error\":\"its id must be a text of 1 to 64 characters\"}");
-    refused(&s, "\"version\":1,\"id\":\"B\",\"events\":[\"a\",1]",
+    refused(&s, "\"version\":2,\"id\":\"B\",\"events\":[\"a\",1]",
             "{\"error\":\"its events must be an array of names of 1 to 1024 bytes\"}");
-    refused(&s, "\"version\":1,\"id\":\"B\"",
+    refused(&s, "\"version\":2,\"id\":\"B\"",
             "{\"error\":\"its events must be an array of names of 1 to 1024 bytes\"}");
     static char members[RT_HOST_APPS_MAX + 80];
     memset(members, ' ', sizeof members);
-    snprintf(members + RT_HOST_APPS_MAX + 7, 60, "],\"version\":1,\"id\":\"B\",\"events\":[]");
+    snprintf(members + RT_HOST_APPS_MAX + 7, 60, "],\"version\":2,\"id\":\"B\",\"events\":[]");
     memcpy(members, "\"apps\":[", 8);
-    const char *apps[] = {members, "\"version\":1,\"id\":\"B\",\"events\":[],\"apps\":{}",
-                          "\"version\":1,\"id\":\"B\",\"events\":[],\"apps\":[\"a\",null]"};
+    const char *apps[] = {members, "\"version\":2,\"id\":\"B\",\"events\":[],\"apps\":{}",
+                          "\"version\":2,\"id\":\"B\",\"events\":[],\"apps\":[\"a\",null]"};
     for (int i = 0; i < 3; i++)
         refused(&s, apps[i],
                 "{\"error\":\"its apps must be an array of names, of at most 16384 bytes\"}");
     assert_int_equal(scene_counter(&s, RT_HOSTS_REFUSED), 9);
     for (int i = 1; i < RT_HOSTS_MAX; i++) {
-        snprintf(members, sizeof members, "\"version\":1,\"id\":\"%d\",\"events\":[\"e\"]", i);
+        snprintf(members, sizeof members, "\"version\":2,\"id\":\"%d\",\"events\":[\"e\"]", i);
         assert_non_null(scene_try_attach(&s, members));
     }
-    refused(&s, "\"version\":1,\"id\":\"B\",\"events\":[]",
+    refused(&s, "\"version\":2,\"id\":\"B\",\"events\":[]",
             "{\"error\":\"8 handler hosts are attached, and there may be no more\"}");
     assert_int_equal(scene_counter(&s, RT_HOSTS_OVER_MAX), 1);
     scene_leaves(h);
-    assert_non_null(scene_try_attach(&s, "\"version\":1,\"id\":\"A\",\"events\":[]"));
+    assert_non_null(scene_try_attach(&s, "\"version\":2,\"id\":\"A\",\"events\":[]"));
     scene_fini(&s);
 }
 
@@ -89,7 +92,7 @@ static void test_too_many_events(void **state) {
     rt_host *host;
     scene_init(&s);
     rt_log_set_sink(NULL, RT_LOG_ERROR);
-    rt_buf_puts(&line, RT_LIT("{\"rt\":\"host\",\"version\":1,\"id\":\"A\",\"events\":[\"*\""));
+    rt_buf_puts(&line, RT_LIT("{\"rt\":\"host\",\"version\":2,\"id\":\"A\",\"events\":[\"*\""));
     for (int i = 0; i <= RT_HOST_EVENTS_MAX; i++)
         rt_buf_printf(&line, ",\"e%d\"", i);
     rt_buf_puts(&line, RT_LIT("]}"));
@@ -770,7 +773,7 @@ static void test_replaced_before_it_came(void **state) {
     world_client *c = client(&s, "x@a");
     fake_host *b = scene_attach(&s, "\"id\":\"B\",\"events\":[\"*\"],\"replaces\":\"A\"");
     rt_log_set_sink(NULL, RT_LOG_ERROR);
-    assert_null(scene_try_attach(&s, "\"version\":1,\"id\":\"A\",\"events\":[\"*\"]"));
+    assert_null(scene_try_attach(&s, "\"version\":2,\"id\":\"A\",\"events\":[\"*\"]"));
     static const char why[] =
         "{\"error\":\"another host has taken the place of A before it came\"}";
     assert_int_equal(s.answer.n, sizeof why - 1);
@@ -786,8 +789,8 @@ static void test_replaced_before_it_came(void **state) {
                  i, i);
         scene_leaves(scene_attach(&s, members));
     }
-    assert_null(scene_try_attach(&s, "\"version\":1,\"id\":\"O0\",\"events\":[\"*\"]"));
-    assert_non_null(scene_try_attach(&s, "\"version\":1,\"id\":\"A\",\"events\":[\"*\"]"));
+    assert_null(scene_try_attach(&s, "\"version\":2,\"id\":\"O0\",\"events\":[\"*\"]"));
+    assert_non_null(scene_try_attach(&s, "\"version\":2,\"id\":\"A\",\"events\":[\"*\"]"));
     scene_fini(&s);
 }
 
@@ -798,14 +801,14 @@ static void test_takes_over_when_it_has_read(void **state) {
     scene_init(&s);
     world_client *c = client(&s, "x@a");
     fake_host *a = scene_attach(&s, "\"id\":\"A\",\"events\":[\"*\"]");
-    fake_host *b = scene_try_attach(&s, "\"version\":1,\"id\":\"B\",\"events\":[\"*\"],"
+    fake_host *b = scene_try_attach(&s, "\"version\":2,\"id\":\"B\",\"events\":[\"*\"],"
                                         "\"connects\":true,\"replaces\":\"A\"");
     assert_int_equal(b->host->state, RT_HOST_ACTIVE); /* one socket is told at once */
     scene_leaves(a);
     scene_told(b);
     fake_host *slow = &s.fake[s.fakes++];
     assert_int_equal(rt_host_attach(s.hosts,
-                                    RT_LIT("{\"version\":1,\"id\":\"C\",\"events\":[\"*\"],"
+                                    RT_LIT("{\"version\":2,\"id\":\"C\",\"events\":[\"*\"],"
                                            "\"connects\":true,\"replaces\":\"B\"}"),
                                     &slow->host, &s.answer),
                      RT_OK);
@@ -907,10 +910,10 @@ static int whole_life(void *arg) {
     if (s.w.calls)
         world_answer(&s.w, 200, "{\"message\":{\"user\":\"x@a\",\"installed_apps\":[]}}");
     fake_host *a = scene_try_attach(
-        &s, "\"version\":1,\"id\":\"A\",\"events\":[\"e\",\"ping\"],\"mirror\":true,"
+        &s, "\"version\":2,\"id\":\"A\",\"events\":[\"e\",\"ping\"],\"mirror\":true,"
             "\"apps\":[\"x\"]");
     fake_host *b =
-        scene_try_attach(&s, "\"version\":1,\"id\":\"B\",\"events\":[\"e\"],\"replaces\":\"A\"");
+        scene_try_attach(&s, "\"version\":2,\"id\":\"B\",\"events\":[\"e\"],\"replaces\":\"A\"");
     world_client *d = world_connect(&s.w, NS, "Host: a.example\nCookie: sid=s\n");
     rt_sio_ns *ns = rt_sio_ns_find(s.w.io, RT_LIT(NS));
     if (ns) {
@@ -924,6 +927,7 @@ static int whole_life(void *arg) {
             "{\"op\":\"permission\",\"q\":2,\"s\":\"%s\",\"doctype\":\"T\"}",
             "{\"op\":\"rooms\",\"q\":3,\"s\":\"%s\"}",
             "{\"op\":\"ack\",\"s\":\"%s\",\"i\":1,\"a\":[NaN]}",
+            "{\"op\":\"secret\",\"q\":4}",
             "{\"op\":\"disconnect\",\"s\":\"%s\"}"};
         for (size_t i = 0; i < sizeof lines / sizeof lines[0]; i++) {
             char line[300];

@@ -155,7 +155,7 @@ static int whole_life(void *arg) {
     scene s;
     if (!scene_try_init(&s))
         return RT_ENOMEM;
-    fake_host *h = scene_try_attach(&s, "\"version\":1,\"id\":\"A\"" ASKING);
+    fake_host *h = scene_try_attach(&s, "\"version\":2,\"id\":\"A\"" ASKING);
     world_client *c = world_connect(&s.w, NS, HEAD);
     if (s.w.calls)
         world_answer(&s.w, 200, LOGIN);

@@ -11,6 +11,7 @@
 #ifndef RT_TESTS_HOSTS_WORLD_H
 #define RT_TESTS_HOSTS_WORLD_H
 
+#include "base/random.h"
 #include "frappe/session.h"
 #include "hosts/hosts.h"
 
@@ -62,13 +63,16 @@ static inline void scene_link_end(void *peer) {
 
 static const rt_host_link scene_link = {scene_link_say, scene_link_owed, scene_link_end};
 
+static const rt_hosts_opts scene_opts = {.web = {"http://web:1", 12}, .threads = 4};
+
 static inline bool scene_try_init(scene *s) {
     memset(s, 0, sizeof *s);
     if (!world_try_init(&s->w, NULL))
         return false;
     s->hosts = rt_hosts_new(s->w.frappe, s->w.io, &s->w.timers, world_now, &s->w, &scene_link);
-    if (s->hosts)
+    if (s->hosts && rt_hosts_set_opts(s->hosts, &scene_opts) == RT_OK)
         return true;
+    rt_hosts_free(s->hosts);
     world_fini(&s->w);
     return false;
 }
@@ -120,10 +124,10 @@ static inline const char *scene_told(fake_host *f) {
     return f->shown;
 }
 
-/* Version 1, welcome already read. */
+/* Version 2, welcome already read. */
 static inline fake_host *scene_attach(scene *s, const char *members) {
     char all[4000];
-    snprintf(all, sizeof all, "\"version\":1,%s", members);
+    snprintf(all, sizeof all, "\"version\":2,%s", members);
     fake_host *f = scene_try_attach(s, all);
     world_must(f && strncmp(f->told, "{\"op\":\"welcome\"", 15) == 0);
     size_t n = (size_t)((char *)memchr(f->told, '\n', f->told_n) - f->told) + 1;

@@ -14,7 +14,7 @@ class FakeHost:
         self.id = secrets.token_hex(10)
         self.peer = connect(path)
         self.stream = self.peer.makefile("rb")
-        hello = {"rt": "host", "version": 1, "id": self.id, "language": "python"}
+        hello = {"rt": "host", "version": 2, "id": self.id, "language": "python"}
         self.say(**hello, pid=os.getpid(), events=events, **more)
         self.welcome = self.read()
 

@@ -16,8 +16,9 @@ HEAD = "from frappe_rt.handlers import Socket, SyncSocket, realtime\nimport asyn
 
 
 class HostServer:
-    """Listens at `path`. Each host that attaches is a `Peer` in `hosts`. Who asks which ones are
-    attached is told `listed`; where that is None, nothing."""
+    """Listens at `path`. Each host that attaches is a `Peer` in `hosts`, and told of `threads` for
+    plain handlers. Who asks which ones are attached is told `listed`; where that is None, nothing.
+    """
 
     def __init__(self, path):
         self.path = str(path)
@@ -27,6 +28,7 @@ class HostServer:
         self.hosts = queue.Queue()
         self.peers = []
         self.refuse = None
+        self.threads = 4
         self.listed = []
         threading.Thread(target=self._accept, daemon=True).start()
 
@@ -47,7 +49,7 @@ class HostServer:
                     if self.listed is not None:
                         connection.sendall(json.dumps({"hosts": self.listed}).encode() + b"\n")
                 continue
-            peer = Peer(connection, stream, json.loads(hello), self.refuse)
+            peer = Peer(connection, stream, json.loads(hello), self.refuse, self.threads)
             self.peers.append(peer)
             if self.refuse is None:
                 self.hosts.put(peer)
@@ -73,7 +75,7 @@ class HostServer:
 class Peer:
     """One host that has said hello. What it says is read in the background."""
 
-    def __init__(self, connection, stream, hello, refuse):
+    def __init__(self, connection, stream, hello, refuse, threads):
         self.connection = connection
         self.stream = stream
         self.hello = hello
@@ -88,7 +90,7 @@ class Peer:
             self.close()
             stream.close()
             return
-        self.say(op="welcome", version=1, server="fake")
+        self.say(op="welcome", version=2, server="fake", web="http://web:1", threads=threads)
         self.reader = threading.Thread(target=self._read, daemon=True)
         self.reader.start()
 
