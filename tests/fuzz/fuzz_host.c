@@ -9,9 +9,9 @@
  *
  * Every line that a host is told is JSON on one line. */
 #include "base/random.h"
-#include "json/scan.h"
-
+#include "base/status.h"
 #include "hosts/world.h"
+#include "json/scan.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
