@@ -25,8 +25,13 @@ def stop(deadline_ms: int = 2000) -> bool:
 def running() -> bool:
     """Whether a server thread of this very process runs."""
 
-def publish(site: str, room: str, event: str, message: bytes) -> bool:
-    """To the thread of this process; room "" is the whole site. False: none runs, or it is full."""
+def publish(site: str, room: str, event: str, message: bytes) -> bool | None:
+    """To the thread of this process; room "" is the whole site. False: it is full. None: none runs
+    here, or it stops."""
+
+def lost() -> int:
+    """Events that a server thread of this process took, and left undone because it did not end
+    within the deadline of its stop. A forked child inherits the number."""
 
 def local_publish(path: str, site: str, room: str, event: str, message: bytes) -> str | None:
     """To the server that listens at `path`; gives up the GIL only to wait. None, or why not."""

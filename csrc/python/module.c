@@ -17,8 +17,8 @@ PyObject *rt_py_raise(int status) {
 
 static PyMethodDef methods[] = {
     {"publish", WITH_KEYWORDS(rt_py_publish), METH_FASTCALL,
-     "publish(site, room, event, message) -> bool\n\n"
-     "Hand an event to the server thread of this process; False when none runs or it is full."},
+     "publish(site, room, event, message) -> bool | None\n\n"
+     "Hand an event to the server thread of this process. False: it is full. None: none runs."},
     {"local_publish", WITH_KEYWORDS(rt_py_local_publish), METH_FASTCALL,
      "local_publish(path, site, room, event, message) -> None | str\n\n"
      "Hand an event to the server that listens on a Unix socket; else why it could not be."},
@@ -36,6 +36,8 @@ static PyMethodDef methods[] = {
      "stop(deadline_ms=2000) -> bool\n\nStop it; False when none ran."},
     {"running", rt_py_running, METH_NOARGS,
      "running() -> bool\n\nWhether a server thread of this very process runs."},
+    {"lost", rt_py_lost, METH_NOARGS,
+     "lost() -> int\n\nEvents that a server thread of this process took and left undone."},
     {"stats", WITH_KEYWORDS(rt_py_stats), METH_VARARGS | METH_KEYWORDS,
      "stats(timeout_ms=1000) -> str\n\nFigures and counters as JSON."},
     {"open_requests", rt_py_open_requests, METH_NOARGS,

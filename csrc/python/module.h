@@ -19,6 +19,7 @@ PyObject *rt_py_redis_publish(PyObject *module, PyObject *const *args, Py_ssize_
 PyObject *rt_py_start(PyObject *module, PyObject *args);
 PyObject *rt_py_reload(PyObject *module, PyObject *args);
 PyObject *rt_py_stop(PyObject *module, PyObject *args, PyObject *kwargs);
+PyObject *rt_py_lost(PyObject *module, PyObject *unused);
 PyObject *rt_py_running(PyObject *module, PyObject *unused);
 PyObject *rt_py_stats(PyObject *module, PyObject *args, PyObject *kwargs);
 PyObject *rt_py_open_requests(PyObject *module, PyObject *unused);

@@ -43,6 +43,8 @@ PyObject *rt_py_publish(PyObject *module, PyObject *const *args, Py_ssize_t coun
     int status = rt_server_publish(&e);
     if (status == RT_ENOMEM)
         return PyErr_NoMemory();
+    if (status == RT_ENOENT)
+        Py_RETURN_NONE;
     return PyBool_FromLong(status == RT_OK);
 }
 

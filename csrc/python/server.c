@@ -124,6 +124,12 @@ PyObject *rt_py_running(PyObject *module, PyObject *unused) {
     return PyBool_FromLong(rt_server_running());
 }
 
+PyObject *rt_py_lost(PyObject *module, PyObject *unused) {
+    (void)module;
+    (void)unused;
+    return PyLong_FromUnsignedLongLong(rt_server_lost());
+}
+
 PyObject *rt_py_stats(PyObject *module, PyObject *args, PyObject *kwargs) {
     (void)module;
     static char *names[] = {"timeout_ms", NULL};

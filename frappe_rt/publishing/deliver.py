@@ -97,6 +97,8 @@ class _Plan:
 
 
 _plan: _Plan | None = None
+#: What `_rt.lost` counted before this process was forked.
+_lost_by_parent = 0
 
 
 def deliver(event: str, content: Any, room: str | None, site: str | None = None) -> bool:
@@ -116,10 +118,11 @@ def deliver(event: str, content: Any, room: str | None, site: str | None = None)
             return lose("lost_no_site", "event %r: no site known; give site=", event)
         encoded = message.encode(content)
         if plan.here:
-            if _rt.publish(site, room or "", event, encoded):
+            taken = _rt.publish(site, room or "", event, encoded)
+            if taken:
                 _to_thread.add()
                 return True
-            if _rt.running():
+            if taken is False:
                 return lose("lost_inbox_full", "event %r: the server does not keep up", event)
         why = plan.why_not_local
         if plan.local is not None:
@@ -138,8 +141,13 @@ def deliver(event: str, content: Any, room: str | None, site: str | None = None)
 
 
 def get_counters() -> dict[str, int]:
-    """Count the events of this process since it started, by way and by cause of loss."""
-    return {name: counter.get() for name, counter in _counters.items()}
+    """Count the events of this process since it started, by way and by cause of loss.
+
+    ``lost_server_stuck`` are among ``to_thread``: a server thread took them, and did not end within
+    the deadline of its stop.
+    """
+    counts = {name: counter.get() for name, counter in _counters.items()}
+    return counts | {"lost_server_stuck": _rt.lost() - _lost_by_parent}
 
 
 def is_of_signal(error: Exception) -> bool:
@@ -254,8 +262,9 @@ def _make_plan() -> _Plan | None:
 
 def _forget_in_child() -> None:
     """A forked child counts from 0, and needs a lock that no thread of the parent holds."""
-    global _lock
+    global _lock, _lost_by_parent
     _lock = RLock()
+    _lost_by_parent = _rt.lost()
     _told.clear()
     for counter in _counters.values():
         counter.reset()

@@ -143,7 +143,19 @@ def test_each_kind_of_loss_has_its_counter_and_a_line_in_a_while(
 
 
 def test_every_kind_of_loss_is_in_that_table():
-    assert set(LOSSES) == {name for name in get_counters() if name.startswith("lost_")}
+    told = {name for name in get_counters() if name.startswith("lost_")}
+    assert set(LOSSES) == told - {"lost_server_stuck"}
+
+
+def test_what_a_stuck_server_lost_is_counted_and_is_the_parents(rt):
+    rt.lost_by_server = 3
+    assert get_counters()["lost_server_stuck"] == 3
+    deliver._forget_in_child()
+    assert get_counters()["lost_server_stuck"] == 0
+    rt.lost_by_server = 5
+    assert get_counters()["lost_server_stuck"] == 2
+    rt.lost_by_server = 0
+    deliver._forget_in_child()
 
 
 def test_counters_lose_nothing_to_other_threads(rt):

@@ -16,6 +16,7 @@ from support.processes import list_thread_names
 from support.stub_web import StubWeb
 
 import frappe_rt
+from frappe_rt import _rt
 
 EACH = 100_000
 PONG = b"\x81\x81\0\0\0\x003"
@@ -110,3 +111,113 @@ def test_who_never_reads_is_dropped_at_the_deadline(port):
             frappe_rt.publish_realtime("n", [n, "x" * EACH], site=SITE)
         assert frappe_rt.stop(1) is True
         wait_for(lambda: "frappe_rt" not in list_thread_names(os.getpid()))  # it may take longer
+
+
+@pytest.fixture
+def stopping(port):
+    """A server whose stop waits for a page that never reads; ends it afterwards."""
+    with join(port):
+        for n in range(COUNT):
+            frappe_rt.publish_realtime("n", [n, "x" * EACH], site=SITE)
+        thread = threading.Thread(target=frappe_rt.stop, args=(PATIENCE,))
+        thread.start()
+        wait_for(lambda: not frappe_rt.running())
+        yield thread
+    thread.join()
+
+
+def test_a_publish_during_a_stop_takes_another_way(stopping):
+    """Without Redis and a local socket there is none: then it is told, and not called delivered."""
+    before = frappe_rt.publish_stats()
+    frappe_rt.publish_realtime("late", {}, site=SITE)
+    after = frappe_rt.publish_stats()
+    assert stopping.is_alive()
+    assert {name for name in after if after[name] != before[name]} == {"lost_no_redis"}
+
+
+def test_a_fork_does_not_wait_for_a_stop(stopping):
+    child = os.fork()
+    if child == 0:
+        os._exit(0 if not frappe_rt.running() else 1)
+    assert stopping.is_alive()
+    assert os.waitpid(child, 0)[1] == 0
+
+
+@pytest.fixture
+def silent_redis():
+    """Takes connections and never says a word."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        yield f"redis://127.0.0.1:{listener.getsockname()[1]}"
+
+
+@pytest.mark.parametrize("order", ["publish first", "server first"])
+def test_a_fork_does_not_wait_for_a_silent_redis(web, silent_redis, order):
+    """In whichever order the two were first used; the server answers meanwhile."""
+    waiting = threading.Thread(target=publish_in_vain, args=(silent_redis,))
+    if order == "publish first":
+        waiting.start()
+    server = frappe_rt.start(
+        "", SITE, socketio_port=0, frappe_rt_host="127.0.0.1", frappe_rt_redis=False
+    )
+    if order == "server first":
+        waiting.start()
+    try:
+        child = os.fork()
+        if child == 0:
+            os._exit(0)
+        assert waiting.is_alive()
+        assert os.waitpid(child, 0)[1] == 0
+        assert ask_health(server.port).startswith(b"HTTP/1.1 200 OK")
+    finally:
+        waiting.join()
+        frappe_rt.stop()
+
+
+def publish_in_vain(url):
+    with suppress(OSError):
+        _rt.redis_publish(url, SITE, "all", "e", b"{}")
+
+
+def ask_health(port):
+    with socket.create_connection(("127.0.0.1", port), timeout=PATIENCE) as peer:
+        peer.sendall(b"GET /health HTTP/1.1\r\nHost: x\r\n\r\n")
+        return peer.recv(4096)
+
+
+def test_what_waits_for_redis_is_passed_on_before_the_end(redis):
+    """The events of the last moment reach the other servers of the bench, too."""
+    with redis.subscribe("events") as events:
+        frappe_rt.start(
+            "",
+            SITE,
+            socketio_port=0,
+            frappe_rt_host="127.0.0.1",
+            redis_queue=redis.url,
+            frappe_rt_forward="on",
+        )
+        wait_for(lambda: frappe_rt.stats()["redis_subscribed"])
+        for n in range(500):
+            frappe_rt.publish_realtime("last", n, site=SITE)
+        assert frappe_rt.stop(PATIENCE)
+        said = [events.read()["message"] for _ in range(500)]
+        assert said == list(range(500))
+
+
+def test_a_log_that_nobody_reads_stops_nothing(port):
+    reading, writing = os.pipe()
+    os.set_blocking(writing, False)
+    with suppress(BlockingIOError):
+        while True:
+            os.write(writing, b"x" * 4096)
+    os.set_blocking(writing, True)
+    _rt.set_log(1, writing)
+    try:
+        before = frappe_rt.stats()["log_lines_lost"]
+        _rt.publish(SITE, "", "e", b"{")  # malformed: one warning
+        wait_for(lambda: frappe_rt.stats()["log_lines_lost"] > before)
+        assert ask_health(port).startswith(b"HTTP/1.1 200 OK")
+        assert frappe_rt.stop(PATIENCE) is True
+    finally:
+        _rt.set_log(1, 2)
+        os.close(reading)
+        os.close(writing)

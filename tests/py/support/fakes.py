@@ -10,6 +10,7 @@ class FakeRt:
     def __init__(self):
         self.here = True  # a server thread runs in this process
         self.full = False  # ... and its inbox is full
+        self.lost_by_server = 0  # ... and was stuck at its stop
         self.local_error = None
         self.local_socket = None  # its path
         self.redis_error = None
@@ -28,12 +29,17 @@ class FakeRt:
     def running(self):
         return self.here
 
+    def lost(self):
+        return self.lost_by_server
+
     def publish(self, site, room, event, message):
         for text in (site, room, event):
             if not isinstance(text, str):
                 raise TypeError(f"str expected, not {type(text).__name__}")
             text.encode()
-        if not self.here or self.full:
+        if not self.here:
+            return None
+        if self.full:
             return False
         self.published.append((site, room, event, json.loads(message)))
         return True
