@@ -93,6 +93,20 @@ static inline bool rt_host_was_told(const rt_host *host, const rt_sio_socket *s)
 /* `,"web":"..","threads":4` */
 void rt_host_put_settings(const rt_hosts *h, rt_buf *b);
 
+/* --- hello.c --- */
+#define RT_HOST_PROTOCOL 2 /* the version that both ends must speak */
+/* Fills a free place from a first line. RT_OK; RT_EINVAL with the refusal in *answer; RT_ENOMEM. */
+int rt_host_read_hello(rt_host *host, rt_slice line, rt_buf *answer);
+/* Counts, logs and appends `{"error":".."}`. RT_EINVAL, or the buffer's error. */
+int rt_host_refuse(rt_hosts *h, rt_buf *answer, int counter, const char *fmt, ...)
+    __attribute__((format(printf, 4, 5)));
+
+/* --- takeover.c --- */
+rt_host *rt_host_find(rt_hosts *h, const char *id); /* NULL: none of that id is attached */
+/* Its place was taken before it came. */
+bool rt_host_was_missed(const rt_hosts *h, const char *id);
+void rt_host_drained_late(rt_timerq *q, rt_timer *t);
+
 /* --- takers.c --- */
 /* The places that take an event of this name (raw JSON). */
 uint8_t rt_hosts_taking(rt_hosts *h, rt_slice name, bool own);
