@@ -97,15 +97,21 @@ static int start_thread(running *r) {
     return code == 0 ? RT_OK : RT_EIO;
 }
 
-/* With the lock. False: the thread has not ended by `until`; else it is gone. */
+/* With the lock. A thread that has ended does nothing but return. */
+static void join(running *r) {
+    if (!r->joined)
+        pthread_join(r->thread, NULL);
+    r->joined = true;
+}
+
+/* With the lock, which is given up meanwhile. False: the thread has not ended by `until`; else it
+ * is gone. Only who starts or stops may call it: nobody else frees `r`. */
 static bool await_end(running *r, const struct timespec *until) {
     int code = 0;
     while (!r->ended && code == 0)
         code = pthread_cond_timedwait(&changed, &lock, until);
-    if (r->ended && !r->joined) {
-        pthread_join(r->thread, NULL); /* it does nothing but return */
-        r->joined = true;
-    }
+    if (r->ended)
+        join(r);
     return r->ended;
 }
 
@@ -233,16 +239,23 @@ bool rt_server_running(void) {
 
 /* --- fork --- */
 
+static bool late_ones_run(void) {
+    for (const running *r = late; r; r = r->next_late)
+        if (!r->ended)
+            return true;
+    return false;
+}
+
 /* Who builds, frees, or was left behind is inside libraries: wait for it, within reason. A thread
  * that runs, or stops as it should, stands still for the fork (inbox.h). */
 void rt_server_before_fork(const struct timespec *until) {
     int code = 0;
     pthread_mutex_lock(&lock);
-    while (phase == BUILDING && code == 0)
+    while ((phase == BUILDING || late_ones_run()) && code == 0)
         code = pthread_cond_timedwait(&changed, &lock, until);
     for (running *r = late; r; r = r->next_late)
-        if (!await_end(r, until))
-            return;
+        if (r->ended)
+            join(r);
 }
 
 void rt_server_after_fork(void) {

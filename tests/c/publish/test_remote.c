@@ -47,7 +47,7 @@ static rt_event event(const char *message) {
 #define PER_THREAD 250
 
 static void *send_many(void *arg) {
-    char text[8];
+    char text[16];
     for (int i = 0; i < PER_THREAD; i++) {
         char why[200];
         snprintf(text, sizeof text, "%d", i);
