@@ -54,7 +54,7 @@ int rt_ask(rt_asker *a, const rt_subject *subject, rt_waiter *w, enum rt_verdict
 static bool is_about(const rt_question *q, rt_slice site, rt_slice user) {
     if (site.n > 0 && !rt_slice_eq_nocase(site, rt_site_name(q->site)))
         return false;
-    /* Without `who` the user is unknown: a login that is not answered yet, or was refused. */
+    /* `who` is NULL for a login that is not answered yet or was refused: its user is unknown. */
     return user.n == 0 || !q->who || rt_slice_eq(user, rt_identity_user(q->who));
 }
 

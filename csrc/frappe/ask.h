@@ -1,6 +1,6 @@
-/* All questions to the web process: each is asked once, however many want to know.
+/* All questions to the web process. Equal questions are asked once.
  *
- * Finds the answer that is kept, or the question on its way, or begins a new one (question.h).
+ * Finds a cached answer or joins an equal question in flight, else starts a new one (question.h).
  *
  * Ownership: as in question.h. Thread: the loop's. Must not know: requests and their answers,
  * sockets, rooms. */
@@ -19,8 +19,8 @@ void rt_asker_fini(rt_asker *a);
 int rt_ask(rt_asker *a, const rt_subject *subject, rt_waiter *w, enum rt_verdict *verdict,
            rt_identity **who);
 
-/* Drops what is known about a user of a site (empty user: about anybody; empty site: of any site).
- * An answer on its way goes to those who wait for it already, but is not kept. */
+/* Drops cached answers about a user of a site (empty user: all users; empty site: all sites). A
+ * question in flight still answers its waiters, but its answer is not cached. */
 void rt_asker_forget(rt_asker *a, rt_slice site, rt_slice user);
 
 #endif

@@ -21,7 +21,7 @@
 #include "json/scan.h"
 
 #define USER_MAX 1000 /* bytes: `user:{user}` must fit a room name */
-#define TYPE_MAX 1000 /* bytes of a user_type; a longer one counts as not told */
+#define TYPE_MAX 1000 /* bytes of a user_type; a longer one counts as missing */
 
 /* --- the question --- */
 
@@ -47,7 +47,7 @@ static enum rt_meaning take_user(rt_question *q, rt_slice message, rt_slice user
     return q->who ? RT_MEANS_YES : RT_MEANS_NOTHING;
 }
 
-/* No user's name has control characters, and they would break the lines of a log. */
+/* A user name with control characters is not Frappe's, and would break the lines of the log. */
 static bool is_clean(rt_slice user) {
     for (size_t i = 0; i < user.n; i++) {
         if ((unsigned char)user.p[i] < ' ' || user.p[i] == 0x7f)
@@ -56,7 +56,8 @@ static bool is_clean(rt_slice user) {
     return true;
 }
 
-/* Without the right secret, Frappe of 2026 answers `{}`, or anything else without a user. */
+/* Without the right secret, Frappe (develop, and v16 since February 2026) answers `{}` or something
+ * else without a user. */
 static enum rt_meaning judge(rt_question *q, int status, rt_slice message) {
     if (status != 200)
         return RT_MEANS_NO;
@@ -89,7 +90,7 @@ static void refuse(rt_frappe *f, rt_sio_socket *s, int counter, rt_slice message
     turn_away(f, s, counter, message);
 }
 
-/* Refuses with `message`, or with `plain` when memory ran out for it. */
+/* Refuses with `message`, or with `plain` if there was no memory to build `message`. */
 static void refuse_saying(rt_frappe *f, rt_sio_socket *s, int counter, const rt_buf *message,
                           rt_slice plain) {
     refuse(f, s, counter, message->err ? plain : rt_buf_slice(message));
@@ -100,11 +101,12 @@ static void drop_client(rt_frappe *f, rt_sio_socket *s) {
     if (rt_frappe_may_log(f, RT_GATE_AWAY)) {
         rt_slice name = rt_slice_from(rt_sio_socket_ns_name(s), 1);
         const rt_site *site = rt_map_get(&f->asker.sites.by_name, name);
-        rt_log(RT_LOG_WARN, "frappe",
-               "site %.*s: nobody says who a user is (%s); client dropped, it comes back by itself "
-               "(%u more since the last line)",
-               (int)name.n, name.p, site && site->away_since ? site->away_why : "no answer in time",
-               f->gates[RT_GATE_AWAY].reported);
+        rt_log(
+            RT_LOG_WARN, "frappe",
+            "site %.*s does not answer get_user_info (%s): dropped a client, which reconnects by "
+            "itself (%u more since the last line)",
+            (int)name.n, name.p, site && site->away_since ? site->away_why : "no answer in time",
+            f->gates[RT_GATE_AWAY].reported);
     }
     rt_sio_drop_client(s, RT_EIO_FORCED_CLOSE);
 }
@@ -144,7 +146,7 @@ static void refuse_user(rt_frappe *f, rt_sio_socket *s) {
         rt_slice name = rt_slice_from(rt_sio_socket_ns_name(s), 1);
         const rt_site *site = rt_map_get(&f->asker.sites.by_name, name);
         rt_log(RT_LOG_INFO, "frappe",
-               "refused: Unauthorized: site %.*s says HTTP %d to get_user_info", (int)name.n,
+               "refused: Unauthorized: site %.*s answered get_user_info with HTTP %d", (int)name.n,
                name.p, site ? site->login_refused : 0);
     }
     turn_away(f, s, RT_FRAPPE_REFUSED_UNAUTHORIZED, RT_LIT("Unauthorized"));
@@ -163,7 +165,7 @@ static void decide(rt_frappe *f, rt_sio_socket *s, enum rt_verdict verdict, rt_i
 static void answered(rt_asker *a, rt_waiter *w, enum rt_verdict verdict, rt_identity *who) {
     rt_ticket *t = RT_OF(w, rt_ticket, waiter);
     rt_sio_socket *s = t->socket;
-    rt_buf auth = RT_BUF_INIT; /* a copy, since the ticket goes before the decision */
+    rt_buf auth = RT_BUF_INIT; /* a copy: the ticket is freed before decide() */
     rt_buf_puts(&auth, rt_ticket_payload(t));
     rt_ticket_free(t);
     decide(RT_OF(a, rt_frappe, asker), s, verdict, who, rt_buf_slice(&auth));
@@ -172,8 +174,8 @@ static void answered(rt_asker *a, rt_waiter *w, enum rt_verdict verdict, rt_iden
 
 static const rt_ask_kind login = {"get_user_info", put_path, judge, answered};
 
-/* The part of the CONNECT payload to keep until the answer comes. Frappe's clients send none and
- * its rules read none, so only a watcher needs it. */
+/* The CONNECT payload is kept until the answer comes only if there is a watcher: Frappe's clients
+ * send none, and its rules read none. */
 static rt_slice worth_keeping(rt_frappe *f, rt_slice auth) {
     if (!f->watcher || auth.n <= RT_FRAPPE_AUTH_MAX)
         return f->watcher ? auth : RT_EMPTY;

@@ -11,8 +11,8 @@ static rt_slice without_dot(rt_slice name) {
     return name;
 }
 
-/* The host name in a URL or in `name[:port]`; empty when there is none. None of these headers may
- * have a user name in front of the host: it could only mislead. */
+/* The host name in a URL or in `name[:port]`, or empty. A URL with user information counts as
+ * empty: `https://good.example@evil.example` must not pass for good.example. */
 static rt_slice host_in(rt_slice text) {
     rt_url url;
     if (text.n == 0 || rt_url_parse(text, &url) || url.userinfo.n > 0)
@@ -42,8 +42,8 @@ static void choose_site(rt_slice named, rt_slice default_site, rt_slice origin_h
     c->site = without_dot(c->site);
 }
 
-/* A page of another site can make its browser send a request without Origin (an image, for one),
- * but not with an Authorization header. Sec-Fetch-Site says where such a request comes from. */
+/* A page of another site can make its browser send a request without Origin (with an <img>, for
+ * example), but not with an Authorization header. Sec-Fetch-Site tells such requests apart. */
 static bool is_elsewhere(const rt_http_request *req, rt_slice origin) {
     rt_slice from = rt_http_header_get(req, RT_LIT("Sec-Fetch-Site"));
     return origin.n == 0 &&
@@ -66,8 +66,8 @@ void rt_claim_read(const rt_http_request *req, rt_slice origin, rt_slice default
     choose_site(named, default_site, origin_host, out);
     if (origin.n == 0 || out->same_host)
         return;
-    /* The page is of another host. When configuration allows it, the server's host name decides
-     * which site it is for, not the page's. */
+    /* A page of another host. If configuration allows it, the site is named by the server's host,
+     * not by the page's. */
     rt_claim by_host = *out;
     choose_site(named, default_site, RT_EMPTY, &by_host);
     if (rt_origins_name(ports->allowed_origins(ports->ctx, by_host.site), origin)) {

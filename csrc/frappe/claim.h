@@ -10,13 +10,13 @@
 #include "wire/http.h"
 
 typedef struct rt_claim {
-    rt_slice site;      /* the site's name, without a trailing dot; empty: none could be found */
-    const char *source; /* where the name came from, for people */
+    rt_slice site;      /* the site's name, without a trailing dot; empty: not found */
+    const char *source; /* which header or key named it, for messages */
     rt_slice host;      /* host name of the Host header; empty when missing or malformed */
     rt_slice origin;    /* the Origin header; empty when missing */
     bool same_host;     /* Origin's host name equals Host's */
     bool listed;        /* the Origin is one of those allowed by configuration */
-    bool elsewhere;     /* no Origin, and the browser says that it is another site's page */
+    bool elsewhere;     /* no Origin, but Sec-Fetch-Site says: another site's page */
 } rt_claim;
 
 /* X-Frappe-Site-Name, else `default_site` for localhost, else Origin's host name, else Host's. */

@@ -1,4 +1,4 @@
-/* What a client shows to say who it is: the sid cookie, or an Authorization header.
+/* A client's credential: the sid cookie, or an Authorization header.
  *
  * Ownership: slices of the request. Thread: any. Must not know: whose it is. */
 #ifndef RT_FRAPPE_CREDENTIAL_H
@@ -13,8 +13,8 @@ typedef struct rt_credential {
     rt_slice value; /* of the sid cookie, or of the Authorization header, as sent */
 } rt_credential;
 
-/* The header counts before the cookie. RT_OK; RT_ENOENT: neither Cookie nor Authorization is there;
- * RT_EINVAL: a Cookie without a sid. */
+/* The header wins over the cookie. RT_OK; RT_ENOENT: no Cookie and no Authorization header;
+ * RT_EINVAL: a Cookie header without a sid. */
 int rt_credential_read(const rt_http_request *req, rt_credential *out);
 
 #endif

@@ -1,5 +1,6 @@
-/* The `events` envelope: checked, taken apart into slices, sent on. No tree is built, and `message`
- * goes out byte for byte, but for Python's NaN and Infinity, which no browser reads. */
+/* The `events` envelope: validates it, splits it into slices, and sends it on. No tree is built.
+ * `message` is forwarded byte for byte, except for Python's NaN and Infinity, which no browser can
+ * parse. */
 #include "frappe/state.h"
 
 #include "base/status.h"
@@ -7,14 +8,13 @@
 #include "json/scan.h"
 #include "json/write.h"
 
-/* Where to: plain text. */
+/* The addressee, as plain text. */
 typedef struct address {
     rt_slice site; /* empty: every namespace */
     rt_slice room; /* empty: the whole namespace */
 } address;
 
-/* A client's decoder takes these event names for an attack and closes the connection, and Node's
- * `emit` throws. */
+/* A client closes the connection on these event names, and Node's `emit` throws. */
 static bool is_reserved(rt_slice event) {
     static const rt_slice names[] = {
         {"connect", 7},        {"connect_error", 13}, {"disconnect", 10},
@@ -68,7 +68,7 @@ static int send(rt_frappe *f, const address *to, rt_slice event, rt_slice args) 
     return RT_OK;
 }
 
-/* With Python's numbers in it, `message` is sent as a copy without them. */
+/* If `message` has NaN or Infinity, sends a copy with null in their place. */
 static int send_fixed(rt_frappe *f, const address *to, rt_slice event, rt_slice message,
                       unsigned python_numbers) {
     if (python_numbers == 0)
@@ -87,7 +87,7 @@ typedef struct envelope {
     rt_slice event, message, room, namespace; /* JSON; empty: not there */
 } envelope;
 
-/* As JSON.parse, the last of two members with one name counts. */
+/* As with JSON.parse, the last of two members with the same name wins. */
 static int take_apart(rt_slice json, envelope *e) {
     rt_json_iter it;
     rt_slice key, value;
@@ -131,8 +131,9 @@ static int send_envelope(rt_frappe *f, const envelope *e, unsigned python_number
         rt_frappe_count(f, RT_FRAPPE_ENVELOPES_NO_NAMESPACE);
         status = RT_EFRAPPE_ENVELOPE;
     } else {
-        /* Without a room the reference sends to every site, whatever the namespace says. Only
-         * build_event is meant for all, and it names none; what names a site stays in it. */
+        /* Without a room, Frappe's server sends to every site, whatever the namespace says. Only
+         * build_event is meant for all sites, and it has no namespace; what names a site stays in
+         * that site. */
         status = send_fixed(f, &to, e->event, message, python_numbers);
     }
 out:
@@ -144,13 +145,13 @@ int rt_frappe_envelope(rt_frappe *f, rt_slice json) {
     unsigned python_numbers = 0;
     envelope e;
     if (json.n > RT_FRAPPE_ENVELOPE_MAX)
-        return malformed(f, "longer than an event may be");
+        return malformed(f, "it is longer than 16 MB");
     if (rt_json_check(json, RT_JSON_PYTHON_NUMBERS, &python_numbers, NULL))
         return malformed(f, "not JSON");
     if (take_apart(json, &e))
         return malformed(f, "not an object");
     if (rt_json_type_of(e.event) != RT_JSON_STRING || is_reserved(e.event))
-        return malformed(f, "no event name, or a reserved one");
+        return malformed(f, "the event name is missing or reserved");
     return send_envelope(f, &e, python_numbers);
 }
 
@@ -158,7 +159,7 @@ int rt_frappe_publish(rt_frappe *f, rt_slice site, rt_slice room, rt_slice event
                       rt_slice message) {
     unsigned python_numbers = 0;
     if (message.n > RT_FRAPPE_ENVELOPE_MAX)
-        return malformed(f, "longer than an event may be");
+        return malformed(f, "it is longer than 16 MB");
     if (rt_json_check(message, RT_JSON_PYTHON_NUMBERS, &python_numbers, NULL))
         return malformed(f, "message is not JSON");
     if (!rt_utf8_valid(event))

@@ -15,9 +15,9 @@ typedef struct rt_event {
     rt_slice site, room, event, message;
 } rt_event;
 
-/* Appends `{"event":..,"message":..,"namespace":..,"room":..}`; with `mark`, which is JSON members
- * with a comma behind, these come first. Without a newline, also where `message` has some. RT_OK or
- * the buffer's error. */
+/* Appends `{"event":..,"message":..,"namespace":..,"room":..}`. `mark` is JSON members with a
+ * trailing comma to put first, or empty. Newlines in `message` become spaces. RT_OK or the buffer's
+ * error. */
 int rt_envelope_put(rt_buf *out, rt_slice mark, const rt_event *e);
 
 #endif

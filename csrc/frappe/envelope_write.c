@@ -4,9 +4,9 @@
 #include "base/status.h"
 #include "json/write.h"
 
-#define FRAME 64 /* bytes of names, quotes and braces, and some for escapes */
+#define FRAME 64 /* bytes of names, quotes and braces, and a few for escapes */
 
-/* A newline in JSON text is white space between its parts: a space is as good. */
+/* A newline in valid JSON is white space between tokens, so a space can replace it. */
 static void put_on_one_line(rt_buf *out, rt_slice json) {
     size_t from = out->n;
     if (rt_buf_puts(out, json) != RT_OK)

@@ -1,5 +1,5 @@
-/* What a client may say: a table of events, and the rules for their arguments. Repeats are normal,
- * what is missing or malformed is ignored and counted, nothing closes anything. */
+/* The events of clients: a table, and the rules for their arguments. Repeats are normal. Missing or
+ * malformed arguments are ignored and counted. No event closes a connection. */
 #include "frappe/state.h"
 
 #include "base/status.h"
@@ -16,8 +16,8 @@ typedef struct client_event {
 
 /* --- arguments --- */
 
-/* Appends the next argument's text: a string, or where `number` allows it a number as it stands.
- * False when there is none, when it is empty, no UTF-8 or holds a NUL, or when b is full. */
+/* Appends the text of the next argument: a string, or, if `number`, the digits of a number. False:
+ * there is no argument; it is empty, not UTF-8 or has a NUL; or b is full. */
 static bool take_text(rt_json_iter *args, bool number, rt_buf *b, rt_slice *raw) {
     size_t before = b->n;
     if (!rt_json_next(args, raw))
@@ -31,7 +31,7 @@ static bool take_text(rt_json_iter *args, bool number, rt_buf *b, rt_slice *raw)
     return status == RT_OK && b->n > before && !memchr(b->p + before, '\0', b->n - before);
 }
 
-/* The room of an event with (doctype) or (doctype, name): its text in *b, its parts in *name. */
+/* Reads (doctype) or (doctype, name) and builds the room: its text in *b, its parts in *name. */
 static bool take_name(const client_event *e, rt_json_iter *args, rt_buf *b, rt_subject_name *name) {
     rt_slice doctype;
     *name = (rt_subject_name){0};
@@ -51,7 +51,7 @@ static void ignore(rt_frappe *f) {
     rt_frappe_count(f, RT_FRAPPE_EVENTS_IGNORED);
 }
 
-/* `room` could not be made of the arguments: they are wrong, or they do not fit. */
+/* Counts arguments that make no room name: wrong ones, or too long for it. */
 static void ignore_name(rt_frappe *f, rt_sio_socket *s, const rt_buf *room) {
     if (room->err != RT_ELIMIT) {
         ignore(f);
@@ -73,7 +73,7 @@ static void subscribe(rt_frappe *f, rt_sio_socket *s, const client_event *e, rt_
     rt_buf_fini(&room);
 }
 
-/* Leaves, and takes back what is still being asked. */
+/* Leaves the room, and cancels the question about it if that is still open. */
 static bool leave(rt_sio_socket *s, const client_event *e, const rt_subject_name *name) {
     rt_member *m = rt_member_of(s);
     rt_ticket *t;
@@ -128,7 +128,7 @@ static void pong(rt_frappe *f, rt_sio_socket *s, const client_event *e, rt_json_
     rt_sio_emit(s, RT_LIT("\"pong\""), RT_EMPTY);
 }
 
-/* The bench's watcher listens on that channel and starts the developer's editor. */
+/* `bench watch` listens on that channel and opens the developer's editor. */
 static void open_in_editor(rt_frappe *f, rt_sio_socket *s, const client_event *e,
                            rt_json_iter *args) {
     rt_slice data;
@@ -171,7 +171,7 @@ static bool pays(rt_frappe *f, rt_sio_socket *s) {
 }
 
 static void do_own(rt_frappe *f, rt_sio_socket *s, const client_event *e, rt_slice args) {
-    /* rt_json_iter_init would want the brackets that these elements had. */
+    /* By hand: rt_json_iter_init expects brackets, and these elements have none. */
     rt_slice elements = rt_json_trim(args);
     const char *first = elements.n ? elements.p : "";
     rt_json_iter it = {first, first + elements.n};

@@ -17,21 +17,21 @@
 #include "socketio/socketio.h"
 
 /* Limits and times, with their defaults. */
-#define RT_FRAPPE_AUTH_PATIENCE_MS 20000   /* asking while the web process is away, then drop */
-#define RT_FRAPPE_RETRY_FIRST_MS 250       /* backoff between two askings: doubles ... */
+#define RT_FRAPPE_AUTH_PATIENCE_MS 20000   /* retrying while the web process is away, then drop */
+#define RT_FRAPPE_RETRY_FIRST_MS 250       /* backoff between retries: doubles ... */
 #define RT_FRAPPE_RETRY_MAX_MS 4000        /* ... up to this */
 #define RT_FRAPPE_CACHE_MS 10000           /* how long an answer is good */
 #define RT_FRAPPE_CACHE_REFUSED_MS 2000    /* how long a refusal is good */
 #define RT_FRAPPE_CACHE_MAX 20000          /* answers kept */
-#define RT_FRAPPE_WAITING_MAX 100000       /* those waiting for answers, all sites together ... */
-#define RT_FRAPPE_TICKETS_MAX 100          /* ... and permissions one socket waits for */
+#define RT_FRAPPE_WAITING_MAX 100000       /* waiters, all sites together ... */
+#define RT_FRAPPE_TICKETS_MAX 100          /* ... and permissions that one socket waits for */
 #define RT_FRAPPE_ENVELOPE_MAX (16u << 20) /* bytes of one envelope */
-#define RT_FRAPPE_VIEWERS_MS 20            /* changes of one document's viewers: told together */
+#define RT_FRAPPE_VIEWERS_MS 20            /* debounce of one document's viewers */
 #define RT_FRAPPE_EVENTS_PER_SECOND 100    /* client events per socket and second ... */
 #define RT_FRAPPE_EVENTS_PER_SECOND_MAX 10000
-#define RT_FRAPPE_EVENTS_BURST 400 /* ... with credit saved up for four seconds */
+#define RT_FRAPPE_EVENTS_BURST 400 /* ... with credit saved for four seconds */
 #define RT_FRAPPE_AUTH_MAX 16384   /* bytes of a CONNECT payload kept for on_let_in */
-#define RT_FRAPPE_TELL_MS 1000     /* between two words to one socket about its limits */
+#define RT_FRAPPE_TELL_MS 1000     /* between two frappe_rt_limit events to one socket */
 
 typedef struct rt_frappe_opts {
     rt_slice default_site; /* site for localhost and 127.0.0.1; may be empty */
@@ -95,15 +95,15 @@ typedef struct rt_frappe rt_frappe;
 
 rt_frappe *rt_frappe_new(const rt_frappe_opts *opts, const rt_frappe_ports *ports,
                          rt_timers *timers); /* NULL: out of memory; opts are copied */
-/* Forgets and cancels all questions: after rt_eio_close_all, when every on_disconnect and
- * on_client_gone has come, and while the ports still work. */
+/* Cancels and forgets all questions. Call it after rt_eio_close_all, when every on_disconnect and
+ * on_client_gone has been called, and while the ports still work. */
 void rt_frappe_free(rt_frappe *f);
 
-/* Changes what opts said. RT_OK, or RT_ENOMEM: nothing has changed. */
+/* Changes these options. RT_OK, or RT_ENOMEM: nothing has changed. */
 int rt_frappe_set_rules(rt_frappe *f, rt_slice default_site, bool developer_mode);
 void rt_frappe_set_events_per_second(rt_frappe *f, uint32_t events);
 
-/* The callbacks for rt_sio_new, and the way to give the result back. */
+/* The callbacks for rt_sio_new; then pass its result to rt_frappe_attach. */
 rt_sio_app rt_frappe_socketio_app(rt_frappe *f);
 void rt_frappe_attach(rt_frappe *f, rt_sio *io);
 /* For rt_eio_app.allow_origin: the same rule as at CONNECT. */
@@ -115,9 +115,8 @@ bool rt_frappe_allow_origin(void *f, const rt_http_request *req, rt_slice origin
  * Malformed: counted, logged at most once a second, RT_EFRAPPE_ENVELOPE. Never closes anything. */
 int rt_frappe_envelope(rt_frappe *f, rt_slice json);
 
-/* The same, taken apart already (in-process publishing). `message` is JSON text and is checked
- * here. `event` and `room` are plain text; an empty `room` means the whole namespace, an empty
- * `site` every namespace. */
+/* The same in parts (in-process publishing). `message` is JSON text and is validated here. `event`
+ * and `room` are plain text. Empty `room`: the whole namespace; empty `site`: every namespace. */
 int rt_frappe_publish(rt_frappe *f, rt_slice site, rt_slice room, rt_slice event, rt_slice message);
 
 /* Drops cached answers about a user of a site (an empty user: of the whole site). */
@@ -125,14 +124,14 @@ void rt_frappe_forget(rt_frappe *f, rt_slice site, rt_slice user);
 
 /* --- what others may do with clients besides these rules --- */
 
-/* Hears of the sockets that were let in. Any of it may close the socket it is about, or others, but
- * on_gone, which closes nothing. */
+/* Callbacks about sockets that were let in. All but on_gone may close the socket they are about, or
+ * others; on_gone closes nothing. */
 typedef struct rt_frappe_watcher {
     void *ctx;
-    /* `auth` is the CONNECT payload, an object, or empty; the handshake is still there if this is
-     * its client's first socket. */
+    /* `auth` is the CONNECT payload, an object, or empty. The handshake is still there if this is
+     * the client's first socket. */
     void (*on_let_in)(void *ctx, rt_sio_socket *s, rt_slice auth);
-    /* A client's event. `own`: the rules know it, and have done what it says. True: somebody takes
+    /* A client's event. `own`: it is one of Frappe's, already carried out. True: somebody handles
      * it. */
     bool (*on_event)(void *ctx, rt_sio_socket *s, const rt_sio_event *ev, bool own);
     void (*on_gone)(void *ctx, rt_sio_socket *s, enum rt_eio_reason reason);
@@ -140,19 +139,19 @@ typedef struct rt_frappe_watcher {
 /* NULL: nobody. Borrowed. */
 void rt_frappe_watch(rt_frappe *f, const rt_frappe_watcher *watcher);
 
-/* Who a socket is, borrowed from it. */
+/* Who is behind a socket, borrowed from it. */
 typedef struct rt_frappe_person {
     rt_slice site, user;
-    rt_slice type;               /* user_type; empty: the site does not tell */
-    rt_slice apps;               /* installed_apps, JSON; empty: the site does not tell (v15) */
-    rt_slice sid, authorization; /* the credential that counted; the other one is empty */
+    rt_slice type;               /* user_type; empty: the site sent none */
+    rt_slice apps;               /* installed_apps, JSON; empty: the site sent none (v15) */
+    rt_slice sid, authorization; /* the credential that was used; the other one is empty */
 } rt_frappe_person;
 /* False: it was not let in. */
 bool rt_frappe_person_of(const rt_sio_socket *s, rt_frappe_person *out);
 
-/* Asks as for a subscription, but joins no room. An empty `name` asks about the doctype. RT_OK:
- * *allowed says it; RT_AGAIN: `done` will, once. RT_EINVAL: not a name; RT_ELIMIT: too many wait;
- * RT_ECLOSED: the socket is not in; RT_ENOMEM. */
+/* Asks for permission as a subscription does, but joins no room. Empty `name`: asks about the
+ * doctype. RT_OK: *allowed is the answer; RT_AGAIN: `done` is called with it, once. RT_EINVAL: not
+ * a name; RT_ELIMIT: too many wait; RT_ECLOSED: the socket was not let in; RT_ENOMEM. */
 enum rt_frappe_allowed { RT_FRAPPE_DENIED, RT_FRAPPE_ALLOWED, RT_FRAPPE_UNANSWERED };
 typedef void rt_frappe_allowed_fn(void *arg, enum rt_frappe_allowed allowed);
 int rt_frappe_permission(rt_frappe *f, rt_sio_socket *s, rt_slice doctype, rt_slice name,
@@ -173,7 +172,7 @@ typedef struct rt_frappe_figures {
 void rt_frappe_get_figures(const rt_frappe *f, rt_frappe_figures *out);
 void rt_frappe_show_figures(const rt_frappe *f, const rt_figures *to);
 /* Appends `{"site": {"seconds": n, "for": "get_user_info", "why": "HTTP 503"}, ...}`: the sites
- * with questions that nothing has answered yet, since when, and what came instead. */
+ * with unanswered questions, for how long, and what came instead of an answer. */
 int rt_frappe_put_waiting_sites(const rt_frappe *f, rt_buf *out);
 
 #endif

@@ -4,7 +4,7 @@
 #include "base/alloc.h"
 #include "base/status.h"
 
-#define CREDENTIAL_MAX (RT_HTTP_HEAD_MAX + 1) /* it came in a request head; and its kind */
+#define CREDENTIAL_MAX (RT_HTTP_HEAD_MAX + 1) /* a whole request head, and its kind */
 #define USER_MAX 1000                         /* bytes: `user:{user}` must fit a room name */
 #define TYPE_MAX 1000                         /* bytes: 140 characters in Frappe */
 
@@ -20,7 +20,7 @@ rt_slice rt_identity_user(const rt_identity *id) {
     return rt_slice_make(id->text + id->credential_len, id->user_len);
 }
 
-/* Frappe's own; nearly everybody is of one of them, so their names are not kept for each. */
+/* Frappe's own types. Nearly everybody has one of them, so an identity stores only the index. */
 static const rt_slice usual_types[] = {{"", 0}, RT_LIT("System User"), RT_LIT("Website User")};
 
 static uint8_t usual_type(rt_slice type) {
@@ -98,7 +98,7 @@ rt_identity *rt_identity_get(rt_site *site, rt_credential credential, rt_slice u
     }
     if (known)
         unlist(known);
-    /* Without room in the map it works as well, it is only not shared. */
+    /* Without memory for the map entry the identity works, but nobody shares it. */
     id->current = rt_map_put(&site->identities, key_of(id), id) == RT_OK;
     return id;
 }

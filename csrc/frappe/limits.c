@@ -1,9 +1,9 @@
 /* Telling a client that it has reached a limit.
  *
- * What was over the limit is not done, and nothing is closed: a page goes on with what it has. The
- * event `frappe_rt_limit` says so to whoever wants to know; Frappe's client has no listener for it
- * and passes it over, as any event that nobody listens to. At most one a second goes to a socket,
- * lest the telling become a flood of its own. */
+ * What is over the limit is ignored, and nothing is closed: the page keeps what it has. The event
+ * `frappe_rt_limit` says so to clients that listen for it; Frappe's own client ignores it, as any
+ * event without a listener. A socket gets at most one a second, so that these events are no flood
+ * themselves. */
 #include "frappe/state.h"
 
 #include "base/status.h"
@@ -15,13 +15,13 @@ static const struct {
     const char *message;
 } limits[] = {
     [RT_LIMIT_EVENTS] = {"events_per_second", 0, /* it is configured */
-                         "too many events in a short time, some are ignored"},
+                         "too many events in a short time: some are ignored"},
     [RT_LIMIT_ROOMS] = {"rooms_per_socket", RT_SIO_ROOMS_PER_SOCKET_MAX,
-                        "in too many rooms, no other can be joined before one is left"},
+                        "in too many rooms: leave one before joining another"},
     [RT_LIMIT_NAME] = {"room_name_bytes", RT_SIO_ROOM_NAME_MAX,
                        "a name is too long for the name of a room"},
     [RT_LIMIT_QUESTIONS] = {"permissions_waiting", RT_FRAPPE_TICKETS_MAX,
-                            "too many permissions asked for at one time, one is ignored"},
+                            "too many permission requests are open: one is ignored"},
 };
 
 static unsigned max_of(const rt_frappe *f, enum rt_limit limit) {

@@ -1,7 +1,7 @@
-/* Recent logins, kept for a short time so that the user's next tab need not ask.
+/* A cache of recent logins, so that the user's next tab need not ask the web process.
  *
- * There are as many logins as users, so little is kept of each: the identity, which the sockets
- * hold anyway, and the time at which it is forgotten.
+ * There can be as many logins as users, so each entry is small: the identity, which the sockets
+ * hold anyway, and its time of expiry.
  *
  * Ownership: rt_logins holds the identities it keeps. Thread: the loop's. Must not know: questions,
  * sockets. */
@@ -18,15 +18,15 @@ typedef struct rt_logins {
     uint32_t count, max; /* max 0: nothing is kept */
 } rt_logins;
 
-/* Keeps up to `max` for so long; 0 of either: none. */
+/* Keeps up to `max` logins for `keep_ms`; if either is 0, none. */
 void rt_logins_init(rt_logins *l, rt_timers *timers, uint32_t keep_ms, uint32_t max,
                     uint64_t (*now)(void *ctx), void *now_ctx);
 void rt_logins_fini(rt_logins *l);
-/* Without memory it is not kept. False: the oldest had to go for it. */
+/* Adds a login; without memory it does nothing. False: it evicted the oldest. */
 bool rt_logins_keep(rt_logins *l, rt_identity *id);
-/* Who that credential is (borrowed); NULL: not kept. */
+/* The identity of that credential (borrowed); NULL: not cached. */
 rt_identity *rt_logins_find(const rt_site *site, rt_slice kind, rt_slice value);
-/* Forgets a user of a site (empty user: anybody; empty site: of any site). */
+/* Forgets a user of a site (empty user: all users; empty site: all sites). */
 void rt_logins_forget(rt_logins *l, rt_slice site, rt_slice user);
 
 #endif

@@ -1,8 +1,8 @@
-/* What the layer keeps for each socket (rt_sio_socket_user): as little as it can, because most
- * sockets are idle.
+/* What this layer keeps for each socket (rt_sio_socket_user). It is small, because most sockets are
+ * idle.
  *
- * Ownership: rt_member_new/free. A ticket belongs to its member, and is freed by whoever takes it
- * off. Thread: the loop's. Must not know: what is done when an answer comes. */
+ * Ownership: rt_member_new/free. A ticket belongs to its member; whoever unlinks it frees it.
+ * Thread: the loop's. Must not know: what follows from an answer. */
 #ifndef RT_FRAPPE_MEMBER_H
 #define RT_FRAPPE_MEMBER_H
 
@@ -19,30 +19,30 @@ enum rt_want {
     RT_WANT_NOTHING,  /* a note: how the client names a document it has open */
 };
 
-/* Something a socket waits for, or has to remember. */
+/* A request of a socket that waits for an answer, or a note about an open document. */
 typedef struct rt_ticket {
     rt_waiter waiter;
     struct rt_ticket *next; /* of the same socket */
     rt_sio_socket *socket;
-    rt_frappe_allowed_fn *done; /* RT_WANT_ANSWER: who is told the answer */
+    rt_frappe_allowed_fn *done; /* RT_WANT_ANSWER: called with the answer */
     void *arg;
     uint16_t room_len;
     uint16_t doctype_len; /* the room is a prefix, the doctype, a slash, the name */
     uint16_t json_len;
     uint8_t want; /* enum rt_want */
-    char text[];  /* room; JSON of the client: the docname, or the CONNECT payload */
+    char text[];  /* the room; then JSON from the client: the docname or the CONNECT payload */
 } rt_ticket;
 
 typedef struct rt_member {
     rt_identity *identity; /* NULL until it is let in */
     rt_ticket *tickets;
-    uint32_t credit_ms;   /* when `credit` was counted */
-    uint32_t credit : 20; /* for the client events it may still send at once */
+    uint32_t credit_ms;   /* when `credit` was last updated */
+    uint32_t credit : 20; /* for client events; see rt_member_pay */
     uint32_t told : 12;   /* low bits of the second in which it was last told of a limit */
 } rt_member;
 
 rt_member *rt_member_new(uint64_t now); /* NULL: out of memory */
-void rt_member_free(rt_member *m);      /* its tickets leave their questions */
+void rt_member_free(rt_member *m);      /* its tickets stop waiting */
 
 static inline rt_member *rt_member_of(const rt_sio_socket *s) {
     return rt_sio_socket_user(s);
@@ -51,8 +51,8 @@ static inline rt_member *rt_member_of(const rt_sio_socket *s) {
 /* Pays for one event. A socket may send `events_per_second`, and four times that at once. False: no
  * credit is left. */
 bool rt_member_pay(rt_member *m, uint64_t now, uint32_t events_per_second);
-/* Whether it may be told of a limit now: once in RT_FRAPPE_TELL_MS. The time is kept in 12 bits, so
- * once in 4096 times that long the answer is wrongly no. */
+/* Whether the socket may be sent frappe_rt_limit now: once in RT_FRAPPE_TELL_MS. The time is kept
+ * in 12 bits and wraps, so in one of 4096 such periods the answer is wrongly no. */
 bool rt_member_may_tell(rt_member *m, uint64_t now);
 
 /* A document or doctype in a client's words. */

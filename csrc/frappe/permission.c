@@ -1,10 +1,10 @@
 /* May this user see this doctype, this document?
  *
  * Frappe v15 has the methods can_subscribe_doctype and can_subscribe_doc, v16 has has_permission.
- * The first guess comes from get_user_info, which tells `installed_apps` since v16. The site's
- * method is known once one has answered. After a 404 or a 417 it is unknown again: Frappe says so
- * of a document, and of a method, that it does not have. So an update of the site needs no restart
- * of this server. */
+ * The first guess comes from get_user_info, which returns `installed_apps` since v16. The site's
+ * method is known once one has answered. After a 404 or a 417 it is unknown again, because Frappe
+ * answers that for a missing document as well as for a missing method. So this server needs no
+ * restart when a site is updated. */
 #include "frappe/state.h"
 
 #include "base/status.h"
@@ -43,7 +43,7 @@ static int put_path(rt_question *q, rt_buf *path) {
     return rt_query_encode(name, path);
 }
 
-/* Truth as in Python: null, false, zero, an empty text, list or object are false. */
+/* Truth as in Python: null, false, zero, and an empty string, list or object are false. */
 static bool is_true(rt_slice value) {
     rt_json_iter it;
     switch (rt_json_type_of(value)) {
@@ -81,7 +81,7 @@ static enum rt_meaning judge(rt_question *q, int status, rt_slice message) {
 
 /* --- what follows --- */
 
-/* True when the name, as the client sent it, cannot be rebuilt from the room: a name sent as a
+/* True if the client's own form of the name cannot be rebuilt from the room: a name sent as a
  * number, or a doctype with a slash in it. */
 static bool needs_note(const rt_subject_name *name) {
     rt_slice doctype, docname;

@@ -1,8 +1,8 @@
 /* What Frappe's rules need from the outside world: the web process, Redis, configuration that may
  * change, the clock.
  *
- * Ownership: arguments are borrowed for the call; answers for the callback.
- * Thread: the loop's, in both directions. Callbacks never come from inside the call that asked. */
+ * Ownership: arguments are borrowed for the call, answers for the callback. Thread: the loop's, in
+ * both directions. A callback never runs inside the call that asked. */
 #ifndef RT_FRAPPE_PORTS_H
 #define RT_FRAPPE_PORTS_H
 
@@ -31,22 +31,22 @@ typedef void rt_frappe_redis_fn(void *arg, int status, bool found, rt_slice valu
 
 typedef struct rt_frappe_ports {
     void *ctx;
-    /* RT_OK and a handle for web_cancel in *call; RT_ENOMEM; RT_ELIMIT: too many wait for their
-     * turn already, ask again later. `done` comes exactly once, unless cancelled. */
+    /* RT_OK and a handle for web_cancel in *call; RT_ENOMEM; RT_ELIMIT: the queue is full, retry
+     * later. `done` is called exactly once, unless cancelled. */
     int (*web_get)(void *ctx, const rt_frappe_request *req, rt_frappe_answer_fn *done, void *arg,
                    void **call);
     void (*web_cancel)(void *ctx, void *call);
-    /* True while the request waits for its turn: cancelled now, it costs the web process nothing.
+    /* True while the request is queued, not sent: cancelling it costs the web process nothing.
      */
     bool (*web_in_line)(void *ctx, const void *call);
-    /* GET key. RT_OK: `done` will come exactly once; else it will not (RT_ECLOSED: not connected).
+    /* GET key. RT_OK: `done` will be called exactly once; else never (RT_ECLOSED: not connected).
      */
     int (*redis_get)(void *ctx, rt_slice key, rt_frappe_redis_fn *done, void *arg);
     /* PUBLISH; best effort. */
     int (*redis_publish)(void *ctx, rt_slice channel, rt_slice message);
-    /* The origins that configuration allows for `site` besides its own host, as it is now: a list
-     * for rt_origins_name, borrowed until the next call. Asked, and answered at once, when a page
-     * of another host comes; `site` may be any text. */
+    /* The origins that the current configuration allows for `site` besides its own host: a list for
+     * rt_origins_name, borrowed until the next call. Called when a page of another host connects;
+     * must not block. `site` may be any text. */
     rt_slice (*allowed_origins)(void *ctx, rt_slice site);
     uint64_t (*now)(void *ctx); /* monotonic ms */
 } rt_frappe_ports;

@@ -20,8 +20,8 @@ static rt_slice key_of(const rt_question *q) {
     return rt_slice_make(q->key, q->key_len);
 }
 
-/* The addresses of the kind and of the site or identity stand for them. The question holds both, so
- * no other can get the same address while it lives. */
+/* The key holds the addresses of the kind and of the site or identity. The question holds a
+ * reference to them, so nothing else can get these addresses while it lives. */
 int rt_question_put_key(const rt_subject *s, rt_buf *key) {
     const void *about = s->who ? (const void *)s->who : (const void *)s->site;
     rt_buf_put(key, &s->kind, sizeof s->kind);
@@ -59,7 +59,7 @@ rt_question *rt_question_new(rt_asker *a, const rt_subject *s, rt_slice key) {
     q->site->open++;
     q->login = !s->who;
     q->who = s->who ? rt_identity_hold(s->who) : NULL;
-    /* Not in the map for want of memory: it works, but nobody can share it. */
+    /* Without memory for the map entry the question works, but nobody can share it. */
     q->listed = rt_map_put(&a->questions, key_of(q), q) == RT_OK;
     return q;
 }
@@ -115,8 +115,8 @@ void rt_waiter_stop(rt_waiter *w) {
     rt_timer_disarm(&w->patience);
 }
 
-/* Whether to let it go on with no waiter left. A request that has been sent costs the web process
- * the same either way, and somebody may want its answer soon. */
+/* Whether to keep q in flight when its last waiter has left. Once sent, its request costs the web
+ * process the same either way, and somebody may soon want the answer. */
 static bool is_worth_waiting(const rt_question *q) {
     const rt_frappe_ports *ports = q->asker->ports;
     return q->listed && q->state == RT_QUESTION_FLYING && !ports->web_in_line(ports->ctx, q->call);
@@ -158,7 +158,8 @@ static void make_plain(char *text) {
     }
 }
 
-/* There was no answer, or no usable one. Keeps the reason for the figures, and logs the first. */
+/* No answer, or no usable one: keeps the reason for the figures, and logs the first of an
+ * outage. */
 static void __attribute__((format(printf, 2, 3))) note_away(rt_question *q, const char *fmt, ...) {
     rt_site *site = q->site;
     uint64_t now = now_of(q);
@@ -174,13 +175,13 @@ static void __attribute__((format(printf, 2, 3))) note_away(rt_question *q, cons
     site->away_since = now ? now : 1;
     site->away_told = rt_log_allowed(&q->asker->gate, now, LOG_EVERY_MS);
     if (site->away_told)
-        rt_log(RT_LOG_WARN, "frappe", "site %.*s waits for %s (%s), asking again", (int)name.n,
+        rt_log(RT_LOG_WARN, "frappe", "site %.*s does not answer %s (%s), retrying", (int)name.n,
                name.p, site->away_for, site->away_why);
 }
 
 static void note_useless(rt_question *q, const rt_frappe_answer *answer) {
     if (answer->status == 200)
-        note_away(q, "HTTP 200, but not JSON as Frappe writes it");
+        note_away(q, "HTTP 200, but the body is not Frappe's JSON");
     else if (answer->status)
         note_away(q, "HTTP %d", answer->status);
     else
@@ -193,14 +194,14 @@ static void note_back(rt_question *q) {
         return;
     rt_slice site = rt_site_name(q->site);
     rt_log(q->site->away_told ? RT_LOG_WARN : RT_LOG_INFO, "frappe",
-           "site %.*s: questions are answered again, after %llu s", (int)site.n, site.p,
+           "site %.*s answers again, after %llu s", (int)site.n, site.p,
            (unsigned long long)(now_of(q) - q->site->away_since) / 1000);
     q->site->away_since = 0;
 }
 
 /* Frappe answered `{}`, which it does without the right secret, and Redis does not give one. */
 static void rest_without_secret(rt_question *q) {
-    note_away(q, "it wants the socket secret, and Redis (redis_queue) does not give it");
+    note_away(q, "it needs the socket secret, but Redis (redis_queue) does not answer");
     rest(q);
 }
 
@@ -251,8 +252,8 @@ void rt_question_kept(rt_timerq *timers, rt_timer *t) {
     rt_question_drop(RT_OF(t, rt_question, kept));
 }
 
-/* A waiter that is told may do anything: forget this question, or make another waiter leave. So
- * nothing of q is used once the first has been told. */
+/* A waiter's callback may drop q or make another waiter leave. Do not touch q after the first
+ * call. */
 static void settle(rt_question *q, bool yes) {
     rt_asker *a = q->asker;
     const rt_ask_kind *kind = q->kind;
@@ -282,9 +283,9 @@ static enum rt_meaning meaning_of(rt_question *q, const rt_frappe_answer *answer
     switch (answer->status) {
     case 200:
         if (!is_object(answer->body))
-            return RT_MEANS_NOTHING; /* a login page, a proxy's greeting */
+            return RT_MEANS_NOTHING; /* a login page, or a page of a proxy */
         return q->kind->judge(q, 200, rt_json_get(answer->body, RT_LIT("message")));
-    case 400: /* from Frappe: the token is not base64; else from a proxy */
+    case 400: /* with Frappe's exc_type: the token is not base64; without: sent by a proxy */
         return is_object(answer->body) && rt_json_get(answer->body, RT_LIT("exc_type")).n > 0
                    ? RT_MEANS_NO
                    : RT_MEANS_NOTHING;
@@ -326,7 +327,7 @@ static void answer_came(void *arg, const rt_frappe_answer *answer) {
     } else if (meaning != RT_MEANS_WRONG_SECRET) {
         note_back(q);
     }
-    if (!q->who) /* a login, and the answer names no user */
+    if (!q->who) /* a login whose answer names no user */
         q->site->login_refused = (uint16_t)answer->status;
     act_on(q, meaning);
 }
@@ -359,7 +360,7 @@ static void fly(rt_question *q) {
     if (status) {
         q->call = NULL;
         note_away(q, "%s",
-                  status == RT_ELIMIT ? "too many requests to web processes wait for their turn"
+                  status == RT_ELIMIT ? "too many requests to web processes are queued"
                                       : rt_status_text(status));
         rest(q);
         return;
@@ -368,9 +369,8 @@ static void fly(rt_question *q) {
     a->counters[RT_FRAPPE_QUESTIONS]++;
 }
 
-/* Sends the next request once there is a secret to send along. When the last secret was wrong, it
- * is read from Redis again first. Without Redis the request goes without a secret: older versions
- * of Frappe need none. */
+/* Sends the next request, with the secret. After a wrong secret, reads it from Redis again first.
+ * Without Redis the request goes without a secret: older versions of Frappe need none. */
 void rt_question_proceed(rt_question *q) {
     rt_secret *secret = &q->asker->secret;
     bool stale = q->wrong_secret && q->secret_version == secret->version;
@@ -389,7 +389,7 @@ void rt_question_proceed(rt_question *q) {
 
 void rt_question_secret_came(void *arg, int status) {
     rt_asker *a = arg;
-    /* fly and rest_without_secret call nobody back, and leave the question in the list. */
+    /* fly and rest_without_secret make no callback and do not unlink q, so this loop is safe. */
     for (rt_list *node = a->open.next; node != &a->open; node = node->next) {
         rt_question *q = RT_OF(node, rt_question, node);
         if (q->state != RT_QUESTION_SECRET)

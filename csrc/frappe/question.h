@@ -1,10 +1,10 @@
-/* One question to the web process, and those who wait for its answer.
+/* One question to the web process, and its waiters.
  *
- * A question is a site, a kind, and what it is about. While it is in flight, others who ask the
- * same wait for the same answer. Afterwards the answer is kept for a short time: as a question that
- * is ANSWERED, or, of a login that told who it is, in rt_logins (logins.h). Only an answer counts:
- * while the web process is away the question rests and is asked again, with backoff, for as long as
- * somebody waits.
+ * A question is a site, a kind and a subject. While it is in flight, equal questions join it and
+ * share its answer. Afterwards the answer is cached for a short time: as a question in state
+ * ANSWERED, or, for an accepted login, as an identity in rt_logins (logins.h). Only an answer
+ * settles a question: while the web process is away the question rests and is retried with backoff,
+ * as long as somebody waits.
  *
  *            read the secret                     a usable answer
  *     new ──► SECRET ──────────► FLYING ─────────────────────────► ANSWERED ──► gone (time is over,
@@ -44,21 +44,21 @@ enum rt_meaning {
     RT_MEANS_WRONG_SECRET, /* at once with a fresh secret; the second time it means no */
 };
 
-/* One who waits. Init it with rt_waiter_init; it is waiting while `node` is linked. */
+/* A waiter. Init it with rt_waiter_init; it waits while `node` is linked. */
 typedef struct rt_waiter {
     rt_list node; /* in rt_question.waiters */
     rt_timer patience;
-    rt_question *question; /* NULL once the answer is being given out */
+    rt_question *question; /* NULL while the answer is given out */
 } rt_waiter;
 
 struct rt_ask_kind {
     const char *what; /* for the log */
     /* Appends the path of the next request, with its query. */
     int (*put_path)(rt_question *q, rt_buf *path);
-    /* A status 200 with the `message` of its JSON body (empty: it has none), or 404 or 417. With
-     * RT_MEANS_YES it may have set q->who. */
+    /* Called with status 200 and the `message` of the JSON body (empty: there is none), or with 404
+     * or 417. With RT_MEANS_YES it may have set q->who. */
     enum rt_meaning (*judge)(rt_question *q, int status, rt_slice message);
-    /* Comes once to each waiter that has not left. `who` is the question's, borrowed. */
+    /* Called once for each waiter that has not left. `who` is borrowed from the question. */
     void (*answered)(rt_asker *a, rt_waiter *w, enum rt_verdict verdict, rt_identity *who);
 };
 
@@ -73,22 +73,22 @@ struct rt_question {
     rt_asker *asker;
     const rt_ask_kind *kind;
     rt_site *site;
-    rt_identity *who; /* about him it is asked; of a login: who it is, once that is known */
+    rt_identity *who; /* whom it is about; for a login: the answer, once known */
     void *call;       /* the request in flight */
     rt_list node;     /* in rt_asker.open or .answered */
     rt_list waiters;
     union {
-        rt_alarm again; /* until it is ANSWERED; armed while RESTING: the next request is due */
-        rt_timer kept;  /* ANSWERED: to be forgotten */
+        rt_alarm again; /* before ANSWERED; armed while RESTING: time of the next request */
+        rt_timer kept;  /* ANSWERED: time to forget it */
     };
-    uint32_t rest_ms;        /* how long it rests the next time */
+    uint32_t rest_ms;        /* length of the next rest */
     uint32_t secret_version; /* of the secret in the last request */
     uint8_t state;           /* enum rt_question_state */
-    uint8_t endpoint;        /* the kind's: which method was asked */
-    bool other_tried;        /* the kind's: both methods have been */
-    bool wrong_secret;       /* RT_MEANS_WRONG_SECRET came: the next request has a fresh one */
+    uint8_t endpoint;        /* for the kind: the method that was asked */
+    bool other_tried;        /* for the kind: the other method was asked, too */
+    bool wrong_secret;       /* RT_MEANS_WRONG_SECRET came: the next request needs a fresh secret */
     bool listed;             /* in rt_asker.questions: others may join */
-    bool login;              /* asked for nobody yet: who a credential is */
+    bool login;              /* asks whose a credential is */
     bool refused;            /* ANSWERED: no */
     uint32_t key_len;
     char key[];
@@ -120,7 +120,7 @@ struct rt_asker {
     uint32_t kept; /* in answered; rt_logins counts its own */
 };
 
-/* What is asked: the login of a credential (`who` NULL), or something about `who`. */
+/* The subject of a question: the login of a credential (`who` NULL), or something about `who`. */
 typedef struct rt_subject {
     const rt_ask_kind *kind;
     rt_site *site;
@@ -131,18 +131,18 @@ typedef struct rt_subject {
 
 /* Appends the key under which equal questions find each other. */
 int rt_question_put_key(const rt_subject *s, rt_buf *key);
-/* A new question, open, with no request on its way; NULL: no memory. */
+/* A new question: open, no request sent yet. NULL: no memory. */
 rt_question *rt_question_new(rt_asker *a, const rt_subject *s, rt_slice key);
 void rt_question_proceed(rt_question *q); /* towards its next request */
-void rt_question_unlist(rt_question *q);  /* nobody may join it any more */
-void rt_question_drop(rt_question *q);    /* it has no waiters */
-/* The two parts of what it is about, as in rt_subject. */
+void rt_question_unlist(rt_question *q);  /* nobody can join it any more */
+void rt_question_drop(rt_question *q);    /* it must have no waiters */
+/* Sets the two parts of its subject, as in rt_subject. */
 void rt_question_subject(const rt_question *q, rt_slice *first, rt_slice *second);
 
 void rt_waiter_init(rt_waiter *w);
 void rt_waiter_join(rt_waiter *w, rt_question *q);
 void rt_waiter_leave(rt_waiter *w); /* no answer will come; harmless when it does not wait */
-void rt_waiter_stop(rt_waiter *w);  /* without asking who else waits; the node stays linked */
+void rt_waiter_stop(rt_waiter *w);  /* only stops waiting: keeps q, and the node stays linked */
 static inline bool rt_waiter_waits(const rt_waiter *w) {
     return rt_list_linked(&w->node);
 }

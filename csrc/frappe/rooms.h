@@ -1,7 +1,7 @@
 /* Names of rooms: the only place that spells them.
  *
- * Whatever a client sends becomes the tail of one of four prefixes, so that no name can lead into
- * `user:`, `all` or `website`. Ownership: the caller's buffers. Thread: any. */
+ * A name that a client sends always gets one of four prefixes, so it can never name the rooms
+ * `user:...`, `all` or `website`. Ownership: the caller's buffers. Thread: any. */
 #ifndef RT_FRAPPE_ROOMS_H
 #define RT_FRAPPE_ROOMS_H
 

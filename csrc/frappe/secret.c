@@ -7,7 +7,7 @@
 #define SECRET_MAX 256 /* bytes; Frappe's has 32 */
 
 struct rt_secret_read {
-    rt_secret *secret; /* NULL once the secret has gone: a Redis read cannot be cancelled */
+    rt_secret *secret; /* NULL after rt_secret_fini: a Redis read cannot be cancelled */
 };
 
 void rt_secret_init(rt_secret *s, const rt_frappe_ports *ports, void (*done)(void *arg, int status),
@@ -23,7 +23,7 @@ void rt_secret_fini(rt_secret *s) {
     rt_buf_fini(&s->value);
 }
 
-/* It cannot break out of its line. */
+/* Safe as a header value: printable ASCII without spaces. */
 bool rt_secret_is_clean(rt_slice value) {
     for (size_t i = 0; i < value.n; i++)
         if (value.p[i] <= ' ' || value.p[i] > '~')

@@ -1,6 +1,6 @@
-/* The socket secret: Redis key `socketio_auth_secret`, which the web process makes at its first
- * get_user_info and wants to see from the server (Frappe of 2026). Read when first needed, kept,
- * and read again when an answer shows that it is wrong.
+/* The socket secret: Redis key `socketio_auth_secret`. The web process creates it at its first
+ * get_user_info and expects the server to send it (Frappe develop and v16 since February 2026). It
+ * is read when first needed, kept, and read again when an answer shows that it is wrong.
  *
  * Handler hosts send it along as well, so it is read for them, too (rt_frappe_read_secret). It
  * never stands in a log or an answer to people.
@@ -20,7 +20,7 @@ struct rt_secret_read;
 typedef struct rt_secret {
     const rt_frappe_ports *ports;
     struct rt_secret_read *read; /* in flight, or NULL */
-    /* After a read: RT_OK (there may be no key: the value is empty), or why Redis did not answer.
+    /* After a read: RT_OK (value empty: no such key), or why Redis did not answer.
      */
     void (*done)(void *arg, int status);
     void *arg;

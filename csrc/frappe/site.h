@@ -1,7 +1,7 @@
 /* Sites: what is known about each, and the rules for their names.
  *
- * Ownership: hold/rele; a site goes with its last holder, so rt_sites must outlive them all.
- * Thread: the loop's. Must not know: sockets, what an identity is, how the web process is asked. */
+ * Ownership: hold/rele; the last rele frees a site, so rt_sites must outlive them all. Thread: the
+ * loop's. Must not know: sockets, what an identity is, how the web process is asked. */
 #ifndef RT_FRAPPE_SITE_H
 #define RT_FRAPPE_SITE_H
 
@@ -23,16 +23,16 @@ typedef struct rt_sites {
 typedef struct rt_site {
     rt_sites *sites;
     rt_map identities; /* by credential */
-    char *apps;        /* `installed_apps` as it was told last, JSON; NULL: never */
+    char *apps;        /* the latest `installed_apps`, JSON; NULL: none yet */
     size_t apps_len;
-    uint64_t away_since;  /* ms; 0: questions are answered */
-    const char *away_for; /* what it waits for since then ... */
-    char away_why[120];   /* ... and what came instead of an answer the last time */
-    uint32_t open;        /* questions that are not answered yet */
+    uint64_t away_since;  /* start of the outage, ms; 0: none */
+    const char *away_for; /* what it has waited for since ... */
+    char away_why[120];   /* ... and what last came instead of an answer */
+    uint32_t open;        /* unanswered questions */
     uint32_t refs;
     uint16_t login_refused; /* HTTP status of the last answer to get_user_info that refused; or 0 */
     uint8_t endpoint;       /* enum rt_endpoint */
-    bool away_told;         /* the log knows since when it waits */
+    bool away_told;         /* the outage was logged */
     uint8_t name_len;       /* rt_site_is_name allows 255 */
     char name[];
 } rt_site;
@@ -45,21 +45,21 @@ rt_site *rt_site_get(rt_sites *s, rt_slice name);
 rt_site *rt_site_hold(rt_site *site);
 void rt_site_rele(rt_site *site);
 rt_slice rt_site_name(const rt_site *site);
-/* Stores the `installed_apps` that an answer told: one copy for all users of the site. RT_OK or
+/* Stores the `installed_apps` of an answer: one copy for all users of the site. RT_OK or
  * RT_ENOMEM. */
 int rt_site_keep_apps(rt_site *site, rt_slice apps);
 
 /* --- names --- */
 
-/* Whether it may go into a header and name a folder: characters of host names, no leading dot, no
- * "..". */
+/* Whether it is safe in a header and as the name of a folder: characters of host names, no leading
+ * dot, no "..". */
 bool rt_site_is_name(rt_slice name);
 
-/* True when `ns` is "/" and the site, in the spelling of DNS. */
+/* True if `ns` is "/" and the site; case is ignored, as in DNS. */
 bool rt_site_is_namespace(rt_slice site, rt_slice ns);
 
-/* Appends text from outside for people to read: cut after 120 bytes, with `?` for control
- * characters and for bytes that are no UTF-8. */
+/* Appends untrusted text for a message: cut after 120 bytes, with `?` for control characters and
+ * for bytes that are not UTF-8. */
 void rt_site_put_shown(rt_buf *b, rt_slice text);
 
 #endif

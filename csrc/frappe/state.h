@@ -30,7 +30,7 @@ static inline uint64_t rt_frappe_now(const rt_frappe *f) {
     return f->ports.now(f->ports.ctx);
 }
 
-/* True when a line of that gate may be logged: one a second. */
+/* True if that gate allows a log line now: at most one a second. */
 static inline bool rt_frappe_may_log(rt_frappe *f, enum rt_frappe_gate gate) {
     return rt_log_allowed(&f->gates[gate], rt_frappe_now(f), 1000);
 }
@@ -39,10 +39,10 @@ static inline bool rt_frappe_may_log(rt_frappe *f, enum rt_frappe_gate gate) {
 void rt_auth_connect(rt_frappe *f, rt_sio_socket *s, rt_slice auth);
 
 /* --- permission.c --- */
-/* Asks whether the socket may, and joins the room of `name` when it may. */
+/* Asks whether the socket may see `name`, and if so joins its room. */
 void rt_permission_ask(rt_frappe *f, rt_sio_socket *s, enum rt_want want,
                        const rt_subject_name *name);
-/* The socket goes: who asked for it with rt_frappe_permission gets no answer any more. */
+/* The socket has closed: tells each caller of rt_frappe_permission that no answer will come. */
 void rt_permission_gone(rt_sio_socket *s);
 
 /* --- limits.c --- */
@@ -52,7 +52,7 @@ void rt_limits_reached(rt_frappe *f, rt_sio_socket *s, enum rt_limit limit);
 
 /* --- events.c --- */
 void rt_events_handle(rt_frappe *f, rt_sio_socket *s, const rt_sio_event *ev);
-/* The socket has left the room because it goes. */
+/* The socket has left the room because it disconnects. */
 void rt_events_left(rt_frappe *f, rt_sio_socket *s, rt_slice room);
 
 #endif

@@ -1,4 +1,4 @@
-/* Telling the viewers of a document who they are. */
+/* Debounces changes of viewers, and sends doc_viewers. */
 #include "frappe/viewers.h"
 
 #include "base/alloc.h"
@@ -9,7 +9,7 @@
 
 typedef struct changed_doc {
     rt_timer timer;
-    rt_identity *by; /* whose sockets caused all of it; NULL: several users */
+    rt_identity *by; /* the user who caused all changes; NULL: several users */
     uint32_t ns_len;
     uint32_t room_len;
     uint32_t doctype_len;
@@ -65,7 +65,7 @@ void rt_viewers_changed(rt_frappe *f, rt_sio_socket *s, const rt_subject_name *n
     rt_viewers *v = &f->viewers;
     rt_identity *by = rt_member_of(s)->identity;
     changed_doc *c = make(rt_sio_socket_ns_name(s), name);
-    if (!c) /* as with any event that finds no memory: not told; the next change sets it right */
+    if (!c) /* no memory: this event is lost, but the next change sends the full list */
         return;
     changed_doc *known = rt_map_get(&v->changed, key_of(c));
     if (known) {
@@ -120,7 +120,7 @@ static int put_args(rt_buf *b, const rt_sio_ns *ns, const changed_doc *c) {
     return rt_buf_puts(b, RT_LIT("]}"));
 }
 
-/* Somebody alone with a document knows it, when it was he who came or his other tab that left. */
+/* The only viewer is not sent their own change: they opened it, or closed another tab. */
 static bool is_news(const rt_sio_ns *ns, const changed_doc *c) {
     rt_sio_socket *s;
     if (!rt_sio_room_member(ns, room_of(c), 0, &s))
@@ -136,9 +136,9 @@ static void tell(rt_timerq *timers, rt_timer *t) {
     rt_buf args = RT_BUF_INIT;
     bool news = ns && is_news(ns, c);
     if (news && put_args(&args, ns, c)) {
-        rt_timer_arm(&f->viewers.soon, t, rt_frappe_now(f)); /* no memory: later */
+        rt_timer_arm(&f->viewers.soon, t, rt_frappe_now(f)); /* no memory: retry */
     } else {
-        /* Sending may close a socket, and its leaving is a change of its own. */
+        /* Unlist c first: sending may close a socket, and its leaving is a new change. */
         (void)rt_map_del(&f->viewers.changed, key_of(c));
         if (news)
             rt_sio_emit_room(ns, room_of(c), RT_LIT("\"doc_viewers\""), rt_buf_slice(&args), NULL);

@@ -1,8 +1,8 @@
-/* `doc_viewers`: who has a document open, told to those who have it open.
+/* The event `doc_viewers`: tells everybody who has a document open who else has.
  *
- * Who views what is nowhere stored: it is who is in the `open_doc:` room when it is told, so it
- * cannot drift. Changes are collected for a moment: when a thousand viewers of one document leave
- * together, it is told once and not a thousand times to a thousand.
+ * There is no list of viewers that could become stale: the viewers are the members of the
+ * `open_doc:` room when the event is sent. Changes are debounced: when a thousand viewers of one
+ * document leave together, one event goes out, not a thousand.
  *
  * Ownership: caller's memory. Thread: the loop's. */
 #ifndef RT_FRAPPE_VIEWERS_H
@@ -17,15 +17,15 @@ struct rt_frappe;
 struct rt_frappe;
 
 typedef struct rt_viewers {
-    rt_map changed; /* documents to tell about, by namespace and room */
+    rt_map changed; /* documents with an event pending, by namespace and room */
     rt_timerq soon;
 } rt_viewers;
 
 void rt_viewers_init(rt_viewers *v, rt_timers *timers, struct rt_frappe *f);
 void rt_viewers_fini(rt_viewers *v);
 
-/* `s` has opened, closed or left the document. An empty `name->docname` stands for the JSON string
- * of what the room says. Nothing is emitted from inside. */
+/* `s` has opened, closed or left the document. Empty `name->docname`: take the name from the room.
+ * Emits nothing itself; the event goes out after RT_FRAPPE_VIEWERS_MS. */
 void rt_viewers_changed(struct rt_frappe *f, rt_sio_socket *s, const rt_subject_name *name);
 
 #endif

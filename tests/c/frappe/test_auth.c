@@ -218,7 +218,7 @@ static void assert_waiting(const world *w, const char *want) {
 
 static void test_asks_again(void **state) {
     (void)state;
-#define NOT_JSON "HTTP 200, but not JSON as Frappe writes it"
+#define NOT_JSON "HTTP 200, but the body is not Frappe's JSON"
     static const struct {
         int status;
         const char *body, *why;
@@ -298,7 +298,7 @@ static void test_web_client_refuses(void **state) {
         int status;
         const char *why;
     } cases[] = {{RT_ENOMEM, "out of memory"},
-                 {RT_ELIMIT, "too many requests to web processes wait for their turn"}};
+                 {RT_ELIMIT, "too many requests to web processes are queued"}};
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         char waiting[200];
         world w;
@@ -354,9 +354,9 @@ static void test_outage_is_logged(void **state) {
     "Could not?connect to ?"                                                                       \
     "?."
     assert_string_equal(said,
-                        "frappe: site a.example waits for get_user_info (" WHY "), asking again\n"
-                        "frappe: site a.example: nobody says who a user is (" WHY
-                        "); client dropped, it comes back by itself (0 more since the last "
+                        "frappe: site a.example does not answer get_user_info (" WHY "), retrying\n"
+                        "frappe: site a.example does not answer get_user_info (" WHY
+                        "): dropped a client, which reconnects by itself (0 more since the last "
                         "line)\n");
     said[0] = '\0';
     c = world_connect(&w, NS, SID);
@@ -397,9 +397,8 @@ static void test_end_of_outage_is_logged(void **state) {
     while (w.calls)
         world_answer(&w, 200, system_user);
     rt_log_set_sink(NULL, RT_LOG_DEBUG);
-    assert_string_equal(said, "frappe: site a.example waits for get_user_info (HTTP 503), asking "
-                              "again\nfrappe: site a.example: questions are answered again, after "
-                              "3 s\n");
+    assert_string_equal(said, "frappe: site a.example does not answer get_user_info (HTTP 503), "
+                              "retrying\nfrappe: site a.example answers again, after 3 s\n");
     world_fini(&w);
 }
 
@@ -418,8 +417,8 @@ static void test_refusal_is_logged(void **state) {
         world_answer(&w, 404, "");
         assert_refused(c, "Unauthorized");
         rt_log_set_sink(NULL, RT_LOG_DEBUG);
-        assert_string_equal(said, "frappe: refused: Unauthorized: site a.example says HTTP 404 to "
-                                  "get_user_info\n");
+        assert_string_equal(said, "frappe: refused: Unauthorized: site a.example answered "
+                                  "get_user_info with HTTP 404\n");
         world_fini(&w);
     }
 }
