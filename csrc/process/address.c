@@ -1,4 +1,4 @@
-/* Where the server listens, in words for people and programs. */
+/* Where the server listens, as JSON. */
 #include "json/write.h"
 #include "process/server.h"
 

@@ -1,4 +1,4 @@
-/* Deadlines for waiting threads, on the clock that nobody sets.
+/* Deadlines for waiting threads, on the monotonic clock.
  *
  * Ownership: the caller's. Thread: any. */
 #ifndef RT_PROCESS_CLOCK_H
@@ -8,10 +8,10 @@
 #include <stdint.h>
 #include <time.h>
 
-/* So many milliseconds from now, for pthread_cond_timedwait on a condition of rt_cond_init. */
+/* The time `ms` from now, for pthread_cond_timedwait on a condition of rt_cond_init. */
 struct timespec rt_deadline_in(uint32_t ms);
 
-/* Also over one that nobody will use any more: in a forked child. */
+/* In a forked child it may overwrite a condition whose waiters are gone. */
 void rt_cond_init(pthread_cond_t *condition);
 
 #endif

@@ -1,4 +1,4 @@
-/* The table of what a fork does. */
+/* The table of steps around a fork. */
 #include "process/fork.h"
 
 #include "base/status.h"
@@ -30,11 +30,12 @@ static void lock_descriptors(const struct timespec *until) {
     rt_fds_lock();
 }
 
-/* The order of all process-wide locks: one that stands above may be held while one below is taken,
- * never the other way. Before a fork they are taken downwards. Afterwards they are given back
- * upwards, so that the child closes the descriptors first.
+/* The order of all process-wide locks: a thread that holds one may take a lower one, never a
+ * higher one. Before a fork they are taken from the top down, and released from the bottom up
+ * afterwards, so that the child closes the descriptors first.
  *
- * The server thread is held last of what may take long: it stands still until the fork is done. */
+ * Of the steps that may take long, holding the server thread is the last: it stands still until
+ * the fork is done. */
 static const step steps[] = {
     {lock_publishing, rt_remote_after_fork, rt_remote_in_child},
     {rt_server_before_fork, rt_server_after_fork, rt_server_in_child},

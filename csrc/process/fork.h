@@ -1,11 +1,11 @@
-/* Forking a process that serves or publishes.
+/* What happens when a process that serves or publishes forks.
  *
- * One table says what is locked before a fork, in which order, and what the parent and the child
- * do afterwards; it is the only caller of pthread_atfork. A fork waits RT_FORK_WAIT_MS at most,
- * all steps together: then it goes on, and the child leaves alone what was not at rest.
+ * One table says what is locked before a fork, in which order, and what parent and child do
+ * afterwards; nothing else calls pthread_atfork. All steps together wait RT_FORK_WAIT_MS at
+ * most. Then the fork goes on, and the child does not touch what was still busy.
  *
- * The child has no server. It keeps none of its descriptors, and publishes by connections of its
- * own. It never repairs what it inherits, it leaves it alone.
+ * The child has no server. It closes the server's descriptors and publishes through connections
+ * of its own. It never repairs the state that it inherits; it abandons it.
  *
  * Ownership: process-wide. Thread: any. */
 #ifndef RT_PROCESS_FORK_H

@@ -4,10 +4,10 @@
 #include "base/status.h"
 #include "process/clock.h"
 
-static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER; /* of all below */
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER; /* guards all below */
 static rt_loop *the_loop;                                /* NULL: none */
-static bool accepts;                                     /* written under the lock, read without */
-static bool thread_ended;                                /* that of the_loop */
+static bool accepts;      /* written under the lock, read without it */
+static bool thread_ended; /* the thread of the_loop */
 static rt_inbox_item *first;
 static rt_inbox_item **last = &first;
 static size_t bytes;
@@ -30,7 +30,7 @@ void rt_inbox_open(rt_loop *loop) {
     pthread_mutex_unlock(&lock);
 }
 
-/* Without the lock: who puts something in looks again, under it. */
+/* Reads without the lock; rt_inbox_put checks again under it. */
 bool rt_inbox_is_open(void) {
     return __atomic_load_n(&accepts, __ATOMIC_RELAXED);
 }
@@ -100,7 +100,7 @@ int rt_inbox_put(rt_inbox_item *item) {
     return status;
 }
 
-/* Asks again when another thread's fork has let the server thread go. */
+/* Loops, because another thread's fork may have let the server thread go meanwhile. */
 void rt_inbox_before_fork(const struct timespec *until) {
     int code = 0;
     pthread_mutex_lock(&lock);
@@ -119,12 +119,13 @@ void rt_inbox_after_fork(void) {
     pthread_mutex_unlock(&lock);
 }
 
-/* The items are the thread's, which is not here. */
+/* The items belong to the server thread, which does not exist in the child: they are
+ * abandoned, not freed. */
 void rt_inbox_in_child(void) {
     set_accepts(false);
     the_loop = NULL;
     hold = RUNNING;
-    rt_cond_init(&hold_changed); /* those who waited are not here */
+    rt_cond_init(&hold_changed); /* its waiters do not exist in the child */
     take_all();
     pthread_mutex_unlock(&lock);
 }

@@ -1,11 +1,11 @@
-/* What other threads hand to the server thread: a locked list and a wake-up.
+/* The queue from other threads to the server thread: a locked list and a wake-up.
  *
- * The lock also guards the pointer to the loop, so that a publish never meets one that is being
- * freed. From the word to stop on, nothing more is taken in.
+ * The lock also guards the pointer to the loop, so that a publish never uses one that is being
+ * freed. After RT_INBOX_STOP the inbox takes nothing more.
  *
- * Whoever forks has the server thread stand still meanwhile, in rt_inbox_take, between two
- * callbacks: otherwise the child may inherit a lock that the thread held in a library (OpenSSL's
- * and those of a sanitizer's allocator are not released by fork) and hang on it.
+ * During a fork the server thread stands still in rt_inbox_take, between two callbacks.
+ * Otherwise the child could inherit a lock that the thread held inside a library, and hang on
+ * it: fork does not release those of OpenSSL or of a sanitizer's allocator.
  *
  *   RUNNING ──rt_inbox_before_fork──► ASKED ──the thread takes──► HELD ──after_fork──► RUNNING
  *      ▲                                │
@@ -21,14 +21,14 @@
 
 #include <time.h>
 
-#define RT_INBOX_MAX_BYTES (64u << 20) /* publishes waiting for the thread */
+#define RT_INBOX_MAX_BYTES (64u << 20) /* bytes of publishes that the thread has not taken */
 
 enum rt_inbox_kind { RT_INBOX_PUBLISH, RT_INBOX_STATS, RT_INBOX_RELOAD, RT_INBOX_STOP };
 
 typedef struct rt_inbox_item {
     struct rt_inbox_item *next;
     enum rt_inbox_kind kind;
-    size_t bytes;         /* RT_INBOX_PUBLISH: of the whole item */
+    size_t bytes;         /* RT_INBOX_PUBLISH: size of the whole item */
     void *ask;            /* RT_INBOX_STATS: rt_stats_ask; RT_INBOX_RELOAD: rt_config, malloced */
     uint32_t patience_ms; /* RT_INBOX_STOP */
     rt_event event;       /* RT_INBOX_PUBLISH; its text is in `data` */
@@ -37,19 +37,19 @@ typedef struct rt_inbox_item {
 
 void rt_inbox_init(void);
 
-/* Opens the inbox of a loop: from now on puts succeed. */
+/* Opens the inbox for a loop: puts succeed from now on. */
 void rt_inbox_open(rt_loop *loop);
-/* Puts fail from now on, and the loop may be freed; what is left comes back. */
+/* Closes it: puts fail from now on, and the loop may be freed. Returns the items that are left. */
 rt_inbox_item *rt_inbox_close(void);
 /* Whether puts succeed. */
 bool rt_inbox_is_open(void);
-/* RT_OK (the item is the inbox's now), RT_ENOENT, RT_ELIMIT. RT_INBOX_STOP is the last item that is
- * taken in. */
+/* RT_OK (the inbox owns the item now); RT_ENOENT: closed; RT_ELIMIT: full. RT_INBOX_STOP is the
+ * last item that it takes. */
 int rt_inbox_put(rt_inbox_item *item);
-/* Everything put so far, oldest first. The server thread's alone; returns after a fork that is
- * under way. False: the inbox is no longer that of `loop`, which nobody waits for any more. */
+/* Takes everything put so far, oldest first. Server thread only; blocks while a fork is under
+ * way. False: the inbox is no longer that of `loop`, and nobody waits for this thread any more. */
 bool rt_inbox_take(const rt_loop *loop, rt_inbox_item **items);
-/* The server thread's last word: a fork need not wait for it. */
+/* The server thread's last call: a fork need not wait for it any more. */
 void rt_inbox_thread_ended(const rt_loop *loop);
 
 /* --- for fork.c --- */

@@ -1,4 +1,4 @@
-/* Writing a line without waiting, to whatever the descriptor is. */
+/* Writes a line without blocking, to any kind of descriptor. */
 #define _GNU_SOURCE /* splice */
 #include "process/log_sink.h"
 
@@ -16,13 +16,13 @@
 #include <time.h>
 #include <unistd.h>
 
-#define LINE_SIZE 1200 /* no more than PIPE_BUF: a pipe takes a line whole, or not at all */
+#define LINE_SIZE 1200 /* at most PIPE_BUF: a pipe takes such a line whole or not at all */
 
 static atomic_int log_fd = 2;
 static atomic_ullong lost;
-static atomic_ullong lost_told; /* of `lost` */
+static atomic_ullong lost_told; /* how many of `lost` were reported */
 
-/* Only when it can be written to now. Somebody else may fill it in between; that is why this is
+/* Writes if poll says that it will not block. Another process may fill it in between, so this is
  * the last resort. */
 static ssize_t write_if_ready(int fd, const char *line, size_t n) {
     struct pollfd ready = {.fd = fd, .events = POLLOUT};
@@ -32,8 +32,8 @@ static ssize_t write_if_ready(int fd, const char *line, size_t n) {
     return -1;
 }
 
-/* O_NONBLOCK belongs to whoever else has this pipe, too. But a splice from a pipe of our own waits
- * for nobody when it is told so. */
+/* O_NONBLOCK is shared with other holders of this pipe, so we may not set it. But a splice from
+ * a pipe of our own can be told not to block. */
 static ssize_t write_pipe(int fd, const char *line, size_t n) {
     int own[2];
     if (pipe2(own, O_CLOEXEC | O_NONBLOCK) != 0)
@@ -48,7 +48,8 @@ static ssize_t write_pipe(int fd, const char *line, size_t n) {
     return wrote < 0 && error == EINVAL ? write_if_ready(fd, line, n) : wrote;
 }
 
-/* Opened anew, a terminal has a blocking mode of our own. It may be another user's (su). */
+/* Reopening a terminal gives a description of our own, with O_NONBLOCK. That fails if the
+ * terminal is another user's (su). */
 static ssize_t write_device(int fd, const char *line, size_t n) {
     char path[40];
     snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
@@ -79,7 +80,7 @@ static bool put(const char *line, size_t n) {
     return write_now(atomic_load(&log_fd), line, n) == (ssize_t)n;
 }
 
-/* A whole line; longer ones are cut. */
+/* Formats a whole line; cuts a longer one. */
 static size_t make_line(char line[LINE_SIZE], enum rt_log_level level, const char *part,
                         const char *text) {
     static const char *const names[] = {"DEBUG", "INFO", "WARNING", "ERROR"};
@@ -98,15 +99,15 @@ static size_t make_line(char line[LINE_SIZE], enum rt_log_level level, const cha
     return len;
 }
 
-/* What was lost is told by the first who finds the way free. */
+/* The first line that can be written after a loss is preceded by one that reports it. */
 static bool tell_lost(void) {
     char line[LINE_SIZE], text[100];
     unsigned long long all = atomic_load(&lost);
     unsigned long long told = atomic_exchange(&lost_told, all);
     if (told >= all)
         return true;
-    snprintf(text, sizeof text, "%llu log lines before this one were lost: nobody read the log",
-             all - told);
+    snprintf(text, sizeof text, "lost %llu log line%s before this one: nobody read the log",
+             all - told, all - told == 1 ? "" : "s");
     size_t n = make_line(line, RT_LOG_WARN, "log", text);
     if (put(line, n))
         return true;

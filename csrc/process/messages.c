@@ -1,4 +1,4 @@
-/* What other threads tell the server thread, and what becomes of it. */
+/* The messages from other threads to the server thread. */
 #include "process/messages.h"
 
 #include "base/alloc.h"
@@ -12,7 +12,7 @@
 
 static atomic_ullong events_lost;
 
-/* A question for the figures: freed by whoever lets go of it last. */
+/* A request for the figures, counted: the last to release it frees it. */
 typedef struct rt_stats_ask {
     pthread_mutex_t lock;
     pthread_cond_t answered;
@@ -34,7 +34,7 @@ static rt_stats_ask *ask_new(void) {
     pthread_mutex_init(&ask->lock, NULL);
     rt_cond_init(&ask->answered);
     rt_buf_init(&ask->text, 0);
-    ask->refs = 2; /* ours, and the thread's */
+    ask->refs = 2; /* the caller's, and the server thread's */
     return ask;
 }
 
@@ -50,7 +50,7 @@ static void ask_rele(rt_stats_ask *ask) {
     rt_free(ask);
 }
 
-/* The figures, to who asked for them; without a server there are none. */
+/* Gives the figures to the caller; without a server there are none. */
 static void answer(const rt_instance *in, rt_stats_ask *ask) {
     pthread_mutex_lock(&ask->lock);
     if (in)

@@ -1,4 +1,4 @@
-/* Once in a process. */
+/* Initialisation, once per process. */
 #include "process/process.h"
 
 #include "process/fork.h"

@@ -1,4 +1,4 @@
-/* What must stand before anything else of process/ and publish/ is used.
+/* Initialisation that must come before any other use of process/ and publish/.
  *
  * Ownership: process-wide. Thread: any. */
 #ifndef RT_PROCESS_PROCESS_H

@@ -1,4 +1,4 @@
-/* A mask and an eventfd. */
+/* Requests: a mask and an eventfd. */
 #include "process/requests.h"
 
 #include "base/status.h"
@@ -11,7 +11,7 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-/* The descriptor is never closed while the process lives: a put may be about to write to it. */
+/* Never closed while the process lives: another thread's put may be about to write to it. */
 static atomic_int event_fd = -1;
 static atomic_bool taken_here;
 static atomic_uint waiting;
@@ -52,7 +52,7 @@ int rt_requests_put(enum rt_request request) {
     uint64_t one = 1;
     atomic_fetch_or(&waiting, (unsigned)request);
     ssize_t n = write(atomic_load(&event_fd), &one, sizeof one);
-    (void)n; /* fails only where 2^64 - 2 are waiting: it is readable then */
+    (void)n; /* fails only at a count of 2^64 - 2, when it is readable anyway */
     return RT_OK;
 }
 

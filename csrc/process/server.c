@@ -1,8 +1,8 @@
-/* Starting and stopping, and the thread in between.
+/* Starts, runs and stops the server thread.
  *
- * The lock is never held while something takes time: `phase` says what is under way, and who wants
- * to start or stop waits for its end. So a fork needs the lock only, and waits for BUILDING alone,
- * where another thread is inside libraries; a stop that waits for its thread holds nothing. */
+ * The lock is never held during slow work. `phase` says what is under way, and a start or stop
+ * waits until it is IDLE. So a fork takes the lock, and waits only for BUILDING, where another
+ * thread is inside libraries; a stop that waits for its thread (JOINING) does not delay a fork. */
 #define _GNU_SOURCE /* pthread_setname_np */
 #include "process/server.h"
 
@@ -25,15 +25,15 @@ typedef struct running {
     rt_instance *instance;
     pthread_t thread;
     bool ended;  /* the thread has nothing more to do */
-    bool joined; /* and is gone */
+    bool joined; /* and was joined */
     struct running *next_late;
 } running;
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER; /* of all below */
-static pthread_cond_t changed;                           /* phase, or the `ended` of a thread */
+static pthread_cond_t changed;                           /* phase or an `ended` has changed */
 static enum { IDLE, BUILDING /* or freeing */, JOINING } phase;
 static running *current;
-static running *late; /* did not end within the deadline of their stop */
+static running *late; /* threads that did not end within the deadline of their stop */
 static pid_t owner;   /* the process that `current` belongs to */
 
 void rt_server_init(void) {
@@ -47,7 +47,7 @@ static void set_phase(int to) {
     pthread_mutex_unlock(&lock);
 }
 
-/* Makes this thread the only one that starts or stops, until set_phase(IDLE). */
+/* Until set_phase(IDLE), no other thread can start or stop the server. */
 static void begin(int wanted) {
     pthread_mutex_lock(&lock);
     while (phase != IDLE)
@@ -56,7 +56,7 @@ static void begin(int wanted) {
     pthread_mutex_unlock(&lock);
 }
 
-/* A child inherits the pointer, but neither the thread nor the right to touch what it owned. */
+/* A forked child inherits the pointer but not the thread, and must not touch what it owned. */
 static bool mine(void) {
     return current && owner == getpid();
 }
@@ -87,7 +87,7 @@ static void *thread_main(void *arg) {
     return NULL;
 }
 
-/* A thread that sees no signal: their handlers belong to the host program. */
+/* The thread blocks all signals: their handlers belong to the host program. */
 static int start_thread(running *r) {
     sigset_t all, before;
     sigfillset(&all);
@@ -122,7 +122,7 @@ static void running_free(running *r) {
 
 /* --- those left behind --- */
 
-/* The first late one whose thread has ended by `until`, taken off the list. */
+/* Unlinks and returns the first late server whose thread ends by `until`. */
 static running *take_late(const struct timespec *until) {
     running *r = NULL;
     pthread_mutex_lock(&lock);
@@ -137,7 +137,7 @@ static running *take_late(const struct timespec *until) {
     return r;
 }
 
-/* Frees the late ones that end within `ms`. */
+/* Frees late servers whose threads end within `ms`. */
 static void free_late(uint32_t ms) {
     struct timespec until = rt_deadline_in(ms);
     running *r;
@@ -190,24 +190,23 @@ int rt_server_start(rt_config *config, const rt_handed *handed, rt_server_addres
 
 /* --- stop --- */
 
-/* The thread is stuck in a turn: what it has not taken yet, it never will. */
+/* The thread is stuck in a callback and will take nothing more from the inbox. */
 static void leave_behind(running *r, uint32_t deadline_ms) {
     unsigned lost = rt_messages_drop(rt_inbox_close());
     pthread_mutex_lock(&lock);
     r->next_late = late;
     late = r;
     pthread_mutex_unlock(&lock);
-    rt_loop_wake(&r->instance->loop); /* the word to stop may have been among what was dropped */
+    rt_loop_wake(&r->instance->loop); /* the message to stop may have been dropped, too */
     rt_log(RT_LOG_ERROR, "server",
-           "the server thread did not end within %u ms; %u events that it had not looked at are "
-           "lost",
-           deadline_ms, lost);
+           "the server thread did not end within %u ms; lost %u event%s that it had not taken",
+           deadline_ms, lost, lost == 1 ? "" : "s");
 }
 
 static int stop(uint32_t deadline_ms) {
     running *r = current;
     struct timespec until = rt_deadline_in(deadline_ms);
-    int status = rt_messages_stop(deadline_ms / 4 * 3); /* the rest is for the thread to end in */
+    int status = rt_messages_stop(deadline_ms / 4 * 3); /* a quarter is for the thread to end */
     if (status != RT_OK)
         return status;
     pthread_mutex_lock(&lock);
@@ -246,8 +245,9 @@ static bool late_ones_run(void) {
     return false;
 }
 
-/* Who builds, frees, or was left behind is inside libraries: wait for it, within reason. A thread
- * that runs, or stops as it should, stands still for the fork (inbox.h). */
+/* A thread that builds or frees a server, or was left behind, may be inside libraries: wait for
+ * it, but not beyond `until`. A server thread that runs, or stops in time, stands still for the
+ * fork (inbox.h). */
 void rt_server_before_fork(const struct timespec *until) {
     int code = 0;
     pthread_mutex_lock(&lock);
@@ -262,10 +262,10 @@ void rt_server_after_fork(void) {
     pthread_mutex_unlock(&lock);
 }
 
-/* The memory of what ran is left alone: nobody knows in which state its thread was. */
+/* Abandons the memory of the servers: the state that their threads left it in is unknown. */
 void rt_server_in_child(void) {
     current = late = NULL;
     phase = IDLE;
-    rt_cond_init(&changed); /* those who waited are not here */
+    rt_cond_init(&changed); /* its waiters do not exist in the child */
     pthread_mutex_unlock(&lock);
 }

@@ -1,12 +1,12 @@
-/* The server of this process: started, spoken to and stopped by any thread of it.
+/* The server of this process. Any thread may start it, use it and stop it.
  *
  *            rt_server_start               rt_server_stop          its thread has ended
  *     none ────────────────► runs ────────────────────────► stops ────────────────────► none
  *                                                              │
  *                                              deadline passed └──► left behind ───────► none
  *
- * From the word to stop on, no publish is taken: the caller takes another way. What was taken
- * before is delivered, or counted as lost.
+ * Once a stop has begun, rt_server_publish refuses, and the caller publishes another way. What
+ * was taken before is delivered, or counted as lost.
  *
  * Ownership: process-wide; at most one runs. Thread: any, and none needs the GIL. Fork: a child has
  * no server (fork.h). Must not know: Python. */
@@ -23,8 +23,8 @@
 #include <stdint.h>
 #include <time.h>
 
-/* Listens and starts the thread. Takes the configuration, whatever happens. RT_OK; RT_EIO with
- * errno and `why` (cannot listen); RT_EINVAL with `why` (a bad URL, a bad socket in `handed`);
+/* Listens and starts the thread. Takes the configuration in every case. RT_OK; RT_EIO with errno
+ * and `why` (cannot listen); RT_EINVAL with `why` (a bad URL, a bad socket in `handed`);
  * RT_ECLOSED: one runs already; RT_ENOMEM. */
 int rt_server_start(rt_config *config, const rt_handed *handed, rt_server_address *where, char *why,
                     size_t why_len);
@@ -32,8 +32,9 @@ int rt_server_start(rt_config *config, const rt_handed *handed, rt_server_addres
 /* Appends `{"port": .. | null, "uds": .. | null, "addresses": [..]}`. */
 int rt_server_put_address(const rt_server_address *where, rt_buf *out);
 
-/* Stops and joins within the deadline. RT_OK; RT_ENOENT: none runs, and those left behind have had
- * that time to end; RT_AGAIN: it did not end in time and is left behind; RT_ENOMEM. */
+/* Stops and joins within the deadline. RT_OK; RT_ENOENT: none runs (it has waited up to the
+ * deadline for threads left behind); RT_AGAIN: the thread did not end in time and is left
+ * behind; RT_ENOMEM. */
 int rt_server_stop(uint32_t deadline_ms);
 
 /* One runs here, and no stop has begun. */
@@ -43,24 +44,24 @@ bool rt_server_running(void);
  * RT_ENOMEM. Everything is copied. */
 int rt_server_publish(const rt_event *e);
 
-/* Events of rt_server_publish that were taken, but that a thread which did not end in time has left
- * undone. Since the process started. */
+/* Events that rt_server_publish took but a thread that did not end in time never delivered,
+ * since the process started. */
 uint64_t rt_server_lost(void);
 
-/* Hands the thread what a new reading of the configuration says; the log tells what it changes.
- * Takes the configuration, whatever happens. RT_OK, RT_ENOENT: none runs here, RT_ENOMEM. */
+/* Hands a newly read configuration to the thread; the log says what it changes. Takes the
+ * configuration in every case. RT_OK; RT_ENOENT: none runs here; RT_ENOMEM. */
 int rt_server_reload(rt_config *config);
 
 /* Appends the figures as JSON. RT_OK; RT_ENOENT; RT_AGAIN: no answer in time; RT_ENOMEM. */
 int rt_server_stats(uint32_t timeout_ms, rt_buf *out);
 
-/* Before anything else (process.h). */
+/* Called by rt_process_init. */
 void rt_server_init(void);
 
 /* --- for fork.c --- */
 
-/* Waits until nothing is being built or freed, and for threads that were left behind, but not
- * beyond `until` (CLOCK_MONOTONIC). Then starts and stops wait for one of the next two. */
+/* Waits until no server is being built or freed, and for threads left behind, but not beyond
+ * `until` (CLOCK_MONOTONIC). Then blocks starts and stops until one of the next two is called. */
 void rt_server_before_fork(const struct timespec *until);
 void rt_server_after_fork(void);
 void rt_server_in_child(void);

@@ -1,4 +1,4 @@
-/* Connecting to the local socket when needed, and writing lines to it. */
+/* Connects to the local socket when needed, and writes lines to it. */
 #include "publish/local_client.h"
 
 #include "base/status.h"
@@ -47,7 +47,7 @@ void rt_local_client_forget(rt_local_client *c) {
     c->absent_until = 0;
 }
 
-/* Its next asking comes after a while. */
+/* Remembers for RT_LOCAL_ABSENT_MS that there is no usable server. */
 static int absent(rt_local_client *c, int status, const char *why, int code) {
     drop(c);
     rt_local_client_clear(c);
@@ -87,14 +87,14 @@ static int write_some(rt_local_client *c) {
     return RT_OK;
 }
 
-/* The server has closed. What it got of the line has no end, so it drops that: the whole line goes
- * to the one that listens now, if any. */
+/* The server has closed. It drops a line without an end, so the whole line can be sent again, to
+ * the server that listens now, if any. */
 static int write_anew(rt_local_client *c) {
     drop(c);
     int status = open_connection(c);
     if (status == RT_OK)
         status = write_some(c);
-    return status == RT_ECLOSED ? absent(c, RT_ECLOSED, "the server closes the connection", 0)
+    return status == RT_ECLOSED ? absent(c, RT_ECLOSED, "the server closed the connection", 0)
                                 : status;
 }
 
@@ -119,8 +119,8 @@ int rt_local_client_start(rt_local_client *c, const char *path) {
     return status == RT_ECLOSED ? write_anew(c) : status;
 }
 
-/* Waits until it is worth trying again. False when the time is over. Nothing tells when there is
- * room in a backlog, hence the millisecond. */
+/* Waits until a retry is worthwhile; false: the time is over. Nothing signals room in a backlog,
+ * hence the wait of one millisecond. */
 static bool wait_until(const rt_local_client *c, uint64_t deadline, const rt_waits *waits) {
     struct pollfd pfd = {.fd = c->fd, .events = POLLOUT};
     uint64_t now = now_ms();
@@ -138,7 +138,7 @@ int rt_local_client_finish(rt_local_client *c, const rt_waits *waits) {
     int status = RT_AGAIN;
     while (status == RT_AGAIN) {
         if (!wait_until(c, deadline, waits))
-            return absent(c, RT_ECLOSED, "the server does not read", 0);
+            return absent(c, RT_ECLOSED, "the server does not read, it may be stuck", 0);
         status = c->fd >= 0 ? write_some(c) : write_anew(c);
         if (status == RT_ECLOSED && !anew && c->fd >= 0) {
             anew = true;
@@ -146,13 +146,13 @@ int rt_local_client_finish(rt_local_client *c, const rt_waits *waits) {
         }
     }
     if (status == RT_ECLOSED && c->fd >= 0)
-        return absent(c, RT_ECLOSED, "the server closes the connection", 0);
+        return absent(c, RT_ECLOSED, "the server closed the connection", 0);
     return status == RT_ENOENT ? RT_ECLOSED : status;
 }
 
 void rt_local_client_explain(const rt_local_client *c, char *why, size_t why_len) {
     snprintf(why, why_len, "%s: %s%s", c->path, c->why ? c->why : strerror(c->why_errno),
              !c->why && c->why_errno == EACCES
-                 ? "; it is for root and the user whom the server runs as"
+                 ? "; only root and the user whom the server runs as may use it"
                  : "");
 }

@@ -1,9 +1,10 @@
-/* The other end of the local socket: hands lines to a server of this host, write and leave.
+/* The client end of the local socket: writes lines to a server on this host, and waits for no
+ * answer.
  *
- * A Unix stream refuses a write to a peer that has closed, at once and whole, so a dead connection
- * needs no look before each write; it is replaced once. When a line has been taken its bytes have
- * left this process, which may end at once. That nobody listens is remembered for a moment, so that
- * asking again costs no system call.
+ * On a Unix stream a write to a closed peer fails at once and writes nothing, so a dead
+ * connection needs no check before each write; it is replaced once. When a call returns RT_OK
+ * the bytes have left this process, which may end at once. That nobody listens is cached for a
+ * moment, so that the next publish costs no system call.
  *
  * Ownership: caller's memory. Thread: any, one at a time. Fork: a child calls
  * rt_local_client_forget before anything else. Must not know: what a line says. */
@@ -14,36 +15,36 @@
 #include "publish/waits.h"
 
 #define RT_LOCAL_WAIT_MS 1000     /* for a server that reads slowly, per line */
-#define RT_LOCAL_ABSENT_MS 1000   /* how long it is remembered that nobody listens */
-#define RT_LOCAL_KEPT (64u << 10) /* a larger line's memory is given back */
+#define RT_LOCAL_ABSENT_MS 1000   /* how long "nobody listens" is cached */
+#define RT_LOCAL_KEPT (64u << 10) /* memory above this is freed after a line */
 
 typedef struct rt_local_client {
     int fd; /* -1: none */
     char path[108];
     uint64_t absent_until; /* ms; 0: not known to be absent */
-    rt_buf line;           /* to be written, with its newline: collect it here */
-    size_t sent;           /* of it */
-    const char *why;       /* of the last failure; NULL: nobody has listened */
+    rt_buf line;           /* append the line here, with its newline */
+    size_t sent;           /* bytes of `line` written */
+    const char *why;       /* the last failure; NULL: nobody listened */
     int why_errno;         /* or 0 */
 } rt_local_client;
 
 void rt_local_client_init(rt_local_client *c);
 /* Closes; may be used again. */
 void rt_local_client_fini(rt_local_client *c);
-/* In a forked child: closes the copy, drops what its parent was about to write. */
+/* In a forked child: closes the inherited copy, and drops the parent's unwritten line. */
 void rt_local_client_forget(rt_local_client *c);
 
-/* Gives up what was collected. */
+/* Drops the line. */
 void rt_local_client_clear(rt_local_client *c);
 
 /* Writes c->line to the socket at `path` without waiting, and clears it. RT_OK; RT_AGAIN: not all
  * of it, rt_local_client_finish must come next; RT_ENOENT: nobody listens; RT_ECLOSED: the server
  * went away. */
 int rt_local_client_start(rt_local_client *c, const char *path);
-/* Waits for room and writes the rest. RT_OK; RT_ECLOSED: the server went away, or has not read in
- * time. Then it has not got this line. */
+/* Waits for room and writes the rest. RT_OK; RT_ECLOSED: the server went away or did not read in
+ * time, and has not got this line. */
 int rt_local_client_finish(rt_local_client *c, const rt_waits *waits);
-/* Why the last call failed, for people. */
+/* Why the last call failed, as text for a message. */
 void rt_local_client_explain(const rt_local_client *c, char *why, size_t why_len);
 
 #endif

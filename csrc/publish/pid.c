@@ -6,7 +6,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-static pid_t *kept; /* NULL: nowhere to keep it; 0 in it: not known yet */
+static pid_t *kept; /* NULL: no page; *kept == 0: not known yet */
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 
 static void make_place(void) {

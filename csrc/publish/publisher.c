@@ -1,4 +1,4 @@
-/* Write and leave: PUBLISH on a connection of our own, without reading replies.
+/* PUBLISH on a connection of our own, with replies off after the first.
  *
  *     no connection --connect, AUTH, SELECT--> greeted --PUBLISH, reply read--> checked
  *           ^                                                                      |
@@ -6,8 +6,8 @@
  * OFF
  *           +------------------------------- silent <------------------------------+ + PUBLISH
  *
- * The first PUBLISH of a connection is asked for its reply, so that a Redis that refuses (no AUTH,
- * no right to the channel) is noticed; from the second on the connection is silent. */
+ * The reply to the first PUBLISH of a connection is read, to notice a Redis that refuses (no
+ * AUTH, no right to the channel). From the second on, replies are off. */
 #include "publish/publisher.h"
 
 #include "base/alloc.h"
@@ -33,10 +33,10 @@ struct rt_publisher {
     int fd;                /* of `io`, or -1 */
     int connecting;        /* not yet `io`'s, or -1 */
     bool silent;           /* CLIENT REPLY OFF has been sent */
-    uint64_t retry_at;     /* no new connection before; 0: no matter when */
-    int refused;           /* what opening last came to, for those who ask before retry_at */
-    uint64_t deadline;     /* of what is being done */
-    const rt_waits *waits; /* of the send under way */
+    uint64_t retry_at;     /* no new connection before this time; 0: no limit */
+    int refused;           /* status of the last connect, for calls before retry_at */
+    uint64_t deadline;     /* of the current operation */
+    const rt_waits *waits; /* of the current send */
     char error[256];
 };
 
@@ -87,7 +87,7 @@ void rt_publisher_close_copy(rt_publisher *p) {
     p->fd = p->connecting = -1;
 }
 
-/* Another thread may have been waiting in it when the process forked. What it worked on is whole:
+/* Another thread may have been waiting inside when the process forked. The state is consistent:
  * nothing changes during a wait. */
 void rt_publisher_forget(rt_publisher *p) {
     if (!p)
@@ -103,7 +103,7 @@ static int fail(rt_publisher *p, int status, const char *what, const char *text)
     return status;
 }
 
-/* poll, with errno as it leaves it. */
+/* poll(2) between the callbacks of p->waits; keeps errno. */
 static int poll_outside(const rt_publisher *p, struct pollfd *pfd, nfds_t count, int ms) {
     rt_waits_begin(p->waits);
     int n = poll(pfd, count, ms);
@@ -141,13 +141,13 @@ static int connect_to(rt_publisher *p, const struct sockaddr *address, socklen_t
     }
     int rc = connect(fd, address, len);
     while (rc != 0 && errno == EAGAIN && now_ms() < p->deadline) {
-        poll_outside(p, NULL, 0, 1); /* a Unix socket's backlog is full; nothing tells when not */
+        poll_outside(p, NULL, 0, 1); /* a full Unix backlog; nothing signals room in it */
         rc = connect(fd, address, len);
     }
     if (rc != 0 && errno != EINPROGRESS) {
         error = errno;
     } else if (wait_for(p, fd, POLLOUT) != RT_OK) {
-        error = -1; /* said already */
+        error = -1; /* wait_for has set p->error */
     } else if (getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &error_len) != 0) {
         error = errno;
     }
@@ -166,7 +166,7 @@ static int connect_unix(rt_publisher *p) {
     return connect_to(p, (const struct sockaddr *)&address, sizeof address);
 }
 
-/* Every address in turn: `localhost` may be ::1 first while Redis listens on 127.0.0.1 alone. */
+/* Tries every address: `localhost` may be ::1 first while Redis listens on 127.0.0.1 only. */
 static int connect_tcp(rt_publisher *p) {
     struct addrinfo hints = {.ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM};
     struct addrinfo *all = NULL;
@@ -189,21 +189,21 @@ static int connect_tcp(rt_publisher *p) {
     return fd;
 }
 
-/* Writes what is collected. RT_OK, RT_ECLOSED: the connection is dead, RT_AGAIN: too slow. */
+/* Writes the output buffer. RT_OK; RT_ECLOSED: the connection is dead; RT_AGAIN: too slow. */
 static int write_out(rt_publisher *p) {
     int rc;
     while ((rc = rt_redis_io_write(&p->io)) == RT_AGAIN) {
         rc = wait_for(p, p->fd, rt_redis_io_events(&p->io));
         if (rc != RT_OK)
             return rc;
-        /* While the TLS handshake lasts, reading is what drives it. */
+        /* During the TLS handshake, reading drives it. */
         if (p->io.tls && (rc = rt_redis_io_read(&p->io)) != RT_OK)
             break;
     }
     return rc == RT_OK ? RT_OK : fail(p, rc, "", p->io.error);
 }
 
-/* One reply: RT_OK, RT_EIO for an error, RT_ECLOSED, RT_AGAIN. */
+/* Reads one reply: RT_OK; RT_EIO: it is an error; RT_ECLOSED; RT_AGAIN. */
 static int read_reply(rt_publisher *p) {
     redisReply *reply = NULL;
     int rc;
@@ -271,8 +271,8 @@ static int publish_next(rt_publisher *p, rt_slice channel, rt_slice payload) {
     return rc;
 }
 
-/* Nothing is to be read from a connection in use: the end of it, or an answer to something we were
- * not to say, both end it. */
+/* With replies off there is nothing to read. Input means that the connection has ended, or must
+ * end because of a reply we did not ask for. */
 static bool is_alive(const rt_publisher *p) {
     char byte;
     return !rt_redis_io_has_input(&p->io) && recv(p->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) < 0 &&
@@ -291,8 +291,9 @@ static int publish(rt_publisher *p, rt_slice channel, rt_slice payload) {
     return publish_first(p, channel, payload);
 }
 
-/* OpenSSL writes without MSG_NOSIGNAL. So with TLS, SIGPIPE is blocked in this thread, and one that
- * came is consumed before it is unblocked; how the process treats the signal stays as it was. */
+/* OpenSSL writes without MSG_NOSIGNAL. So with TLS, SIGPIPE is blocked in this thread, and a
+ * pending one is consumed before it is unblocked. The signal's disposition in the process is not
+ * changed. */
 static bool block_sigpipe(const rt_publisher *p, sigset_t *pipe_only, sigset_t *before) {
     sigset_t pending;
     sigemptyset(&pending);

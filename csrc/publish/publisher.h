@@ -1,9 +1,9 @@
-/* Publishing through Redis from any process and thread: write and leave.
+/* Publishes through Redis, from any process and thread, with replies off.
  *
- * A blocking connection of its own with CLIENT REPLY OFF after a checked handshake, and MSG_PEEK
- * before each write to see a dead peer. When the call returns RT_OK the bytes have left the
- * process, so that a child may os._exit at once. Replies are never left unread: a process that
- * exits with unread replies resets the connection and loses what it wrote.
+ * It has a connection of its own, with CLIENT REPLY OFF after a checked handshake, and detects a
+ * dead peer with MSG_PEEK before each write. When the call returns RT_OK the bytes have left the
+ * process, so a child may os._exit at once. Replies are never left unread: a process that exits
+ * with unread replies resets the connection and loses what it wrote.
  *
  * Ownership: new/free. Thread: any, one at a time. Never call it on the loop's thread. Fork: a
  * child must not use the parent's; rt_publisher_forget there, then make a new one. Must not know:
@@ -16,22 +16,22 @@
 
 #define RT_PUBLISHER_CONNECT_MS 1000
 #define RT_PUBLISHER_WRITE_MS 1000
-#define RT_PUBLISHER_RETRY_MS 1000 /* so long publishes fail at once after a failed connect */
+#define RT_PUBLISHER_RETRY_MS 1000 /* publishes fail at once so long after a failed connect */
 
 typedef struct rt_publisher rt_publisher;
 
 /* RT_OK, RT_EINVAL (with `why`) or RT_ENOMEM. Does not connect. */
 int rt_publisher_new(const char *url, rt_publisher **out, char *why, size_t why_len);
 void rt_publisher_free(rt_publisher *p);
-/* In a fork handler of the child: closes the inherited descriptor without a word to Redis. Nothing
- * is freed: with TLS that takes locks, which another thread may have held. */
+/* In the child's fork handler: closes the inherited descriptor and sends nothing. Frees nothing:
+ * with TLS that takes locks that another thread may have held at the fork. */
 void rt_publisher_close_copy(rt_publisher *p);
-/* In a forked child, in its first own publish: the same if it was not done yet, and frees. */
+/* In a forked child, at its first publish: the same if not done yet, and frees p. */
 void rt_publisher_forget(rt_publisher *p);
 
-/* PUBLISH channel payload. Connects when needed; a dead connection is replaced once, at once.
- * RT_OK: handed to the kernel whole. RT_ECLOSED: Redis is away; RT_EIO: Redis refused (AUTH, ...);
- * `why` says it in words. A send on a connection that stands mostly does not wait. */
+/* PUBLISH channel payload. Connects when needed; replaces a dead connection once, at once.
+ * RT_OK: the kernel has all of it. RT_ECLOSED: Redis is away; RT_EIO: Redis refused (AUTH, ...);
+ * `why` has the text. A send on an open connection rarely waits. */
 int rt_publisher_send(rt_publisher *p, rt_slice channel, rt_slice payload, const rt_waits *waits,
                       char *why, size_t why_len);
 

@@ -1,7 +1,7 @@
-/* The process's one connection of each kind, and who may use it.
+/* The process's one connection of each kind, and the turns to use it.
  *
- * A connection is used by one thread at a time, which has it `busy`. The lock is held while that
- * thread works on it, but never while it waits: a fork then finds everything at rest. */
+ * One thread at a time uses a connection and marks it `busy`. It holds the lock while it works,
+ * but releases it while it waits, so that a fork finds everything in a consistent state. */
 #include "publish/remote.h"
 
 #include "base/alloc.h"
@@ -35,10 +35,10 @@ static pid_t local_owner;
 
 /* --- turns --- */
 
-/* One publish: its turn, and whom to tell before it first waits. */
+/* One publish: its turn, and the callback before its first wait. */
 typedef struct use {
     turn *turn;
-    rt_remote_before_wait *before_wait; /* NULL: told */
+    rt_remote_before_wait *before_wait; /* NULL once called */
     void *arg;
 } use;
 
@@ -80,13 +80,13 @@ static void end(turn *t) {
 
 static void turn_in_child(turn *t) {
     t->busy = false;
-    t->free = (pthread_cond_t)PTHREAD_COND_INITIALIZER; /* those who waited are not here */
+    t->free = (pthread_cond_t)PTHREAD_COND_INITIALIZER; /* its waiters do not exist in the child */
     pthread_mutex_unlock(&t->lock);
 }
 
 /* --- fork --- */
 
-/* Who publishes holds one of the locks and no other. */
+/* A publish holds one of these locks at a time, so their order does not matter. */
 void rt_remote_before_fork(void) {
     pthread_mutex_lock(&redis_turn.lock);
     pthread_mutex_lock(&local_turn.lock);
@@ -97,7 +97,7 @@ void rt_remote_after_fork(void) {
     pthread_mutex_unlock(&redis_turn.lock);
 }
 
-/* What Redis needed is freed at the first publish. */
+/* The publisher's memory is freed at the child's first publish. */
 void rt_remote_in_child(void) {
     if (publisher)
         rt_publisher_close_copy(publisher);
@@ -150,7 +150,7 @@ int rt_remote_publish(const char *url, const rt_event *e, rt_remote_before_wait 
 
 /* --- through the local socket --- */
 
-/* In a child made past the fork handlers. */
+/* In a child whose fork bypassed the fork handlers. */
 static void check_local_owner(void) {
     if (local_owner == rt_pid())
         return;
@@ -161,8 +161,8 @@ static void check_local_owner(void) {
 
 static int collect(const rt_event *e, char *why, size_t why_len) {
     if (e->message.n > RT_LOCAL_LINE_MAX) {
-        snprintf(why, why_len, "the message has %zu bytes, and a line at most %u", e->message.n,
-                 RT_LOCAL_LINE_MAX);
+        snprintf(why, why_len, "the message has %zu bytes, more than the %u of a line",
+                 e->message.n, RT_LOCAL_LINE_MAX);
         return RT_ELIMIT;
     }
     rt_envelope_put(&local.line, RT_EMPTY, e);

@@ -1,10 +1,10 @@
-/* Publishing from this process to a server elsewhere: on this host through its local socket, or
- * through Redis. One connection each, made by the first publish.
+/* Publishes from this process to a server elsewhere: through the local socket of one on this
+ * host, or through Redis. One connection each, opened by the first publish.
  *
- * When RT_OK comes back the bytes have left this process, which may end at once.
- * Ownership: process-wide. Thread: any; may wait, so never the loop's.
- * Fork: no lock is held during a wait, so a fork beside one goes on at once. A child closes its
- * copies without a word and makes its own. */
+ * When a call returns RT_OK the bytes have left this process, which may end at once. Ownership:
+ * process-wide. Thread: any but the loop's, since a call may wait. Fork: no lock is held during
+ * a wait, so a wait does not delay a fork. A child closes its copies, sends nothing on them, and
+ * opens its own. */
 #ifndef RT_PUBLISH_REMOTE_H
 #define RT_PUBLISH_REMOTE_H
 
@@ -12,7 +12,7 @@
 
 #include <stddef.h>
 
-/* Called once, before the first thing that may wait. */
+/* Called once, before the first operation that may wait. */
 typedef void rt_remote_before_wait(void *arg);
 
 /* PUBLISH on the channel of events. RT_OK; RT_EINVAL (the URL), RT_ECLOSED or RT_EIO (Redis) with

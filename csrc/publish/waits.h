@@ -1,9 +1,9 @@
-/* What is done around each wait of a publish: whoever publishes gives up its locks meanwhile, so
- * that a fork and other threads never wait for a slow peer.
+/* Callbacks around each wait of a publish. The caller releases its locks meanwhile, so that a
+ * fork and other threads never wait for a slow peer.
  *
- * Between the two nothing of the connection may be changed, and its descriptor is where
- * rt_*_forget finds it: a process may fork there.
- * Ownership: the caller's. Thread: that which publishes. */
+ * Between the two, the connection must not change, and rt_*_forget must be able to find its
+ * descriptor: the process may fork there. Ownership: the caller's. Thread: the one that
+ * publishes. */
 #ifndef RT_PUBLISH_WAITS_H
 #define RT_PUBLISH_WAITS_H
 
@@ -15,7 +15,7 @@ typedef struct rt_waits {
     void *arg;
 } rt_waits;
 
-/* NULL: nobody wants to know. */
+/* `w` NULL: no callbacks. */
 static inline void rt_waits_begin(const rt_waits *w) {
     if (w)
         w->begin(w->arg);

@@ -1,4 +1,4 @@
-/* load_config: the one parser of the configuration, seen from Python. */
+/* load_config: the C parser of the configuration, for Python. */
 #include "python/module.h"
 
 #include "base/alloc.h"

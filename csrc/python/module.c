@@ -1,4 +1,4 @@
-/* The extension module frappe_rt._rt: its table of functions and its birth. */
+/* The extension module frappe_rt._rt: its table of functions and its initialisation. */
 #include "python/module.h"
 
 #include "base/status.h"
@@ -21,38 +21,38 @@ static PyMethodDef methods[] = {
      "Hand an event to the server thread of this process. False: it is full. None: none runs."},
     {"local_publish", WITH_KEYWORDS(rt_py_local_publish), METH_FASTCALL,
      "local_publish(path, site, room, event, message) -> None | str\n\n"
-     "Hand an event to the server that listens on a Unix socket; else why it could not be."},
+     "Hand an event to the server that listens on a Unix socket; None, or why that failed."},
     {"redis_publish", WITH_KEYWORDS(rt_py_redis_publish), METH_FASTCALL,
      "redis_publish(url, site, room, event, message) -> None\n\n"
      "PUBLISH on `events`; OSError when Redis is away."},
     {"date_text", rt_py_date_text, METH_O,
      "date_text(value) -> str\n\n"
-     "str(value) of a date, or of a naive datetime or time; runs no line of Python."},
+     "str(value) of a date, or of a naive datetime or time; runs no Python code."},
     {"reload", rt_py_reload, METH_VARARGS,
      "reload(bench, overrides) -> bool\n\nRead the configuration again; False when none runs."},
     {"start", rt_py_start, METH_VARARGS,
-     "start(bench, overrides) -> str\n\nStart the server thread; JSON that says where it listens."},
+     "start(bench, overrides) -> str\n\nStart the server thread; return as JSON where it listens."},
     {"stop", WITH_KEYWORDS(rt_py_stop), METH_VARARGS | METH_KEYWORDS,
      "stop(deadline_ms=2000) -> bool\n\nStop it; False when none ran."},
     {"running", rt_py_running, METH_NOARGS,
-     "running() -> bool\n\nWhether a server thread of this very process runs."},
+     "running() -> bool\n\nWhether this process itself, not its parent, runs a server thread."},
     {"lost", rt_py_lost, METH_NOARGS,
-     "lost() -> int\n\nEvents that a server thread of this process took and left undone."},
+     "lost() -> int\n\nReturn how many events a stuck server thread of this process left undone."},
     {"stats", WITH_KEYWORDS(rt_py_stats), METH_VARARGS | METH_KEYWORDS,
-     "stats(timeout_ms=1000) -> str\n\nFigures and counters as JSON."},
+     "stats(timeout_ms=1000) -> str\n\nReturn figures and counters as JSON."},
     {"open_requests", rt_py_open_requests, METH_NOARGS,
      "open_requests() -> int\n\n"
-     "Take requests from now on; the descriptor that is readable when one is there."},
+     "Accept requests from now on; return a descriptor that is readable when there is one."},
     {"take_request", rt_py_take_request, METH_NOARGS,
-     "take_request() -> None | str\n\nThe request that is there, without waiting."},
+     "take_request() -> None | str\n\nReturn a pending request, or None; never wait."},
     {"close_requests", rt_py_close_requests, METH_NOARGS,
      "close_requests() -> None\n\nRefuse requests from now on."},
     {"set_log", WITH_KEYWORDS(rt_py_set_log), METH_VARARGS | METH_KEYWORDS,
-     "set_log(level, callback_fd=2) -> None\n\nWhere the thread's log lines go."},
+     "set_log(level, callback_fd=2) -> None\n\nSet where the thread's log lines go."},
     {"warn", rt_py_warn, METH_VARARGS,
-     "warn(part, text) -> None\n\nA line among the thread's log lines."},
+     "warn(part, text) -> None\n\nWrite a line to the thread's log."},
     {"load_config", rt_py_load_config, METH_VARARGS,
-     "load_config(bench, overrides) -> str\n\nThe effective configuration as JSON."},
+     "load_config(bench, overrides) -> str\n\nReturn the effective configuration as JSON."},
     {NULL, NULL, 0, NULL},
 };
 

@@ -1,6 +1,6 @@
-/* The Python-visible functions, one file a theme; module.c lists them.
+/* The functions that Python sees, one file per topic; module.c lists them.
  *
- * Thread: called with the GIL; whatever can wait releases it. Must not know: rooms, packets,
+ * Thread: called with the GIL; a call that may wait releases it. Must not know: rooms, packets,
  * sockets. */
 #ifndef RT_PYTHON_MODULE_H
 #define RT_PYTHON_MODULE_H

@@ -52,7 +52,7 @@ static void release_gil(void *state) {
     *(PyThreadState **)state = PyEval_SaveThread();
 }
 
-/* One of the two ways out of this process. */
+/* One of the two ways out of this process: local socket or Redis. */
 typedef int publish_fn(const char *where, const rt_event *e, rt_remote_before_wait *before_wait,
                        void *arg, char *why, size_t why_len);
 
@@ -61,9 +61,9 @@ typedef struct outcome {
     char why[512];
 } outcome;
 
-/* Reads (where, site, room, event, message) and publishes, with the GIL as long as nothing waits:
- * to give it up and get it back costs a busy interpreter more than the write. -1 with an exception
- * set. */
+/* Reads (where, site, room, event, message) and publishes. Keeps the GIL until something waits:
+ * in a busy interpreter, releasing and retaking it costs more than the write. -1 with an
+ * exception set. */
 static int publish_by(publish_fn *fn, const char *usage, PyObject *const *args, Py_ssize_t count,
                       outcome *out) {
     rt_slice where;

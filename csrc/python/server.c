@@ -1,4 +1,4 @@
-/* The server's life, seen from Python. */
+/* Start, stop, stats and log of the server, for Python. */
 #include "python/module.h"
 
 #include "base/buf.h"
@@ -11,7 +11,7 @@
 #include <errno.h>
 #include <stdbool.h>
 
-#define HANDED_MAX 64 /* descriptors; the server takes fewer, and says so */
+#define HANDED_MAX 64 /* descriptors; the server's own limit is lower, with an error of its own */
 
 static PyObject *listening(const rt_server_address *where) {
     rt_buf text;

@@ -1,6 +1,6 @@
-/* What orjson may ask while it walks over a message.
+/* The text of dates, called back by orjson while it walks over a message.
  *
- * It holds borrowed references meanwhile, so who is asked must not run a line of Python: that could
+ * orjson holds borrowed references meanwhile, so this must not run any Python code: that could
  * change the message, or let another thread do so. */
 #include "python/module.h"
 
@@ -19,7 +19,7 @@ static bool find_kinds(void) {
     return kinds.date && kinds.datetime && kinds.time;
 }
 
-/* A time zone may be an object of Python's. */
+/* Checked, because a time zone may be a Python object. */
 static bool has_zone(PyObject *value) {
     PyObject *zone = PyObject_GetAttrString(value, "tzinfo");
     bool none = zone == Py_None;

@@ -318,7 +318,7 @@ def test_a_socket_of_another_user_is_explained(bench, path):
         assert deliver.deliver("e", 1, "all")  # reads the configuration while that is allowed
         Path(path).chmod(0)
         [line] = ast.literal_eval(in_child(child))
-    assert f"{path}: Permission denied; it is for root and the user" in line
+    assert f"{path}: Permission denied; only root and the user" in line
 
 
 def test_what_cannot_be_text_is_refused(bench, path):

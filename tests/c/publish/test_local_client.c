@@ -228,7 +228,7 @@ static void test_closed_again_and_again(void **state) {
     (void)state;
     assert_int_equal(send_large(&r, 5 << 20), RT_ECLOSED);
     rt_local_client_explain(&client, why, sizeof why);
-    assert_non_null(strstr(why, "the server closes the connection"));
+    assert_non_null(strstr(why, "the server closed the connection"));
 }
 
 static void test_never_reads(void **state) {
