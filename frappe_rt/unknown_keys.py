@@ -94,5 +94,5 @@ def _get_near(name: str, known: Iterable[str]) -> str | None:
 
 
 def _describe(what: str, near: str | None) -> str:
-    hint = f"did you mean {near}?" if near else "`python -m frappe_rt config` shows those there are"
-    return f"{what} is no key of frappe_rt and has no effect; {hint}"
+    hint = f"did you mean {near}?" if near else "`python -m frappe_rt config` lists the keys"
+    return f"{what} is not a key of frappe_rt and has no effect; {hint}"

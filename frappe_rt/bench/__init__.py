@@ -1,4 +1,4 @@
-"""Inside a bench: what makes a Frappe that knows nothing of frappe_rt use it."""
+"""Connects an unmodified Frappe, inside a bench, with frappe_rt."""
 
 from frappe_rt.bench.take_over import TakeOver, release, take_over
 

@@ -1,8 +1,8 @@
 """The server beside a web process: started at once, or as soon as its port is free.
 
 A web process must not fail because the realtime server cannot listen yet: during an upgrade of
-gunicorn (USR2) the old master has the port until it goes, and a bench may still run Node. So what
-`start` cannot have now it goes on asking for, in a thread of its own, and says so once.
+gunicorn (USR2) the old master has the port until it ends, and a bench may still run Node. So if the
+port is in use, `start` logs that once and retries in a thread.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from frappe_rt import __version__, server
 
 Say = Callable[[str], None]
 
-#: Between two tries to listen.
+#: Seconds between two attempts to listen.
 RETRY_SECONDS = 0.25
 
 _waiting: _Waiting | None = None
@@ -31,13 +31,13 @@ def start(
     warn: Say,
     until: str = "",
 ) -> None:
-    """Start the server as `frappe_rt.start` does; where it cannot listen yet, go on trying.
+    """Start the server as `frappe_rt.start` does. If it cannot listen yet, keep trying.
 
-    One that runs in this process already is left as it is.
+    Does nothing if a server already runs in this process.
 
-    :param tell: takes a line for people about what has been done
-    :param warn: ... about what does not work yet
-    :param until: when what it cannot have will be free, if that is known
+    :param tell: called with a message about what was done
+    :param warn: called with a message about what does not work yet
+    :param until: when the port will be free, if that is known
 
     Raises ValueError when the configuration is wrong.
     """
@@ -55,7 +55,7 @@ def start(
 
 
 def stop_waiting() -> None:
-    """No longer try to start. Does not stop a server that runs."""
+    """Stop trying. Does not stop a running server."""
     global _waiting
     waiting, _waiting = _waiting, None
     if waiting is not None:
@@ -63,13 +63,14 @@ def stop_waiting() -> None:
 
 
 class _Waiting:
-    """A thread that tries to start the server until it can."""
+    """A thread that retries until the server has started."""
 
     def __init__(self, bench: str | None, site: str | None, tell: Say, warn: Say) -> None:
         self._arguments = bench, site
         self._tell = tell
         self._warn = warn
-        # Held until told to end, and until it has ended. Bare locks: gevent leaves them alone.
+        # Locked until the thread must end, and until it has ended. gevent does not patch these
+        # locks.
         self._going = allocate_lock()
         self._alive = allocate_lock()
         self._going.acquire()
@@ -81,7 +82,7 @@ class _Waiting:
         self._alive.acquire()
 
     def _run(self) -> None:
-        # The process's signals are for the thread that waits for them.
+        # Signals must reach the thread that waits for them, not this one.
         signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
         try:
             while not self._going.acquire(timeout=RETRY_SECONDS):
@@ -91,12 +92,12 @@ class _Waiting:
             self._alive.release()
 
     def _try(self) -> bool:
-        """Whether there is nothing more to wait for."""
+        """Try once. Returns whether the thread can end."""
         try:
             started = server.start(*self._arguments, handlers=True)
         except OSError:
             return False
-        except (ValueError, RuntimeError) as error:  # changed meanwhile, or started by another
+        except (ValueError, RuntimeError) as error:  # changed meanwhile, or already started
             self._warn(f"no realtime server: {_get_reason(error)}")
         else:
             _tell_start(started, self._tell)
@@ -111,7 +112,7 @@ def _describe(error: OSError, until: str) -> str:
     what, _, advice = _get_reason(error).partition("; ")
     if until:
         return f"{what}, until {until}"
-    return f"{what}; {advice or 'mend that'}, or end the realtime server that runs already"
+    return f"{what}; {advice or 'fix that'}, or stop the realtime server that is already running"
 
 
 def _get_reason(error: Exception) -> str:
@@ -119,10 +120,10 @@ def _get_reason(error: Exception) -> str:
 
 
 def _forget_in_child() -> None:
-    """A forked child has no such thread; the server, once started, is its parent's."""
+    """A forked child has no such thread. The server belongs to the parent."""
     global _waiting
     _waiting = None
 
 
 os.register_at_fork(after_in_child=_forget_in_child)
-atexit.register(stop_waiting)  # after the server's own, hence before it
+atexit.register(stop_waiting)  # registered after the server's handler, so run before it

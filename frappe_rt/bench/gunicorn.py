@@ -1,13 +1,13 @@
 """A configuration for gunicorn: the realtime server as a thread of the master.
 
-``gunicorn -c python:frappe_rt.bench.gunicorn ... --preload frappe.app:application``; in a
-configuration of one's own, ``from frappe_rt.bench.gunicorn import *``, or call these functions
-from its hooks of the same names.
+Use it with ``gunicorn -c python:frappe_rt.bench.gunicorn ... --preload frappe.app:application``. In
+your own configuration, ``from frappe_rt.bench.gunicorn import *``, or call these functions from
+your hooks of the same names.
 
-The master starts the thread before it forks the first worker. It outlives all workers, and so do
-the connections of browsers: restarts (``max_requests``, HUP) do not touch them. Workers publish
-through the local socket of the bench. Everything here that gunicorn calls by the name of one of its
-settings must be meant for it, so nothing else may be called so.
+The master starts the thread before it forks the first worker. The thread and the connections of
+browsers outlive all workers: restarts (``max_requests``, HUP) do not affect them. Workers publish
+through the local socket of the bench. gunicorn takes every name here that is one of its settings,
+so nothing else may have such a name.
 """
 
 from __future__ import annotations
@@ -22,16 +22,16 @@ from frappe_rt.bench.take_over import take_over
 
 __all__ = ["on_reload", "post_worker_init", "when_ready"]
 
-#: gunicorn says to a master started by USR2, in its environment, which one it follows.
+#: A master started by USR2 has the pid of the old master in this environment variable.
 _FOLLOWS = "GUNICORN_PID"
 
 
 def when_ready(server: Any) -> None:
     """In the master, once gunicorn listens and before it forks workers: start the thread.
 
-    When its port is taken, by the master that this one follows (USR2) or by another program, the
-    web goes on without it, and the thread starts as soon as the port is free. A wrong value in the
-    configuration ends the start of gunicorn.
+    If the old master (USR2) or another program has the port, gunicorn serves the web without the
+    thread, which starts when the port is free. With a wrong value in the configuration gunicorn
+    does not start.
     """
     before = os.environ.get(_FOLLOWS)
     until = f"the master before this one ({before}) has ended" if before else ""
@@ -45,7 +45,7 @@ def when_ready(server: Any) -> None:
     try:
         beside.start(tell=tell, warn=warn, until=until)
     except ValueError as error:
-        # The one kind of error that gunicorn ends at with a line and no traceback.
+        # For this error alone, gunicorn exits with one line and no traceback.
         raise RuntimeError(f"frappe_rt: {error.args[-1]}") from error
 
 

@@ -1,4 +1,4 @@
-"""The part of an nginx configuration that leads to the realtime server."""
+"""The part of an nginx configuration that proxies to the realtime server."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 _TEMPLATE = Path(__file__).parent / "templates" / "nginx.conf"
-#: What may stand in the template's places: nothing that would end a directive, or begin another.
+#: Allowed values in the template: nothing that could end a directive or begin another.
 _PLAIN = re.compile(r"[\w./:\[\]$-]+")
 
 
@@ -14,9 +14,10 @@ def get_location(upstream: str, site: str = "$host") -> str:
     """The location block for a ``server`` block of nginx.
 
     :param upstream: ``127.0.0.1:9000``, or ``unix:`` and the path of ``socketio_uds``
-    :param site: name of the site that this server block is for; ``$host``: each by its own name
+    :param site: name of the site of this server block; ``$host``: the request's host
+        names the site
 
-    Raises ValueError for what nginx could not take as one word.
+    Raises ValueError for a value that nginx cannot read as one word.
     """
     text = _TEMPLATE.read_text(encoding="utf-8")
     for place, value in (("@UPSTREAM@", upstream), ("@SITE@", site)):

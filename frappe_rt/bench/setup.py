@@ -1,8 +1,8 @@
-"""Changing a bench's process files from Node's realtime server to ours, and back.
+"""Change a bench's process files from Node's realtime server to ours, and back.
 
-Only lines that start a known realtime server are touched, and each change keeps the line that was
-there as a comment above the new one, so that it can be undone to the byte. What somebody has
-written by hand is left alone and named.
+Only lines that start a known realtime server are changed. Each change keeps the old line as a
+comment above the new one, so that an undo restores the file byte for byte. Lines written by hand
+are not changed but reported.
 """
 
 from __future__ import annotations
@@ -19,26 +19,26 @@ from pathlib import Path
 from frappe_rt import config
 from frappe_rt.bench import nginx
 
-#: Begins the comment that keeps a line; the rest of it is the line as it was.
+#: The start of a comment that keeps an old line; the rest of the comment is that line.
 KEPT = "before frappe_rt: "
-#: Stands there instead of a line when there was none.
+#: Stands for the old line if there was none.
 NOTHING = "(nothing)"
 OURS = "-m frappe_rt serve"
-#: How Frappe's own servers are started, by bench, by hand or by the newer ones in Python.
+#: The commands that start Frappe's own servers: Node's, by bench or by hand, and the Python ones.
 KNOWN = re.compile(r"\bsocketio\.js\b|\bbench\s+socketio\b|-m\s+frappe\.realtime\.server\b")
 
 
-#: Where bench's nginx.conf says that the realtime server is.
+#: The address of the realtime server in bench's nginx.conf.
 _SOCKETIO_UPSTREAM = re.compile(r"upstream\s+\S*socketio\S*\s*\{\s*server\s+([^\s;]+)")
 
 
 class Refused(Exception):
-    """A file holds something that is not ours to change. The message says where and what."""
+    """A file has a line that we must not change. The message says which."""
 
 
 @dataclass
 class Change:
-    """One file, as it is and as it shall be."""
+    """One file: its old and its new text."""
 
     path: Path
     before: str
@@ -51,25 +51,25 @@ class Change:
         return "".join(unified_diff(before, after, name, name, n=2))
 
     def write(self) -> None:
-        """Replace what is in the file; links, owner and mode stay."""
+        """Write the new text into the file; links, owner and mode stay."""
         if _read(self.path) != self.before:
             raise Refused(f"{self.path} has changed meanwhile; run setup again")
         self.path.write_bytes(self.after.encode())
 
 
 def _read(path: Path) -> str:
-    """As it is: line ends are not translated."""
+    """The text of a file, without translating line ends."""
     return path.read_bytes().decode()
 
 
 def _end_alike(text: str, before: str) -> str:
-    """Without the last line's end where there was none before."""
+    """Remove the final newline if the old text had none."""
     return text if before.endswith("\n") else text.removesuffix("\n").removesuffix("\r")
 
 
 @dataclass
 class Plan:
-    """What is to be changed, and what people have to know."""
+    """The changes, and remarks for the user."""
 
     changes: list[Change] = field(default_factory=list)
     #: One line each.
@@ -80,17 +80,17 @@ class Plan:
 
 @dataclass(frozen=True)
 class _Kind:
-    """A kind of file: the lines that may start a server in it."""
+    """A kind of file, and its lines that may start a server."""
 
-    #: The line's beginning up to the command.
+    #: Matches the start of the line, up to the command.
     head: re.Pattern[str]
     comment: str
-    #: What is written as the command.
+    #: The command to write.
     get_command: Callable[[Path, Path], str]
 
 
 def _relative(bench: Path, python: Path) -> str:
-    """For a Procfile, whose processes start in the bench."""
+    """The command in a Procfile, whose processes start in the bench."""
     shown = python.relative_to(bench) if python.is_relative_to(bench) else python
     return f"{shlex.quote(str(shown))} {OURS}"
 
@@ -105,16 +105,15 @@ _SYSTEMD = _Kind(re.compile(r"ExecStart\s*=\s*"), "#", _absolute)
 
 
 def get_python(bench: Path) -> Path:
-    """The interpreter of the bench's environment; without one, the one that runs here."""
+    """The interpreter of the bench's environment, else the running one."""
     own = bench / "env/bin/python"
     return own if own.exists() else Path(sys.executable)
 
 
 def plan(bench: Path, *, undo: bool = False) -> Plan:
-    """What `setup` would change in this bench. Nothing is written.
+    """What `setup` would change in this bench. Writes nothing.
 
-    Raises Refused when a line starts a server in a way that is not known, ValueError when the
-    configuration is wrong.
+    Raises Refused if a line starts an unknown server, ValueError if the configuration is wrong.
     """
     result = Plan()
     files = _find_files(bench)
@@ -179,8 +178,8 @@ def _replace(path: Path, text: str, kind: _Kind, bench: Path) -> str:
             ]
         else:
             raise Refused(
-                f"{path}, line {number}: {line.strip()!r} starts no realtime server that is known; "
-                f"change it by hand to: {head.group()}{command}"
+                f"{path}, line {number}: {line.strip()!r} is not a known way to start a realtime "
+                f"server; change it by hand to: {head.group()}{command}"
             )
     if kind is _PROCFILE and not concerned:
         if lines and not lines[-1].endswith("\n"):
@@ -190,7 +189,7 @@ def _replace(path: Path, text: str, kind: _Kind, bench: Path) -> str:
 
 
 def _undo(text: str, kind: _Kind) -> str:
-    """Each kept line instead of the one below it, if that is still ours."""
+    """Put each kept line in place of the line below it, if that is still ours."""
     mark = f"{kind.comment} {KEPT}"
     lines: list[str] = []
     for line in text.splitlines(keepends=True):
@@ -212,9 +211,9 @@ def _get_commands(path: Path) -> list[str]:
 
 
 def _look_at_config(bench: Path, result: Plan) -> None:
-    """Whether browsers find the server: the keys it goes by, and where nginx leads them.
+    """Add remarks on whether browsers find the server: the keys it uses, and where nginx points.
 
-    No key has to be added: the defaults are those of Frappe's own server.
+    The user need not add any key: the defaults are those of Frappe's own server.
     """
     effective = config.load(str(bench))
     port, uds = effective["socketio_port"], effective["socketio_uds"]
@@ -229,11 +228,11 @@ def _look_at_config(bench: Path, result: Plan) -> None:
     upstream = _SOCKETIO_UPSTREAM.search(text)
     if "location /socket.io" not in text:
         block = nginx.get_location(where)
-        result.remarks.append(f"{path} has no location /socket.io; put this into it:\n\n{block}")
+        result.remarks.append(f"{path} has no location /socket.io; add this to it:\n\n{block}")
     elif upstream and upstream[1] != where:
         result.remarks.append(
-            f"{path} leads to {upstream[1]}, and the server listens on {where}: set socketio_port "
-            "in sites/common_site_config.json to that port, or have bench write nginx.conf anew"
+            f"{path} points to {upstream[1]}, but the server listens on {where}: set "
+            "socketio_port in sites/common_site_config.json to that port, or run bench setup nginx"
         )
     else:
-        result.remarks.append(f"{path} leads there already; it stays as it is")
+        result.remarks.append(f"{path} already points there; no change")

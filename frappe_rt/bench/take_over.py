@@ -1,9 +1,9 @@
 """Make Frappe publish through frappe_rt, without editing Frappe: `take_over` and `release`.
 
-In every generation, all that Frappe publishes ends in one function, also after a commit:
+In every version of Frappe, all publishing ends in one function, also after a commit:
 ``frappe.realtime.emit_via_redis(event, message, room)``. Apps import it by name, perhaps before
-this module, and some replace it by a wrapper of their own. So the function object stays, and its
-code is replaced: everybody who has the function then calls ours, and wrappers go on working.
+this module, and some replace it by a wrapper. So the function object stays and its code is
+replaced: whoever has imported the function then calls ours, and wrappers keep working.
 """
 
 from __future__ import annotations
@@ -29,18 +29,19 @@ _current: TakeOver | None = None
 
 
 class TakeOver:
-    """Frappe's function with our body in it. As a context manager it gives it back at the end."""
+    """Frappe's function with our code in it. As a context manager it restores Frappe's at the
+    end."""
 
     def __init__(self, function: FunctionType) -> None:
         self._function = function
         self._before = function.__code__, function.__kwdefaults__
-        # `undo` goes the other way round, so that a call in between never meets the new code
-        # without its default.
+        # `undo` uses the reverse order, so that a concurrent call never runs the new code without
+        # its default.
         function.__kwdefaults__ = {"send": deliver}
         function.__code__ = _emit.__code__
 
     def undo(self) -> bool:
-        """Let Frappe publish by itself again. False when it does already."""
+        """Restore Frappe's own code. False if that is done already."""
         global _current
         with _lock:
             if _current is not self:
@@ -59,18 +60,18 @@ class TakeOver:
 
 
 def take_over() -> TakeOver:
-    """Make whatever this process publishes by Frappe's functions go through frappe_rt.
+    """Make Frappe's functions in this process publish through frappe_rt.
 
-    Imports ``frappe.realtime``. Done once: a second call changes nothing and returns the same.
-    A forked child stays taken over.
+    Imports ``frappe.realtime``. A second call changes nothing and returns the same object. A forked
+    child stays taken over.
 
-    Raises ImportError without Frappe, RuntimeError when its publishing is not as we know it; then
-    nothing has been changed.
+    Raises ImportError without Frappe, RuntimeError if its function is not as expected; then nothing
+    has been changed.
     """
     global _current
     if _current is not None:
         return _current
-    function = _find()  # not under the lock: it imports Frappe, which may import who calls this
+    function = _find()  # not under the lock: importing Frappe may import a module that calls this
     with _lock:
         if _current is None:
             _check(function)
@@ -85,12 +86,13 @@ def release() -> bool:
 
 
 def _emit(event: str, message: Any, room: str | None, *, send: Callable[..., bool]) -> None:
-    """The new body. It runs with the globals of ``frappe.realtime``, so it brings what it needs."""
+    """The new code. It runs with the globals of ``frappe.realtime``, so what it needs is a
+    default."""
     send(event, message, room)
 
 
 def _find() -> FunctionType:
-    """Frappe's own function, also where an app has put another in its place."""
+    """Frappe's own function, even if an app has replaced it."""
     try:
         realtime = import_module(_MODULE)
     except ImportError as error:
@@ -116,7 +118,8 @@ def _is_frappes(value: Any, realtime: ModuleType) -> bool:
 
 
 def _get_held(value: Any) -> Iterator[Any]:
-    """`value`, and what a function, decorated function or partial has inside, at any depth."""
+    """`value`, and all functions inside a closure, a decorated function or a partial, at any
+    depth."""
     seen: set[int] = set()
     left = [value]
     while left:
@@ -140,7 +143,7 @@ def _get_cells(function: FunctionType) -> Iterator[Any]:
 
 
 def _get_all_globals() -> Iterator[Any]:
-    """Where a module keeps the function that it has replaced."""
+    """All values in which a module may keep the function that it has replaced."""
     for module in list(sys.modules.values()):
         yield from list(getattr(module, "__dict__", {}).values())
 
@@ -158,7 +161,7 @@ def _check(function: FunctionType) -> None:
 
 
 def _forget_in_child() -> None:
-    """Another thread of the parent may have held the lock."""
+    """Another thread of the parent may have held the lock at the fork."""
     global _lock
     _lock = allocate_lock()
 

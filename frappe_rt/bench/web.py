@@ -1,7 +1,7 @@
-"""Frappe's development web process with the server beside it: what the command ``web`` becomes.
+"""Frappe's development web process with the server beside it, for the command ``web``.
 
-The process of the command executes this module in its own place (`become`), because Werkzeug's
-reloader repeats the arguments of its process.
+The command's process executes this module with exec (`become`), because Werkzeug's reloader
+restarts with the arguments of its process.
 
 With the reloader there are two processes: the first only restarts the second, and the second serves
 the web. The server thread is in the first, so a reload drops no browser; the second publishes
@@ -23,7 +23,7 @@ from frappe_rt.terminal import YELLOW, fail, say
 
 #: Frappe's own command line, as `bench` starts it.
 _FRAPPE = "frappe.utils.bench_helper"
-#: Where Frappe takes a bench's path from, if it is set.
+#: The variable from which Frappe takes the path of the bench, if set.
 _ROOT = "FRAPPE_BENCH_ROOT"
 #: Set by Werkzeug's reloader in the process that serves.
 _RELOADED = "WERKZEUG_RUN_MAIN"
@@ -38,9 +38,9 @@ def become(bench: str, site: str | None, words: list[str]) -> NoReturn:
     try:
         os.chdir(Path(bench, "sites"))
     except OSError as error:
-        fail(f"{bench} is no bench: its folder sites: {error.strerror}")
+        fail(f"{bench} is not a bench: its folder sites: {error.strerror}")
     # Frappe puts the bench's path into the names of its job queues. The bench's workers use the
-    # path without links; with another one, no worker would take the jobs of the web process.
+    # path without symbolic links; with any other path, no worker would take the web process's jobs.
     if os.environ.get(_ROOT):
         os.environ[_ROOT] = bench
     command = [sys.executable, "-m", __name__, bench, site or "", *words]

@@ -20,7 +20,8 @@ def get_path(bench: str | None) -> str:
     except ValueError as error:
         fail(str(error))
     if effective.local_socket is None:
-        fail(f"no server can be asked: {effective.no_local_socket}")
+        hint = "" if effective.bench else "; change into a bench, or use --bench"
+        fail(f"no local socket to ask: {effective.no_local_socket}{hint}")
     return effective.local_socket
 
 

@@ -30,7 +30,7 @@ def setup(bench: str | None, write: bool, undo: bool, as_json: bool) -> None:
     """
     folder = bench or config.find_bench()
     if folder is None:
-        fail("no bench here: go into one, or name it with --bench")
+        fail("no bench here: change into one, or name it with --bench")
     try:
         plan = bench_setup.plan(Path(folder), undo=undo)
         if write:
@@ -64,8 +64,9 @@ def _show(plan: bench_setup.Plan, written: bool) -> None:
     if not plan.changes:
         click.echo("nothing to change")
     elif written:
-        click.secho(f"written: {len(plan.changes)} files. Now:", bold=True)
+        count = len(plan.changes)
+        click.secho(f"written: {count} file{'s' * (count != 1)}. Now run:", bold=True)
         for command in plan.then:
             click.echo(f"  {command}")
     else:
-        click.secho("nothing is written yet; --write does it", bold=True)
+        click.secho("nothing written yet; add --write to change the files", bold=True)

@@ -21,7 +21,7 @@ from frappe_rt.terminal import fail
 def _refuse_nan(ctx: click.Context, parameter: click.Parameter, seconds: float) -> float:
     """NaN is in every range of Click, and nothing can wait for it."""
     if isnan(seconds):
-        raise click.BadParameter("nan is no number of seconds; give 0.1 to 3600")
+        raise click.BadParameter("nan is not a number of seconds; give 0.1 to 3600")
     return seconds
 
 

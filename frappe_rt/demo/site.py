@@ -1,4 +1,4 @@
-"""The demo's site: its users, their sessions, what they may see, and what the buttons publish."""
+"""The demo's site: users, sessions, permissions, and what the buttons publish."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import frappe_rt
 NAME = "demo.localhost"
 DOCTYPE, DOCNAME = "ToDo", "TODO-0001"
 GUEST = "Guest"
-#: User -> what the page calls them. The document is for all of them but Guest.
+#: User -> name on the page. All of them but Guest may see the document.
 USERS = {
     "ada@example.com": "Ada",
     "grace@example.com": "Grace",
@@ -27,7 +27,7 @@ JOB_SECONDS, JOB_STEPS = 3.0, 50
 
 @dataclass(frozen=True)
 class Action:
-    """A button: what it says, the Python behind it as the page shows it, and that Python."""
+    """A button: its label, the Python code that the page shows, and the function."""
 
     label: str
     code: str
@@ -103,7 +103,7 @@ ACTIONS = {
 
 
 class Site:
-    """Sessions, and the answers the realtime server asks the web process for."""
+    """Sessions, and the answers to the realtime server's questions."""
 
     def __init__(self) -> None:
         self._sessions = {GUEST: GUEST}  # as in Frappe, where a guest's session id is "Guest"

@@ -27,7 +27,7 @@ BODY_MAX = 10_000
 
 
 class Handler(BaseHTTPRequestHandler):
-    """One connection. Answers leave in one write: the realtime server keeps connections open."""
+    """One connection. Each answer is one write: the realtime server keeps connections open."""
 
     protocol_version = "HTTP/1.1"
     wbufsize = 1 << 16
@@ -72,7 +72,7 @@ class Handler(BaseHTTPRequestHandler):
         return cookie.value if cookie else None
 
     def _get_boot(self) -> dict[str, Any]:
-        """What the page has to know."""
+        """The values that the page needs."""
         return {
             "site": demo.NAME,
             "port": self.server.socketio_port,
@@ -87,7 +87,7 @@ class Handler(BaseHTTPRequestHandler):
         }
 
     def _answer_realtime(self, method: str, query: dict[str, str]) -> None:
-        """A question of the realtime server, which must ask for the right site."""
+        """Answer a question of the realtime server, which must name the right site."""
         user = self.server.site.get_user(self._get_sid())
         answer = None
         if user and self.headers.get("X-Frappe-Site-Name") == demo.NAME:
@@ -133,21 +133,21 @@ class Handler(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     def log_message(self, format: str, *args: Any) -> None:
-        """Silence: the page shows what happens."""
+        """Log nothing: the page shows what happens."""
 
 
 class Web(ThreadingHTTPServer):
-    """Serves from threads that do not hold up the end of the process."""
+    """Serves from daemon threads, so that they do not delay the end of the process."""
 
     daemon_threads = True
 
     def __init__(self, address: tuple[str, int]) -> None:
         super().__init__(address, Handler)
         self.site = demo.Site()
-        #: Where the page finds the realtime server.
+        #: The realtime server's port, for the page.
         self.socketio_port: int | None = None
 
     def server_bind(self) -> None:
-        # Not HTTPServer's: it asks the resolver for this host's name, which can take seconds.
+        # Skip HTTPServer's method: it resolves this host's name, which can take seconds.
         TCPServer.server_bind(self)
         self.server_name, self.server_port = self.socket.getsockname()[:2]

@@ -1,10 +1,10 @@
-"""Which handlers a line of the server runs, how, and what becomes of what they return.
+"""Runs the handlers for a line of the server, and sends their results.
 
-``async def`` handlers run as tasks of the loop, plain ones in a bounded pool of threads, each event
-in context variables of its own, so that nothing of ``frappe.local`` is left for the next one.
+``async def`` handlers run as tasks of the loop, plain ones in a bounded pool of threads. Each event
+has its own context variables, so that ``frappe.local`` does not carry over to the next one.
 
-An event that only plain handlers take is a thread's from its arguments to its acknowledgement: to
-wake a thread, and then the loop for what the thread has found, takes longer than most handlers.
+An event with only plain handlers stays on one thread, from its arguments to its acknowledgement:
+waking a thread, and then the loop for the result, takes longer than most handlers.
 """
 
 from __future__ import annotations
@@ -29,18 +29,18 @@ from frappe_rt.handlers.registry import Handler, Registry
 from frappe_rt.handlers.sockets import GUEST, Session, SyncSocket
 from frappe_rt.handlers.wire import decode_arguments, encode_arguments, to_arguments
 
-#: Events that are being handled at one time; more wait.
+#: Events handled at one time; further ones wait.
 RUNNING_MAX = 10_000
-#: Bytes of lines that wait here; above that events are lost, as they are in the server.
+#: Bytes of waiting lines; above that, events are dropped, as in the server.
 WAITING_MAX = 8 << 20
-#: Seconds that handlers have after another host took over; the server gives 10.
+#: Seconds that handlers have after another host has taken over; the server allows 10.
 DRAIN_SECONDS = 9.0
 #: Seconds between two log lines about lost events.
 LOST_QUIET_SECONDS = 10.0
 
 log = logging.getLogger("frappe_rt.handlers")
 
-#: Whether a task can be given its context variables.
+#: Whether create_task takes context variables.
 _KNOWS_CONTEXT = sys.version_info >= (3, 11)
 
 
@@ -50,7 +50,7 @@ Work = Coroutine[Any, Any, Any]
 
 
 class Dispatcher:
-    """Takes the lines of a link; `link` is set before the first comes."""
+    """Handles the lines of a link; `link` is set before the first line comes."""
 
     link: Link
 
@@ -88,7 +88,7 @@ class Dispatcher:
     # ---- lines --------------------------------------------------------------------------------
 
     def take(self, line: Line, size: int) -> None:
-        """A line that is no answer. It is looked at soon, in its turn."""
+        """Take a line that is not an answer. It is handled soon, in order."""
         if self._waiting_bytes + size > WAITING_MAX and line.get("op") == "event":
             more = self._losses.ask("lost")
             if more is not None:
@@ -139,7 +139,7 @@ class Dispatcher:
         if session is None:
             return
         event = line["e"]
-        if event in ("connect", "disconnect"):  # a client's own word for it means nothing
+        if event in ("connect", "disconnect"):  # not for clients to send
             return
         handlers = self._registry.handlers_for(event)
         work = self._handle(session, event, handlers, line)
@@ -176,7 +176,7 @@ class Dispatcher:
     def _begin(self, work: Work, on_thread: bool) -> None:
         if on_thread:
             self._running.add(work)
-            # Not before the tasks of earlier events have had their first turn.
+            # Wait until the tasks of earlier events have run their first step.
             self._loop.call_soon(self._pool.submit, self._run_on_thread, work)
         else:
             self._run_on_loop(work)
@@ -204,7 +204,7 @@ class Dispatcher:
             self._work_soon()
 
     def _run_on_thread(self, work: Work) -> None:
-        """All of it, or as far as it needs no loop."""
+        """Run the handlers, as far as that needs no loop."""
         try:
             work.send(None)
             self._loop.call_soon_threadsafe(self._run_on_loop, work)
@@ -237,7 +237,7 @@ class Dispatcher:
             self._tell(event, "what a handler returned cannot be sent", error)
             encoded = encode_arguments([])
         line = b'{"op":"ack","s":%b,"i":%d,%b}\n' % (session.id, ack_id, encoded)
-        # A thread writes it itself; of several events the loop writes them together.
+        # A thread writes it itself; the loop batches the answers of several events.
         self.link.send(line, at_once=not self._is_loops and not self._pool.is_behind)
 
     # ---- handlers -----------------------------------------------------------------------------
@@ -245,9 +245,9 @@ class Dispatcher:
     async def _run(
         self, session: Session, event: str, handlers: list[Handler], arguments: list[Any]
     ) -> Any:
-        """Each handler that may; one after the other. The first result that is not None."""
+        """Run each permitted handler in turn. Returns the first result that is not None."""
         result = None
-        for handler in tuple(handlers):  # one may register others
+        for handler in tuple(handlers):  # a copy: a handler may register others
             if handler.app not in session.installed_apps:
                 continue
             if session.user == GUEST and not handler.allow_guest:
@@ -273,13 +273,13 @@ class Dispatcher:
         return result
 
     def _is_cancelled(self) -> bool:
-        """Whether the task itself was, and not something that its handler awaited."""
+        """Whether the task itself was cancelled, and not something that its handler awaited."""
         if not self._is_loops:
             return False
         task: Any = asyncio.current_task()
         if hasattr(task, "cancelling"):
             return bool(task.cancelling())
-        return self.draining or self.link.closed  # Python 3.10 does not tell; then all tasks are
+        return self.draining or self.link.closed  # Python 3.10: then all are
 
     async def _run_plain(self, handler: Handler, socket: SyncSocket, arguments: list[Any]) -> Any:
         on_loop = self._is_loops
@@ -331,12 +331,12 @@ def _call(handler: Handler, socket: SyncSocket, arguments: list[Any]) -> Any:
 
 
 def _settle(future: asyncio.Future[Any], settle: Callable[[Any], None], outcome: Any) -> None:
-    if not future.done():  # who waited may have been cancelled
+    if not future.done():  # the waiting task may have been cancelled
         settle(outcome)
 
 
 class _Loop:
-    """Awaited on a thread: what follows runs as a task of the loop (see `_run_on_thread`)."""
+    """Awaited on a thread: the rest runs as a task of the loop (see `_run_on_thread`)."""
 
     def __await__(self) -> Generator[None, None, None]:
         yield

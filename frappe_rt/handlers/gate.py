@@ -10,7 +10,7 @@ QUIET_SECONDS = 1.0
 
 
 class Gate:
-    """Lets a log line through now and then and counts the others, by what it is about.
+    """A rate limit for log lines: lets one through now and then, and counts the others, per topic.
 
     For any thread.
     """
@@ -22,7 +22,7 @@ class Gate:
         self._lock = Lock()
 
     def ask(self, about: object) -> int | None:
-        """How many were not let through before this one; None: this one is not, either."""
+        """The number of lines suppressed before this one; None: suppress this one, too."""
         with self._lock:
             now = monotonic()
             if now < self._next.get(about, now):

@@ -25,15 +25,15 @@ from frappe_rt.handlers.registry import realtime
 from frappe_rt.hosts import apps
 
 VERSION = 2
-#: Bytes of the id a host chooses for itself.
+#: Bytes of the random id that a host chooses.
 ID_BYTES = 15
-#: Seconds for what is still to be written at the end.
+#: Seconds to write what is pending at the end.
 FLUSH_SECONDS = 2.0
-#: Seconds from the end of the server or the parent to that of this process, should it be stuck.
+#: Seconds until this process ends by force after the server or the parent has ended.
 GRACE_SECONDS = 2.0
 #: Seconds for the server's welcome.
 WELCOME_SECONDS = 10.0
-#: Exit status of what went wrong. Never 3 or 4: gunicorn's master would stop.
+#: Exit status after a failure. Never 3 or 4: gunicorn's master would stop.
 FAILED = 1
 
 log = logging.getLogger("frappe_rt.handlers")
@@ -51,7 +51,7 @@ def main(arguments: list[str]) -> NoReturn:
     except OSError as error:
         log.error("cannot attach to %s: %s", options.socket, error.strerror or error)
     except Exception as error:
-        if isinstance(error, MemoryError):  # there was none for the loop to tell us otherwise
+        if isinstance(error, MemoryError):  # the loop had no memory to report it
             end_when_exhausted()
         log.exception("the handlers end")
     finally:
@@ -104,7 +104,8 @@ def _find_socket(bench: str) -> str | None:
 
 
 def _may_attach(path: str, failed: list[str], replaces: str | None) -> bool:
-    """Whether no app loses handlers that work: a host that would take them away goes instead."""
+    """Whether every app that works in the old host works here, too. If not, this host must not
+    attach."""
     served = predecessor.get_apps(path, replaces) if replaces else set()
     if kept := [app for app in failed if app in served]:
         names = ", ".join(kept)
@@ -124,7 +125,7 @@ class Host:
         self._all_apps = all_apps
 
     async def run(self, loaded: list[str], replaces: str | None = None) -> int:
-        """Until the server goes, or another host has taken over. Returns the exit status.
+        """Run until the server ends or another host has taken over. Returns the exit status.
 
         :param loaded: apps whose handlers are on
         """
@@ -147,7 +148,7 @@ class Host:
         return await self._leave(link)
 
     def _greet(self, loaded: list[str], replaces: str | None) -> tuple[Line, bytes]:
-        """Say who this is, and wait for the welcome. Returns it, and what came behind it."""
+        """Send the first line, and wait for the welcome. Returns it, and the bytes after it."""
         events = realtime.events()
         hello: Line = {
             "rt": "host",
@@ -189,19 +190,19 @@ class Host:
 
 
 def _on_error(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
-    """Of the link's own callbacks, and of tasks that an app has started."""
+    """For exceptions in the link's callbacks and in tasks that an app has started."""
     if isinstance(context.get("exception"), MemoryError):
         end_when_exhausted()
     loop.default_exception_handler(context)
 
 
 def watch_process(pid: int) -> None:
-    """End this process when `pid`, its parent, has: also while a handler blocks the loop."""
+    """End this process after its parent, `pid`, has ended, even if a handler blocks the loop."""
     try:
         descriptor = os.pidfd_open(pid)
     except OSError:
         descriptor = -1
-    if os.getppid() != pid:  # it ended before, and its number may be another's
+    if os.getppid() != pid:  # the parent has ended already, and its pid may be reused
         log.error("process %d, which this one belongs to, is not its parent; ending", pid)
         os._exit(FAILED)
     Thread(target=_end_with_process, args=(descriptor, pid), daemon=True).start()
@@ -219,7 +220,7 @@ def _end_with_process(descriptor: int, pid: int) -> None:
 
 
 def watch_link(descriptor: int) -> None:
-    """End this process when the server has closed the link, and the loop does not see it."""
+    """End this process after the server has closed the link, even if the loop is blocked."""
     Thread(target=_end_with_link, args=(os.dup(descriptor),), daemon=True).start()
 
 

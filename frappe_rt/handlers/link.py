@@ -1,8 +1,8 @@
 """The host's connection to the server: lines out in batches, lines in, questions and answers.
 
-It belongs to the event loop's thread. `send`, `ask_from_thread` and `wait_until_written` may be
-called on any other; `ask_now` is for the loop's own when an answer is needed before it goes on,
-and holds up the loop for as long as the server needs, well under a millisecond.
+It belongs to the event loop's thread. Other threads may call `send`, `ask_from_thread` and
+`wait_until_written`. `ask_now` is for the loop's thread if it needs an answer before it can go on;
+it blocks the loop until the server has answered, usually well under a millisecond.
 """
 
 from __future__ import annotations
@@ -25,23 +25,24 @@ from frappe_rt.handlers.wire import loads
 READ_SIZE = 1 << 18
 #: Bytes of one write.
 WRITE_SIZE = 1 << 20
-#: A handler that has written so much ahead of the server waits, until it is down to `LOW`.
+#: A handler waits if so many bytes are unread by the server, until they are down to `LOW`.
 HIGH, LOW = 1 << 20, 1 << 18
 
 Line = dict[str, Any]
 
-#: What the server answers to a question begins so.
+#: The start of the server's answer to a question.
 _ANSWER = re.compile(rb'\{"op":"\w+","q":(\d+)')
 
 log = logging.getLogger("frappe_rt.handlers")
 
 
 class Closed(ConnectionError):
-    """The server is gone; so is what was asked of it."""
+    """The server has closed the link; open questions get no answer."""
 
 
 class Link:
-    """Over `peer`, which is connected. `take(line, size)` gets what is no answer."""
+    """The link over `peer`, a connected socket. `take(line, size)` gets each line that is not an
+    answer."""
 
     def __init__(
         self,
@@ -58,10 +59,10 @@ class Link:
         self._thread = get_ident()
         self._lock = Lock()
         self._out: deque[bytes] = deque()
-        self._rest = b""  # of what has been taken out of _out
+        self._rest = b""  # the unwritten rest of what was taken out of _out
         self._owed = 0  # bytes in both
         self._flush_comes = False
-        self._part: list[bytes] = []  # of a line that has begun
+        self._part: list[bytes] = []  # parts of an unfinished line
         self._asked: dict[int, Callable[[Line | None], None]] = {}
         self._last_question = 0
         self._waiters: list[Callable[[], None]] = []
@@ -72,9 +73,9 @@ class Link:
     # ---- out ----------------------------------------------------------------------------------
 
     def send(self, line: bytes, at_once: bool = False) -> None:
-        """Write a line, which ends with its newline. Lines of one turn leave together.
+        """Send a line, newline included. Lines of one turn of the loop are written together.
 
-        :param at_once: write it here and now where none waits before it, and the loop may sleep on
+        :param at_once: write it now if none is pending before it, without waking the loop
         """
         with self._lock:
             if at_once and not self._owed and not self.closed:
@@ -94,28 +95,28 @@ class Link:
     def _write(self, line: bytes) -> int:
         try:
             return self._peer.send(line)
-        except OSError:  # `_flush` will see whether it may be tried again
+        except OSError:  # `_flush` handles the error
             return 0
 
     @property
     def owed(self) -> int:
-        """Bytes that the server has not taken."""
+        """Bytes that are not written yet."""
         return self._owed
 
     @property
     def is_full(self) -> bool:
-        """Whether who writes should wait."""
+        """Whether writers should wait."""
         return self._owed > HIGH
 
     async def until_written(self) -> None:
-        """Until the server has caught up with what was sent."""
+        """Wait until the server has caught up."""
         loop = asyncio.get_running_loop()
         future: asyncio.Future[None] = loop.create_future()
         self._add_waiter(lambda: _ignore(loop.call_soon_threadsafe(_finish, future, None)))
         await future
 
     def wait_until_written(self) -> None:
-        """The same for a thread, or for the loop's own, which writes then."""
+        """The same on a thread; on the loop's own thread, it writes meanwhile."""
         if get_ident() == self._thread:
             self._flush()
             while self._owed > LOW and not self.closed:
@@ -133,7 +134,7 @@ class Link:
         waiter()
 
     def _flush(self) -> None:
-        """Write what there is; what the socket does not take waits until it can."""
+        """Write the pending lines; what the socket does not take waits until it is writable."""
         while not self.closed:
             if not self._rest:
                 self._rest = self._collect()
@@ -210,7 +211,7 @@ class Link:
             answered(line)
 
     def _on_unreadable(self, text: bytes, error: Exception) -> None:
-        """What a client has sent, nested too deeply: it costs nobody else a line."""
+        """Skip a line that is nested too deeply, so that a client's value cannot break the link."""
         more = self._skips.ask("skipped")
         if more is not None:
             log.warning(
@@ -251,7 +252,7 @@ class Link:
         return _check(await future)
 
     def ask_and_wait(self, op: bytes, rest: bytes) -> Line:
-        """The same, and nothing else happens on this thread until it is there. Raises Closed."""
+        """The same, but blocks this thread until the answer is there. Raises Closed."""
         answer: list[Line | None] = []
         if get_ident() == self._thread:
             self._ask(op, rest, answer.append)
@@ -271,7 +272,7 @@ class Link:
 
     def _turn(self) -> None:
         """One turn of the link alone, on the loop's thread, after a flush: sleeps until there is
-        something to read or, of what is owed, room to write."""
+        something to read, or room to write what is pending."""
         poll = select.poll()
         poll.register(self._peer.fileno(), select.POLLIN | (select.POLLOUT if self._owed else 0))
         for _, happened in poll.poll():
@@ -282,7 +283,7 @@ class Link:
     # ---- the end ------------------------------------------------------------------------------
 
     def close(self) -> None:
-        """Once; whoever waits is told. What was not written is lost."""
+        """Close, once, and wake all waiters. Unwritten lines are lost."""
         with self._lock:
             if self.closed:
                 return
@@ -300,7 +301,7 @@ class Link:
 
 
 def _finish(future: asyncio.Future[Any], value: Any) -> None:
-    if not future.done():  # whoever waited may have been cancelled
+    if not future.done():  # the waiter may have been cancelled
         future.set_result(value)
 
 

@@ -43,8 +43,8 @@ def enter(bench: str) -> None:
 def offer_as_frappes() -> None:
     """Make ``from frappe.realtime import realtime, Socket`` give the objects of frappe_rt.
 
-    Frappe 15 and 16 do not have these names. Frappe of 2026 has a module ``__getattr__`` for them,
-    which Python does not call for names that the module has.
+    Frappe 15 and 16 do not have these names. Frappe's develop branch has a module ``__getattr__``
+    for them since June 2026, which Python does not call for names that the module has.
     """
     try:
         if importlib.util.find_spec("frappe") is None:

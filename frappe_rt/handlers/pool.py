@@ -1,6 +1,6 @@
 """Threads for plain handlers: a bounded number, started when they are needed.
 
-`concurrent.futures` would do for two and a half times the CPU, most of it for futures that nobody
+`concurrent.futures` would cost two and a half times the CPU, most of it for futures that nobody
 here waits for.
 """
 
@@ -58,7 +58,7 @@ class Pool:
     def _start_thread(self) -> None:
         try:
             Thread(target=self._serve, name=f"handler_{self._threads}", daemon=True).start()
-        except RuntimeError as error:  # those that there are must do; the next job tries again
+        except RuntimeError as error:  # go on with the existing threads; the next job tries again
             if self._failures.ask("thread") is not None:
                 log.error("no more than %d threads for handlers: %s", self._threads, error)
         else:
@@ -68,6 +68,6 @@ class Pool:
         while work := self._jobs.get():
             job, arguments = work
             job(*arguments)
-            del work, job, arguments  # nothing of an event is kept while there is no other
+            del work, job, arguments  # drop the reference to the last event while waiting
             with self._lock:
                 self._unfinished -= 1

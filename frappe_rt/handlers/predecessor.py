@@ -1,4 +1,4 @@
-"""The host that this one is to replace: what it serves must not get lost by taking over."""
+"""The host that this one replaces. The apps that it serves must still be served afterwards."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ ANSWER_SECONDS = 10.0
 
 
 def get_apps(path: str, id: str) -> set[str]:
-    """The apps that host `id` serves, by the server at `path`; none, where it is not there.
+    """Asks the server at `path` which apps host `id` serves; none if there is no such host.
 
     Raises OSError when the server does not answer.
     """

@@ -1,6 +1,7 @@
 """Which function takes which event: `realtime`, and its decorator `on`.
 
-The same surface as Frappe's own registry (2026), so that a handler file runs under both.
+The same interface as the registry in Frappe's develop branch (since June 2026), so that a handler
+file runs with both.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, NamedTuple, TypeVar
 
-#: Owner of what is registered while no app is being imported; it is on every site.
+#: Owner of handlers registered outside an app's import; they run for every site.
 CORE_APP = "frappe"
 
 Function = TypeVar("Function", bound=Callable[..., Any])
@@ -35,13 +36,13 @@ class Registry:
     def __init__(self) -> None:
         self._handlers: dict[str, list[Handler]] = {}
         self._app = CORE_APP
-        #: Called with an event that got its first handler, once the host runs.
+        #: Called with an event that gets its first handler while the host runs.
         self.on_new_event: Callable[[str], None] | None = None
 
     def on(
         self, event: str, *, frappe_context: bool = False, allow_guest: bool = False
     ) -> Callable[[Function], Function]:
-        """Let a function take `event`; it is returned as it is.
+        """Register a function for `event`; it is returned unchanged.
 
         :param frappe_context: run it inside ``frappe.init`` and ``connect`` as the socket's user,
             and commit; for plain functions only
@@ -73,7 +74,7 @@ class Registry:
 
     @contextmanager
     def importing_app(self, app: str) -> Iterator[None]:
-        """What is registered inside belongs to `app`; when it raises, nothing of it stays."""
+        """Handlers registered inside belong to `app`. If the block raises, they are removed."""
         before, self._app = self._app, app
         known = {event: len(handlers) for event, handlers in self._handlers.items()}
         try:
@@ -88,16 +89,16 @@ class Registry:
             self._app = before
 
     def handlers_for(self, event: str) -> list[Handler]:
-        """Those of one event; not a copy."""
+        """The handlers of one event; not a copy."""
         return self._handlers.get(event, [])
 
     def events(self) -> list[str]:
-        """All events that somebody takes."""
+        """All events with a handler."""
         return list(self._handlers)
 
 
 def is_async_callable(fn: Callable[..., Any]) -> bool:
-    """Whether a call gives a coroutine: ``async def``, or an object whose ``__call__`` is."""
+    """Whether a call returns a coroutine: ``async def``, or an object whose ``__call__`` is one."""
     return inspect.iscoroutinefunction(fn) or inspect.iscoroutinefunction(
         getattr(fn, "__call__", None)  # noqa: B004, the method itself is asked about
     )

@@ -1,7 +1,8 @@
 """What a handler gets: `Socket`, awaited, and `SyncSocket` for plain functions.
 
-They have what Frappe's own Socket has (2026), and in addition `call` and the `skip_sid` of `emit`,
-named as in python-socketio. Both may be kept for any time and used on any thread.
+They have the methods of Socket in Frappe's develop branch (since June 2026), and in addition `call`
+and the `skip_sid` of `emit`, named as in python-socketio. Apps may keep both and use them on any
+thread.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from frappe_rt.handlers.wire import (
 from frappe_rt.seconds import check_seconds
 
 GUEST = "Guest"
-#: Seconds for a client to acknowledge: the default and the most.
+#: Seconds for a client to acknowledge: the default and the maximum.
 CALL_SECONDS = 30.0
 
 
@@ -47,7 +48,7 @@ class Session:
     def __init__(self, link: Link, told: Line, all_apps: list[str]) -> None:
         self.link = link
         self.sid: str = told["s"]
-        self.id = dumps(self.sid)  # as it stands in a line
+        self.id = dumps(self.sid)  # as JSON, for lines
         self.namespace: str = told["ns"]
         self.site: str = told.get("site") or self.namespace[1:]
         self.user: str = told.get("user") or GUEST
@@ -56,14 +57,14 @@ class Session:
         self.installed_apps: list[str] = all_apps if apps is None else apps
         self.data: dict[str, Any] = {}
         self.gone = False
-        #: Events that wait for the end of its connect handlers; None when none of these runs.
+        #: Events that wait for the end of its connect handlers; None if none of these runs.
         self.early: list[tuple[Any, bool]] | None = None
         self.socket = Socket(self)
         self.plain = SyncSocket(self)
 
 
 class _Base:
-    """What both have in common: the properties, and the lines that the methods send."""
+    """The common part: the properties, and the lines that the methods send."""
 
     __slots__ = ("__dict__", "_session")
 
@@ -93,12 +94,13 @@ class _Base:
 
     @property
     def user_type(self) -> str:
-        """``System User``, ``Website User`` or a type of the site; "" where it is not known."""
+        """``System User``, ``Website User`` or a custom type of the site; "" if unknown."""
         return self._session.user_type
 
     @property
     def installed_apps(self) -> list[str]:
-        """The apps of its site. Frappe 15 does not tell: then all apps of the bench."""
+        """The installed apps of its site. Frappe 15 does not list them: then all apps of the
+        bench."""
         return self._session.installed_apps
 
     def get(self, key: str, default: Any = None) -> Any:

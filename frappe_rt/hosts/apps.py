@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-#: Left out: the server itself does what Frappe's own handlers do.
+#: Left out: the server itself implements Frappe's own handlers.
 CORE_APP = "frappe"
 
 
@@ -35,8 +35,8 @@ def find_javascript(bench: str, app: str) -> Path | None:
 
 
 def _is_file(path: Path) -> bool:
-    """False where it cannot be read either (another user's folder, an impossible name), so that the
-    handlers of other apps still run."""
+    """Whether it is a readable file. A folder of another user or an invalid name is no error, so
+    that the handlers of other apps still run."""
     try:
         return path.is_file()
     except OSError:

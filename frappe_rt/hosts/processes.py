@@ -21,7 +21,7 @@ from contextlib import suppress
 
 #: Seconds from the end of a process to its next start: the first pause and the longest.
 FIRST_PAUSE, LONGEST_PAUSE = 0.2, 30.0
-#: After a life of so many seconds the next pause is the first again.
+#: After a process has lived for so many seconds, the next pause is the first again.
 HEALTHY_SECONDS = 60.0
 #: Seconds until a successor must be ready.
 SUCCEED_SECONDS = 60.0
@@ -71,7 +71,7 @@ class Child:
         return bool(poll.poll(0))
 
     def reap(self) -> str:
-        """Collect it after its end. Returns how it ended, for people."""
+        """Reap it after its end. Returns how it ended, as text for a message."""
         try:
             pid, status = os.waitpid(self.pid, os.WNOHANG)
         except ChildProcessError:  # other code of this process has reaped it

@@ -1,10 +1,10 @@
 """`publish_realtime` and `publish_progress` with Frappe's rules: event, room, ``after_commit``.
 
-A call means the same as with Frappe's own functions, in every Frappe generation
+A call means the same as with Frappe's own functions, in every version of Frappe
 (docs/publishing.md). One difference: no error reaches the caller, except what a signal handler
 raises during the call. Frappe publishes in the middle of saves and imports, and these must not fail
-because a browser is not told.
-The short forms of Frappe's 2026 generation (`publish_to_user` and so on) are in publish_to.py.
+because a browser is not told. The short forms of Frappe's develop branch (`publish_to_user` and so
+on) are in publish_to.py.
 """
 
 from __future__ import annotations

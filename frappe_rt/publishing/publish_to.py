@@ -1,4 +1,4 @@
-"""The short forms of `publish_realtime` in Frappe since 2026: one for each kind of receiver.
+"""The short forms of `publish_realtime` in Frappe's develop branch: one per kind of receiver.
 
 Each is one call of `publish_realtime`, with its rules: no error reaches the caller, `message` None
 becomes ``{}``, and `site` is Frappe's current site unless given.

@@ -147,9 +147,9 @@ def test_it_waits_until_the_configuration_is_wrong(run):
 @pytest.mark.parametrize(
     ("error", "until", "told"),
     [
-        (OSError(98, "it is taken; take another"), "", "it is taken; take another, or end "),
+        (OSError(98, "it is taken; take another"), "", "it is taken; take another, or stop "),
         (OSError(98, "it is taken; take another"), "noon", "it is taken, until noon"),
-        (OSError("it is not there"), "", "it is not there; mend that, or end "),
+        (OSError("it is not there"), "", "it is not there; fix that, or stop "),
     ],
 )
 def test_what_is_said_of_what_it_waits_for(error, until, told):

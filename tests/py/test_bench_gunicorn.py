@@ -294,7 +294,7 @@ def test_a_port_that_is_taken_does_not_keep_the_web_from_serving(bench):
             told = master.wait_for_line("trying again")
             assert f"cannot listen on port {port}" in told
             assert "set socketio_port in" in told
-            assert "or end the realtime server that runs already; trying again" in told
+            assert "or stop the realtime server that is already running; trying again" in told
             wait_for(lambda: is_there(master.web))
             taken.close()
             master.wait_for_line("listens on")

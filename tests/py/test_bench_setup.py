@@ -1,6 +1,7 @@
 """``setup``: process files of a bench, changed and changed back."""
 
 import json
+import shutil
 import subprocess
 import sys
 
@@ -214,10 +215,10 @@ def test_nginx(whole):
     nginx.write_text("server { listen 80; }")
     assert "proxy_pass http://127.0.0.1:9000;" in setup.plan(whole).remarks[-1]
     nginx.write_text(NGINX)
-    assert "leads there already" in setup.plan(whole).remarks[-1]
+    assert "already points there" in setup.plan(whole).remarks[-1]
     (whole / "sites/common_site_config.json").write_text('{"socketio_port": 9005}')
     told = setup.plan(whole).remarks[-1]
-    assert "leads to 127.0.0.1:9000, and the server listens on 127.0.0.1:9005" in told
+    assert "points to 127.0.0.1:9000, but the server listens on 127.0.0.1:9005" in told
     (whole / "sites/common_site_config.json").write_text('{"socketio_uds": "/run/rt.sock"}')
     nginx.write_text("server { listen 80; }")
     assert "proxy_pass http://unix:/run/rt.sock;" in setup.plan(whole).remarks[-1]
@@ -238,7 +239,7 @@ class TestCommand:
         before = read_all(whole)
         shown = self.run(whole)
         assert "+socketio: env/bin/python -m frappe_rt serve" in shown
-        assert "nothing is written yet" in shown
+        assert "nothing written yet" in shown
         assert read_all(whole) == before
 
     def test_writes_and_says_what_comes_next(self, whole):
@@ -249,6 +250,10 @@ class TestCommand:
         assert "nothing to change" in self.run(whole, "--write")
         assert "written: 3 files" in self.run(whole, "--undo", "--write")
         assert (whole / "Procfile").read_text() == PROCFILE
+
+    def test_one_file_is_no_plural(self, whole):
+        shutil.rmtree(whole / "config")
+        assert "written: 1 file. Now run:" in self.run(whole, "--write")
 
     def test_as_json(self, whole):
         told = json.loads(self.run(whole, "--json"))

@@ -203,7 +203,7 @@ def test_without_a_bench_or_without_frappe(tmp_path):
     assert "no bench around here" in output
     status, output = run("--bench", str(tmp_path), cwd="/")
     assert (status, output.count("\n")) == (1, 1)
-    assert f"{tmp_path} is no bench: its folder sites: No such file" in output
+    assert f"{tmp_path} is not a bench: its folder sites: No such file" in output
     bench = make_bench(tmp_path)
     status, output = run(cwd=bench)
     assert (status, output.count("\n")) == (1, 1)

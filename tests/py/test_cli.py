@@ -449,7 +449,7 @@ def test_a_terminal_that_is_closed_ends_it(bench):
 def test_an_interval_that_is_no_number_is_refused(bench):
     status, output = run("stats", "--watch", "--interval", "nan", cwd=bench)
     assert status == 2
-    assert "nan is no number of seconds; give 0.1 to 3600" in output
+    assert "nan is not a number of seconds; give 0.1 to 3600" in output
 
 
 class TestStats:
@@ -579,8 +579,9 @@ class TestStats:
         [
             ("none", "no server runs here: {path}: No such file or directory"),
             ("killed", "no server runs here: {path}: Connection refused"),
-            ("off", "no server can be asked: frappe_rt_local_socket is off"),
-            ("no bench", "no server can be asked: no bench was found"),
+            ("off", "no local socket to ask: frappe_rt_local_socket is off\n"),
+            ("no bench", "no local socket to ask: no bench was found"),
+            ("no bench", "; change into a bench, or use --bench\n"),
             ("broken", "common_site_config.json, line 1, column 2: not valid JSON"),
             ("deaf", "the server at {path} did not answer within 3 seconds"),
         ],

@@ -7,9 +7,9 @@ import pytest
 import frappe_rt
 from frappe_rt import config, unknown_keys
 
-NEAR = "is no key of frappe_rt and has no effect; did you mean"
+NEAR = "is not a key of frappe_rt and has no effect; did you mean"
 NONE_NEAR = (
-    "is no key of frappe_rt and has no effect; `python -m frappe_rt config` shows those there are"
+    "is not a key of frappe_rt and has no effect; `python -m frappe_rt config` lists the keys"
 )
 
 
