@@ -1,7 +1,7 @@
 """Find configuration keys that look like ours and are not: usually misspelt ones.
 
-The parser in C looks for the keys that it knows, and would ignore these without a word. A start of
-the server and `python -m frappe_rt config` look for them; a publish does not.
+The parser in C ignores unknown keys. They are reported when a server starts or rereads its
+configuration, and by `python -m frappe_rt config`; not by a publish.
 """
 
 from __future__ import annotations

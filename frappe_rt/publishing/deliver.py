@@ -1,4 +1,4 @@
-"""The way of an event out of this process. The first way that is there takes it:
+"""The way of an event out of this process. The first available way takes it:
 
 1. the server thread of this process
 2. the local socket of the server of this bench
@@ -153,7 +153,7 @@ def get_counters() -> dict[str, int]:
 def is_of_signal(error: Exception) -> bool:
     """Whether a signal handler raised it. The caller has set that up and must get the error.
 
-    The time limit of a job works so (SIGALRM). It may well pass while Redis does not answer.
+    RQ's job timeout is such a handler (SIGALRM); it often fires while we wait for Redis.
     """
     signal = sys.modules.get("signal")  # a process with a handler has imported it
     if signal is None:
