@@ -68,19 +68,21 @@ static void put_header(rt_buf *b, const rt_http_request *req, unsigned at) {
     rt_buf_fini(&value);
 }
 
-static void put_parameter(rt_buf *b, rt_slice name, rt_slice value) {
+static void put_decoded(rt_buf *b, rt_slice raw) {
     rt_buf text = RT_BUF_INIT;
-    if (b->n && b->p[b->n - 1] != '{')
-        rt_buf_putc(b, ',');
-    rt_query_decode(name, true, &text);
-    put_foreign(b, rt_buf_slice(&text));
-    rt_buf_putc(b, ':');
-    rt_buf_clear(&text);
-    rt_query_decode(value, true, &text);
-    put_foreign(b, rt_buf_slice(&text));
-    if (text.err)
+    if (rt_query_decode(raw, true, &text) == RT_OK)
+        put_foreign(b, rt_buf_slice(&text));
+    else
         b->err = text.err;
     rt_buf_fini(&text);
+}
+
+static void put_parameter(rt_buf *b, rt_slice name, rt_slice value) {
+    if (b->n && b->p[b->n - 1] != '{')
+        rt_buf_putc(b, ',');
+    put_decoded(b, name);
+    rt_buf_putc(b, ':');
+    put_decoded(b, value);
 }
 
 /* A parameter that comes twice is there twice: JSON's readers take the last. */
