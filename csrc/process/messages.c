@@ -67,7 +67,9 @@ static int await_answer(rt_stats_ask *ask, uint32_t timeout_ms, rt_buf *out) {
     pthread_mutex_lock(&ask->lock);
     while (!ask->done && code == 0)
         code = pthread_cond_timedwait(&ask->answered, &ask->lock, &until);
-    int status = !ask->done ? RT_AGAIN : ask->text.n == 0 ? RT_ENOENT : ask->text.err;
+    int status = !ask->done ? RT_AGAIN : ask->text.err;
+    if (status == RT_OK && ask->text.n == 0)
+        status = RT_ENOENT;
     if (status == RT_OK)
         status = rt_buf_puts(out, rt_buf_slice(&ask->text));
     pthread_mutex_unlock(&ask->lock);

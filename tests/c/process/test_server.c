@@ -9,6 +9,7 @@
 
 #include <cmocka.h>
 
+#include "base/alloc.h"
 #include "base/log.h"
 #include "base/status.h"
 #include "process/clock.h"
@@ -142,6 +143,23 @@ static void test_a_stopping_server_takes_nothing(void **state) {
     let_the_thread_go();
     end_of_stop(stopping);
     assert_int_equal(rt_server_lost(), 0);
+}
+
+/* They are three allocations away: the question, its place in the inbox, and the first byte of the
+ * answer, which the server's thread fails to get. */
+static void test_figures_without_memory(void **state) {
+    rt_buf figures = RT_BUF_INIT;
+    (void)state;
+    assert_int_equal(start_on_a_port(), RT_OK);
+    for (long at = 1; at <= 3; at++) {
+        rt_alloc_fail_at(at);
+        assert_int_equal(rt_server_stats(HOUR_MS, &figures), RT_ENOMEM);
+        assert_int_equal(rt_alloc_count(), at);
+        rt_alloc_fail_at(0);
+    }
+    assert_int_equal(rt_server_stats(HOUR_MS, &figures), RT_OK);
+    rt_buf_fini(&figures);
+    assert_int_equal(rt_server_stop(HOUR_MS), RT_OK);
 }
 
 /* What was taken by a thread that then never looks at it is counted as lost. */
@@ -298,6 +316,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_start_and_stop),
         cmocka_unit_test(test_a_stopping_server_takes_nothing),
+        cmocka_unit_test(test_figures_without_memory),
         cmocka_unit_test(test_a_thread_left_behind_loses_what_it_has_not_seen),
         cmocka_unit_test(test_a_fork_does_not_wait_for_a_stop),
         cmocka_unit_test(test_a_fork_waits_for_a_start_within_its_deadline),
