@@ -27,12 +27,23 @@ static bool is_reserved(rt_slice event) {
     return false;
 }
 
-static int malformed(rt_frappe *f, const char *why) {
-    rt_frappe_count(f, RT_FRAPPE_ENVELOPES_MALFORMED);
+static void skipped(rt_frappe *f, int counter, const char *why) {
+    rt_frappe_count(f, counter);
     if (rt_frappe_may_log(f, RT_GATE_ENVELOPE))
         rt_log(RT_LOG_WARN, "frappe", "an event was skipped: %s (%u more since the last line)", why,
                f->gates[RT_GATE_ENVELOPE].reported);
+}
+
+static int malformed(rt_frappe *f, const char *why) {
+    skipped(f, RT_FRAPPE_ENVELOPES_MALFORMED, why);
     return RT_EFRAPPE_ENVELOPE;
+}
+
+/* Nobody else learns that there was no memory to send it. */
+static int after_sending(rt_frappe *f, int status) {
+    if (status == RT_ENOMEM)
+        skipped(f, RT_FRAPPE_ENVELOPES_NO_MEMORY, rt_status_text(status));
+    return status;
 }
 
 static uint32_t send_to_all(rt_frappe *f, rt_slice event, rt_slice args) {
@@ -152,7 +163,7 @@ int rt_frappe_envelope(rt_frappe *f, rt_slice json) {
         return malformed(f, "not an object");
     if (rt_json_type_of(e.event) != RT_JSON_STRING || is_reserved(e.event))
         return malformed(f, "the event name is missing or reserved");
-    return send_envelope(f, &e, python_numbers);
+    return after_sending(f, send_envelope(f, &e, python_numbers));
 }
 
 int rt_frappe_publish(rt_frappe *f, rt_slice site, rt_slice room, rt_slice event,
@@ -176,5 +187,5 @@ int rt_frappe_publish(rt_frappe *f, rt_slice site, rt_slice room, rt_slice event
         status = send_fixed(f, &(address){site, room}, rt_buf_slice(&name), rt_json_trim(message),
                             python_numbers);
     rt_buf_fini(&name);
-    return status;
+    return after_sending(f, status);
 }

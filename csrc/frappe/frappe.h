@@ -87,6 +87,8 @@ void rt_frappe_opts_default(rt_frappe_opts *opts);
       "Published events skipped: a room without a namespace.")                                     \
     X(RT_FRAPPE_ENVELOPES_TO_NOBODY, "envelopes_to_nobody",                                        \
       "Published events for which nobody was there.")                                              \
+    X(RT_FRAPPE_ENVELOPES_NO_MEMORY, "envelopes_no_memory",                                        \
+      "Published events lost because memory ran out.")                                             \
     X(RT_FRAPPE_PYTHON_NUMBERS, "nan_replaced",                                                    \
       "NaN and Infinity replaced by null in published events.")
 RT_COUNTERS_DECLARE(rt_frappe, RT_FRAPPE_COUNTERS)
@@ -112,7 +114,8 @@ bool rt_frappe_allow_origin(void *f, const rt_http_request *req, rt_slice origin
 /* --- publishing --- */
 
 /* One envelope, `{"event":..,"message":..,"room":..,"namespace":..}`, as on the Redis channel.
- * Malformed: counted, logged at most once a second, RT_EFRAPPE_ENVELOPE. Never closes anything. */
+ * Malformed: RT_EFRAPPE_ENVELOPE; lost for want of memory: RT_ENOMEM. Both are counted, and logged
+ * at most once a second. Never closes anything. */
 int rt_frappe_envelope(rt_frappe *f, rt_slice json);
 
 /* The same in parts (in-process publishing). `message` is JSON text and is validated here. `event`
