@@ -5,12 +5,14 @@
 #ifndef RT_BASE_ALLOC_H
 #define RT_BASE_ALLOC_H
 
+#include "base/status.h"
+
 #include <stddef.h>
 
-void *rt_alloc(size_t n);            /* uninitialised; NULL when out of memory */
-void *rt_alloc0(size_t n);           /* zeroed */
-void *rt_realloc(void *p, size_t n); /* p stays valid when NULL comes back */
-void rt_free(void *p);               /* NULL is fine */
+RT_MUST_CHECK void *rt_alloc(size_t n);            /* uninitialised; NULL when out of memory */
+RT_MUST_CHECK void *rt_alloc0(size_t n);           /* zeroed */
+RT_MUST_CHECK void *rt_realloc(void *p, size_t n); /* p stays valid when NULL comes back */
+void rt_free(void *p);                             /* NULL is fine */
 
 #ifdef RT_ALLOC_FAULTS
 /* The n-th call from now (1 = the next) returns NULL, once; 0 switches faults off. */

@@ -1,8 +1,11 @@
-/* A growable byte buffer with a sticky error: appenders may be chained and the result looked at
- * once, at the end.
+/* A growable byte buffer with a sticky error: append several times, check once at the end.
  *
- * Ownership: the caller's memory; rt_buf_fini frees what it grew. After a failed append `err` is
- * set, every later append is a no-op and the bytes so far stay. Thread: the owner's. */
+ * After a failed append `err` is set, every later append does nothing, and the bytes so far stay.
+ * So these functions, and every writer that fails only by setting `err`, do not need RT_MUST_CHECK.
+ * Whoever uses the bytes reads `err` first, or the result of the last append, which is the same.
+ * rt_buf_clear and rt_buf_fini erase `err`: read it before.
+ *
+ * Ownership: the caller's memory; rt_buf_fini frees what it grew. Thread: the owner's. */
 #ifndef RT_BASE_BUF_H
 #define RT_BASE_BUF_H
 

@@ -6,6 +6,7 @@
 #define RT_BASE_DIGEST_H
 
 #include "base/buf.h"
+#include "base/status.h"
 
 #include <stdint.h>
 
@@ -21,6 +22,6 @@ void rt_base64url_encode(rt_slice in, char *out);
 /* Appends the decoded bytes. Accepts up to two `=` at the end or none, and both alphabets, as
  * Node's decoder does; any other character, or a length that no bytes have, is RT_EINVAL and
  * appends nothing. Else RT_OK or the buffer's error. */
-int rt_base64_decode(rt_slice in, rt_buf *out);
+RT_MUST_CHECK int rt_base64_decode(rt_slice in, rt_buf *out);
 
 #endif

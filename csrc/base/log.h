@@ -6,6 +6,8 @@
 #ifndef RT_BASE_LOG_H
 #define RT_BASE_LOG_H
 
+#include "base/status.h"
+
 #include <stdint.h>
 
 enum rt_log_level { RT_LOG_DEBUG, RT_LOG_INFO, RT_LOG_WARN, RT_LOG_ERROR };
@@ -23,6 +25,6 @@ typedef struct rt_log_gate {
     uint32_t skipped;  /* since the last line */
     uint32_t reported; /* what was skipped before the line now allowed */
 } rt_log_gate;
-int rt_log_allowed(rt_log_gate *gate, uint64_t now_ms, uint32_t every_ms);
+RT_MUST_CHECK int rt_log_allowed(rt_log_gate *gate, uint64_t now_ms, uint32_t every_ms);
 
 #endif

@@ -9,6 +9,7 @@
 #define RT_BASE_MAP_H
 
 #include "base/slice.h"
+#include "base/status.h"
 
 #include <stdint.h>
 
@@ -30,7 +31,7 @@ void rt_map_init(rt_map *m); /* draws the seed; never fails */
 void rt_map_fini(rt_map *m); /* frees the table, not the values */
 void *rt_map_get(const rt_map *m, rt_slice key);
 /* RT_OK; RT_EINVAL when the key is there already or the value is NULL; RT_ENOMEM. */
-int rt_map_put(rt_map *m, rt_slice key, void *value);
+RT_MUST_CHECK int rt_map_put(rt_map *m, rt_slice key, void *value);
 void *rt_map_del(rt_map *m, rt_slice key); /* the value, or NULL */
 /* Next entry at or after *cursor (start at 0), or NULL. No put or del between calls. */
 const rt_map_entry *rt_map_next(const rt_map *m, size_t *cursor);

@@ -8,6 +8,7 @@
 #define RT_BASE_MSG_H
 
 #include "base/slice.h"
+#include "base/status.h"
 
 #include <stdint.h>
 
@@ -19,12 +20,12 @@ typedef struct rt_msg {
 } rt_msg;
 
 /* A message with one reference, len 0 and room for `cap` bytes; NULL when out of memory. */
-rt_msg *rt_msg_new(size_t cap);
+RT_MUST_CHECK rt_msg *rt_msg_new(size_t cap);
 /* A message holding a copy of the bytes. */
-rt_msg *rt_msg_copy(rt_slice bytes);
+RT_MUST_CHECK rt_msg *rt_msg_copy(rt_slice bytes);
 /* Makes room for `cap` bytes, or gives back what is over (down to len), in a message that has one
  * reference; it may move. NULL when out of memory: the message is as it was. */
-rt_msg *rt_msg_resize(rt_msg *m, size_t cap);
+RT_MUST_CHECK rt_msg *rt_msg_resize(rt_msg *m, size_t cap);
 void rt_msg_rele(rt_msg *m); /* NULL is fine */
 
 static inline rt_msg *rt_msg_hold(rt_msg *m) {

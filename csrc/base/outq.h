@@ -8,6 +8,7 @@
 #define RT_BASE_OUTQ_H
 
 #include "base/msg.h"
+#include "base/status.h"
 
 #include <stdint.h>
 #include <sys/uio.h>
@@ -26,7 +27,7 @@ typedef struct rt_outq {
 void rt_outq_init(rt_outq *q);
 void rt_outq_fini(rt_outq *q); /* drops all references */
 /* Appends a reference (the queue takes its own; the caller keeps his). RT_OK or RT_ENOMEM. */
-int rt_outq_push(rt_outq *q, rt_msg *m);
+RT_MUST_CHECK int rt_outq_push(rt_outq *q, rt_msg *m);
 /* The i-th message from the front. */
 static inline rt_msg *rt_outq_at(const rt_outq *q, uint32_t i) {
     return q->cap ? q->items[(q->head + i) & (q->cap - 1)] : q->one;
@@ -34,7 +35,7 @@ static inline rt_msg *rt_outq_at(const rt_outq *q, uint32_t i) {
 /* Fills up to n iovecs with unwritten bytes; returns how many. Stops once
  * `max_bytes` are covered (the last one may be cut short at that border). A message without bytes
  * gets no iovec; it leaves with the next rt_outq_wrote, even one of 0 bytes. */
-int rt_outq_iov(const rt_outq *q, struct iovec *iov, int n, size_t max_bytes);
+RT_MUST_CHECK int rt_outq_iov(const rt_outq *q, struct iovec *iov, int n, size_t max_bytes);
 /* Marks n bytes as written; releases messages that are done. */
 void rt_outq_wrote(rt_outq *q, size_t n);
 /* Drops the first message whole. */
@@ -43,7 +44,7 @@ void rt_outq_pop(rt_outq *q);
 size_t rt_outq_owed(const rt_outq *q);
 /* Moves all of `from` behind what `to` has. RT_OK; with nothing moved RT_ENOMEM, or RT_EINVAL when
  * the first message of `from` is half written and `to` is not empty. */
-int rt_outq_move(rt_outq *to, rt_outq *from);
+RT_MUST_CHECK int rt_outq_move(rt_outq *to, rt_outq *from);
 
 static inline bool rt_outq_empty(const rt_outq *q) {
     return q->count == 0;

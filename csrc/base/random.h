@@ -5,6 +5,8 @@
 #ifndef RT_BASE_RANDOM_H
 #define RT_BASE_RANDOM_H
 
+#include "base/status.h"
+
 #include <stddef.h>
 #include <stdint.h>
 
@@ -16,7 +18,7 @@ typedef struct rt_random {
 } rt_random;
 
 void rt_random_init(rt_random *r);
-int rt_random_bytes(rt_random *r, void *out, size_t n); /* RT_OK or RT_EIO */
-int rt_random_id(rt_random *r, char out[RT_ID_LEN]);    /* no NUL; RT_OK or RT_EIO */
+RT_MUST_CHECK int rt_random_bytes(rt_random *r, void *out, size_t n); /* RT_OK or RT_EIO */
+RT_MUST_CHECK int rt_random_id(rt_random *r, char out[RT_ID_LEN]);    /* no NUL; RT_OK or RT_EIO */
 
 #endif

@@ -4,6 +4,8 @@
 #ifndef RT_BASE_SLICE_H
 #define RT_BASE_SLICE_H
 
+#include "base/status.h"
+
 #include <stdbool.h>
 #include <stddef.h>
 #include <string.h>
@@ -49,6 +51,6 @@ rt_slice rt_slice_trim(rt_slice s);
 
 /* Reads a decimal number that fills the whole slice. RT_EINVAL when empty, not digits only, or
  * above `max`. */
-int rt_slice_to_u64(rt_slice s, unsigned long long max, unsigned long long *out);
+RT_MUST_CHECK int rt_slice_to_u64(rt_slice s, unsigned long long max, unsigned long long *out);
 
 #endif

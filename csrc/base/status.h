@@ -1,7 +1,9 @@
 /* Results of every call that can fail: one enum, in bands of a hundred per layer.
  *
  * Zero is success, positive is "not yet", negative is an error. A function that can fail returns
- * `int` holding one of these; the caller always looks at it.
+ * `int` holding one of these. Its prototype says RT_MUST_CHECK, so the compiler refuses a caller
+ * that does not look at it. The exceptions are writers into an rt_buf, which keeps the first error
+ * until somebody reads it (base/buf.h).
  * Thread: any. Must not know: what any layer does with its band. */
 #ifndef RT_BASE_STATUS_H
 #define RT_BASE_STATUS_H
@@ -43,6 +45,16 @@ enum rt_status {
     /* frappe */
     RT_EFRAPPE_ENVELOPE = -500, /* not an `events` envelope */
 };
+
+/* Before a prototype, a static function or a member of a table of callbacks: the result must be
+ * used. It stands on what returns a status, a new object, or a bool that says whether the call did
+ * its work or set its result. A cast to void does not satisfy it. */
+#define RT_MUST_CHECK __attribute__((warn_unused_result))
+
+/* For a call whose failure changes nothing for the caller. A comment at the call says why. */
+static inline void rt_status_ignore(int status) {
+    (void)status;
+}
 
 /* A short English text for a status, never NULL. */
 const char *rt_status_text(int status);

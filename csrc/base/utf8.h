@@ -6,6 +6,7 @@
 #define RT_BASE_UTF8_H
 
 #include "base/slice.h"
+#include "base/status.h"
 #include "base/word.h"
 
 #include <stdint.h>
@@ -19,7 +20,7 @@ typedef struct rt_utf8 {
 
 /* Feeds more bytes. RT_OK (complete), RT_AGAIN (ends inside a character) or RT_EUTF8. The state
  * is of no use after RT_EUTF8. ASCII runs are skipped eight bytes at a time. */
-int rt_utf8_feed(rt_utf8 *state, rt_slice bytes);
+RT_MUST_CHECK int rt_utf8_feed(rt_utf8 *state, rt_slice bytes);
 
 /* True when the whole slice is valid and complete. */
 bool rt_utf8_valid(rt_slice bytes);

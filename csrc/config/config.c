@@ -99,7 +99,7 @@ int rt_config_load(rt_config *c, const char *bench, const char *overrides, char 
     memset(c, 0, sizeof *c);
     int rc = load(&in, bench, overrides);
     if (rc == RT_ENOMEM)
-        rt_config_refuse(&in, "out of memory");
+        rt_status_ignore(rt_config_refuse(&in, "out of memory")); /* it writes `why` */
     if (rc != RT_OK)
         rt_config_fini(c);
     return rc;

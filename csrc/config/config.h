@@ -14,6 +14,7 @@
 
 #include "base/buf.h"
 #include "base/slice.h"
+#include "base/status.h"
 
 #include <stdint.h>
 
@@ -108,19 +109,20 @@ typedef struct rt_config {
  * wrong key or type is an error), or NULL. RT_OK; RT_EINVAL with a message for people in `why` that
  * names the file, line, key, value and what was expected; RT_ENOMEM. A missing file is fine, a
  * broken one is not. */
-int rt_config_load(rt_config *c, const char *bench, const char *overrides, char *why, size_t n);
+RT_MUST_CHECK int rt_config_load(rt_config *c, const char *bench, const char *overrides, char *why,
+                                 size_t n);
 void rt_config_fini(rt_config *c);
 
 /* Puts the values of one JSON text over those in `c`, which rt_config_load has filled, as it does
  * for each of its sources. `name` is what messages call the text. RT_OK, RT_EINVAL (some values may
  * have been taken), RT_ENOMEM. */
-int rt_config_apply(rt_config *c, enum rt_config_from from, const char *name, rt_slice text,
-                    char *why, size_t n);
+RT_MUST_CHECK int rt_config_apply(rt_config *c, enum rt_config_from from, const char *name,
+                                  rt_slice text, char *why, size_t n);
 
 /* `{"key": {"value": v, "from": "default" | "config.json" | "common_site_config.json" |
  * "environment" | "caller", "default": v, "environment": name | null, "help": text}, ...}` as new
  * rt_alloc'ed text; passwords in URLs are masked. NULL: out of memory. */
-char *rt_config_describe(const rt_config *c);
+RT_MUST_CHECK char *rt_config_describe(const rt_config *c);
 
 /* Where the value of `key` is from, for people: as under "from" above. */
 const char *rt_config_origin(const rt_config *c, const char *key);

@@ -5,6 +5,7 @@
 #ifndef RT_CONFIG_FIELDS_H
 #define RT_CONFIG_FIELDS_H
 
+#include "base/status.h"
 #include "config/config.h"
 
 enum rt_config_kind { RT_KIND_STR, RT_KIND_INT, RT_KIND_BOOL, RT_KIND_PATH, RT_KIND_WORD };

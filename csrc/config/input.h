@@ -10,6 +10,7 @@
 #ifndef RT_CONFIG_INPUT_H
 #define RT_CONFIG_INPUT_H
 
+#include "base/status.h"
 #include "config/fields.h"
 
 #include <sys/stat.h>
@@ -29,31 +30,31 @@ typedef struct rt_config_input {
 
 /* Takes the values of a file; *st (may be NULL) is what it was when it was opened. As
  * rt_config_parse, or RT_ENOENT. */
-int rt_config_parse_file(rt_config_input *in, const char *path, struct stat *st);
+RT_MUST_CHECK int rt_config_parse_file(rt_config_input *in, const char *path, struct stat *st);
 
 /* --- parse.c --- */
 /* Takes the values of in->text. RT_OK; RT_EINVAL with in->why (some may have been taken);
  * RT_ENOMEM. */
-int rt_config_parse(const rt_config_input *in);
+RT_MUST_CHECK int rt_config_parse(const rt_config_input *in);
 
 /* --- set.c --- */
 /* Each puts one value into its member. RT_OK; RT_EINVAL: it is out of range or no such word;
  * RT_ENOMEM. */
-int rt_config_set_number(rt_config *c, const rt_config_field *f, double number);
-int rt_config_set_bool(rt_config *c, const rt_config_field *f, bool value);
+RT_MUST_CHECK int rt_config_set_number(rt_config *c, const rt_config_field *f, double number);
+RT_MUST_CHECK int rt_config_set_bool(rt_config *c, const rt_config_field *f, bool value);
 /* A value that came as text: from the environment, a default, or a file with "9000" for 9000. */
-int rt_config_set_from_text(rt_config *c, const rt_config_field *f, rt_slice text);
+RT_MUST_CHECK int rt_config_set_from_text(rt_config *c, const rt_config_field *f, rt_slice text);
 
 /* --- refuse.c --- */
 /* Each writes in->why and returns RT_EINVAL. */
-int rt_config_refuse(const rt_config_input *in, const char *fmt, ...)
+RT_MUST_CHECK int rt_config_refuse(const rt_config_input *in, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));
-int rt_config_refuse_at(const rt_config_input *in, size_t at, const char *what);
+RT_MUST_CHECK int rt_config_refuse_at(const rt_config_input *in, size_t at, const char *what);
 /* `rc` and `at` are of rt_json_check. */
-int rt_config_refuse_syntax(const rt_config_input *in, int rc, size_t at);
-int rt_config_refuse_value(const rt_config_input *in, const rt_config_field *f);
-int rt_config_refuse_environment(const rt_config_input *in, const rt_config_field *f,
-                                 rt_slice value);
-int rt_config_refuse_key(const rt_config_input *in, const char *key);
+RT_MUST_CHECK int rt_config_refuse_syntax(const rt_config_input *in, int rc, size_t at);
+RT_MUST_CHECK int rt_config_refuse_value(const rt_config_input *in, const rt_config_field *f);
+RT_MUST_CHECK int rt_config_refuse_environment(const rt_config_input *in, const rt_config_field *f,
+                                               rt_slice value);
+RT_MUST_CHECK int rt_config_refuse_key(const rt_config_input *in, const char *key);
 
 #endif

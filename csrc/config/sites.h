@@ -14,6 +14,7 @@
 #define RT_CONFIG_SITES_H
 
 #include "base/counters.h"
+#include "base/status.h"
 #include "config/config.h"
 
 #define RT_CONFIG_LOOK_MS 1000   /* between two looks at one file */
@@ -31,7 +32,7 @@ RT_COUNTERS_DECLARE(rt_config_sites, RT_CONFIG_SITES_COUNTERS)
 
 typedef struct rt_config_sites rt_config_sites;
 
-rt_config_sites *rt_config_sites_new(const rt_config *c); /* NULL: out of memory */
+RT_MUST_CHECK rt_config_sites *rt_config_sites_new(const rt_config *c); /* NULL: out of memory */
 void rt_config_sites_free(rt_config_sites *s);
 
 /* The origins allowed for `site`, separated by commas; good until the next call. A `site` that can

@@ -7,13 +7,14 @@
 #define RT_ENGINEIO_COMPRESS_H
 
 #include "base/msg.h"
+#include "base/status.h"
 #include "wire/coding.h"
 
 typedef struct rt_eio_compressor rt_eio_compressor;
 
 /* The bytes in that coding (gzip or deflate) as a new message; NULL: out of memory. `*c` is NULL
  * before the first call. */
-rt_msg *rt_eio_compress(rt_eio_compressor **c, enum rt_coding coding, rt_slice plain);
+RT_MUST_CHECK rt_msg *rt_eio_compress(rt_eio_compressor **c, enum rt_coding coding, rt_slice plain);
 void rt_eio_compressor_free(rt_eio_compressor *c); /* NULL is fine */
 
 #endif

@@ -26,6 +26,7 @@
 #include "base/figures.h"
 #include "base/msg.h"
 #include "base/slice.h"
+#include "base/status.h"
 #include "base/timers.h"
 #include "engineio/port.h"
 #include "wire/http.h"
@@ -146,7 +147,7 @@ typedef struct rt_eio_app {
     void *ctx;
     size_t user_size; /* bytes of each session for the app (rt_eio_user), zero at first */
     /* A new session. RT_OK, or an error: it ends at once. */
-    int (*on_open)(void *ctx, rt_eio_session *s);
+    RT_MUST_CHECK int (*on_open)(void *ctx, rt_eio_session *s);
     void (*on_message)(void *ctx, rt_eio_session *s, bool binary, rt_slice bytes);
     /* Exactly once for each on_open that returned RT_OK. The handle is invalid afterwards. */
     void (*on_close)(void *ctx, rt_eio_session *s, enum rt_eio_reason reason);
@@ -164,8 +165,8 @@ typedef struct rt_eio_app {
 
 /* `now` is the clock, in monotonic ms: the same time that rt_timers_run is given. NULL: out of
  * memory. */
-rt_eio *rt_eio_new(const rt_eio_opts *opts, const rt_eio_app *app, rt_timers *timers,
-                   uint64_t (*now)(void *ctx), void *now_ctx);
+RT_MUST_CHECK rt_eio *rt_eio_new(const rt_eio_opts *opts, const rt_eio_app *app, rt_timers *timers,
+                                 uint64_t (*now)(void *ctx), void *now_ctx);
 /* Changes opts.max_owed, also for open sessions. */
 void rt_eio_set_max_owed(rt_eio *e, uint32_t max_owed);
 /* Ends every session. A WebSocket gets a close frame, a waiting poll `1` or, when the server shuts
@@ -179,9 +180,9 @@ void rt_eio_free(rt_eio *e);
 /* The head of a request under the Engine.IO path; body and end follow. The answer comes through the
  * port, now or later. RT_OK, or an error: close the connection at once, without an answer. No call
  * may follow rt_eio_port_closed. */
-int rt_eio_request(rt_eio *e, rt_eio_port *port, const rt_http_request *req);
-int rt_eio_request_body(rt_eio *e, rt_eio_port *port, rt_slice bytes);
-int rt_eio_request_end(rt_eio *e, rt_eio_port *port);
+RT_MUST_CHECK int rt_eio_request(rt_eio *e, rt_eio_port *port, const rt_http_request *req);
+RT_MUST_CHECK int rt_eio_request_body(rt_eio *e, rt_eio_port *port, rt_slice bytes);
+RT_MUST_CHECK int rt_eio_request_end(rt_eio *e, rt_eio_port *port);
 /* WebSocket bytes, after ops.upgrade. They are unmasked in place. */
 void rt_eio_websocket_bytes(rt_eio *e, rt_eio_port *port, char *bytes, size_t n);
 /* The connection has gone: by an error (`broken`) or by the end of the stream. Does nothing when up

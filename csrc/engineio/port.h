@@ -11,13 +11,14 @@
 #define RT_ENGINEIO_PORT_H
 
 #include "base/msg.h"
+#include "base/status.h"
 
 typedef struct rt_eio_port rt_eio_port;
 
 typedef struct rt_eio_port_ops {
     /* Queues a message behind what is queued already, with a reference of its own. RT_OK, RT_ENOMEM
      * or RT_ECLOSED; after an error nothing is queued. */
-    int (*send)(rt_eio_port *p, rt_msg *m);
+    RT_MUST_CHECK int (*send)(rt_eio_port *p, rt_msg *m);
     /* The HTTP answer is queued whole. The next request may be read; if not `keep_alive`, the
      * connection closes once all is written. */
     void (*finish)(rt_eio_port *p, bool keep_alive);

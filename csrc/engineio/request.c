@@ -207,8 +207,8 @@ static void open_websocket(rt_eio *e, rt_eio_port *port, const rt_http_request *
         status = rt_eio_ws_send_text(port, rt_buf_slice(&open));
     rt_buf_fini(&open);
     if (status == RT_OK)
-        rt_eio_session_open(s);
-    else
+        status = rt_eio_session_open(s);
+    if (status != RT_OK)
         rt_eio_session_end(s, RT_EIO_NO_MEMORY);
 }
 

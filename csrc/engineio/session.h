@@ -132,17 +132,17 @@ static inline void rt_eio_flush_app(rt_eio *e) {
 
 /* A new session in state POLLING or WEBSOCKET, in the table, its heartbeat started. NULL: *status
  * says why. Call rt_eio_session_open next. */
-rt_eio_session *rt_eio_session_new(rt_eio *e, const rt_http_request *req, bool websocket,
-                                   int *status);
+RT_MUST_CHECK rt_eio_session *rt_eio_session_new(rt_eio *e, const rt_http_request *req,
+                                                 bool websocket, int *status);
 void rt_eio_session_free(rt_eio_session *s); /* once it has ended */
 /* Calls on_open; after an error the session has ended. */
-int rt_eio_session_open(rt_eio_session *s);
+RT_MUST_CHECK int rt_eio_session_open(rt_eio_session *s);
 /* Ends it now: lets go of its transports, calls on_close. Its memory waits for the reap. */
 void rt_eio_session_end(rt_eio_session *s, enum rt_eio_reason reason);
 /* Handles one packet from the client. False: the session has ended or is closing. */
 bool rt_eio_session_packet(rt_eio_session *s, bool binary, rt_slice packet);
 /* Writes the open packet: `0` and the JSON of the handshake. */
-int rt_eio_session_put_open(const rt_eio_session *s, rt_buf *out);
+RT_MUST_CHECK int rt_eio_session_put_open(const rt_eio_session *s, rt_buf *out);
 /* Sends a text packet of engineio's own. */
 void rt_eio_session_send_text(rt_eio_session *s, rt_slice packet);
 /* `5` came: s->port is the WebSocket, polling is over, the queue moves. */
@@ -168,13 +168,14 @@ void rt_eio_poll_reply(rt_eio_exchange *x, rt_slice payload);
 void rt_eio_poll_forget(rt_eio *e);
 /* Answers the waiting poll with what is queued, if there are both. RT_OK, or RT_ENOMEM: the answer
  * could not be made or queued, and what had left the queue for it is lost. */
-int rt_eio_poll_flush(rt_eio_session *s);
+RT_MUST_CHECK int rt_eio_poll_flush(rt_eio_session *s);
 /* Answers the waiting poll, if any, with one literal payload (`1`, `6`). */
 void rt_eio_poll_answer(rt_eio_session *s, rt_slice payload);
 
 /* --- exchange.c --- */
 
-rt_eio_exchange *rt_eio_exchange_new(rt_eio *e, rt_eio_port *port, const rt_http_request *req);
+RT_MUST_CHECK rt_eio_exchange *rt_eio_exchange_new(rt_eio *e, rt_eio_port *port,
+                                                   const rt_http_request *req);
 /* Answers and frees. `body` may be NULL; the caller keeps its reference. False: the answer could
  * not be made or queued, and the connection was closed. */
 bool rt_eio_exchange_reply(rt_eio_exchange *x, int status, const char *content_type, rt_msg *body);
@@ -196,7 +197,8 @@ void rt_eio_exchange_free(rt_eio_exchange *x);
 /* --- websocket.c --- */
 
 /* Answers 101 and makes the connection a WebSocket. False: it has been closed. */
-bool rt_eio_ws_accept(rt_eio_port *port, const rt_http_request *req, const rt_buf *extra_headers);
+RT_MUST_CHECK bool rt_eio_ws_accept(rt_eio_port *port, const rt_http_request *req,
+                                    const rt_buf *extra_headers);
 /* Makes the WebSocket the probe of the session. Without memory for it the WebSocket is closed. */
 void rt_eio_ws_start_probe(rt_eio_port *port, rt_eio_session *s);
 /* Sends a close frame (code 0: without payload) and lets the connection go. */
@@ -205,8 +207,8 @@ void rt_eio_ws_close(rt_eio_port *port, uint16_t code);
 void rt_eio_ws_refuse(rt_eio *e, rt_eio_port *port);
 /* Lets the connection go at once, without a close frame. */
 void rt_eio_ws_drop(rt_eio_port *port);
-int rt_eio_ws_send(rt_eio_port *port, rt_msg *frames);
-int rt_eio_ws_send_text(rt_eio_port *port, rt_slice packet);
+RT_MUST_CHECK int rt_eio_ws_send(rt_eio_port *port, rt_msg *frames);
+RT_MUST_CHECK int rt_eio_ws_send_text(rt_eio_port *port, rt_slice packet);
 /* Makes it the transport of the session; if it was a probe, that ends. */
 void rt_eio_ws_join(rt_eio_port *port, rt_eio_session *s);
 /* The session whose transport it is, or NULL. */

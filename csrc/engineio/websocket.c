@@ -108,7 +108,7 @@ void rt_eio_ws_close(rt_eio_port *port, uint16_t code) {
     let_go(port);
     rt_msg *frame = rt_ws_close_frame(code, RT_EMPTY);
     if (frame)
-        port->ops->send(port, frame);
+        rt_status_ignore(port->ops->send(port, frame)); /* without it the client sees code 1006 */
     rt_msg_rele(frame);
     port->ops->close(port, true);
 }

@@ -7,6 +7,7 @@
 #ifndef RT_FRAPPE_ASK_H
 #define RT_FRAPPE_ASK_H
 
+#include "base/status.h"
 #include "frappe/question.h"
 
 void rt_asker_init(rt_asker *a, const rt_asker_opts *opts, const rt_frappe_ports *ports,
@@ -16,8 +17,8 @@ void rt_asker_fini(rt_asker *a);
 
 /* RT_OK: the answer is there, *verdict and *who (borrowed, good until the loop turns) are set.
  * RT_AGAIN: `w` waits, kind->answered will come. RT_ELIMIT, RT_ENOMEM: it does not wait. */
-int rt_ask(rt_asker *a, const rt_subject *subject, rt_waiter *w, enum rt_verdict *verdict,
-           rt_identity **who);
+RT_MUST_CHECK int rt_ask(rt_asker *a, const rt_subject *subject, rt_waiter *w,
+                         enum rt_verdict *verdict, rt_identity **who);
 
 /* Drops cached answers about a user of a site (empty user: all users; empty site: all sites). A
  * question in flight still answers its waiters, but its answer is not cached. */

@@ -4,6 +4,7 @@
 #ifndef RT_FRAPPE_CREDENTIAL_H
 #define RT_FRAPPE_CREDENTIAL_H
 
+#include "base/status.h"
 #include "wire/http.h"
 
 enum rt_credential_kind { RT_CREDENTIAL_SID = 'c', RT_CREDENTIAL_HEADER = 'a' };
@@ -15,6 +16,6 @@ typedef struct rt_credential {
 
 /* The header wins over the cookie. RT_OK; RT_ENOENT: no Cookie and no Authorization header;
  * RT_EINVAL: a Cookie header without a sid. */
-int rt_credential_read(const rt_http_request *req, rt_credential *out);
+RT_MUST_CHECK int rt_credential_read(const rt_http_request *req, rt_credential *out);
 
 #endif

@@ -11,6 +11,7 @@
 
 #include "base/buf.h"
 #include "base/counters.h"
+#include "base/status.h"
 #include "base/figures.h"
 #include "base/timers.h"
 #include "frappe/ports.h"
@@ -95,14 +96,15 @@ RT_COUNTERS_DECLARE(rt_frappe, RT_FRAPPE_COUNTERS)
 
 typedef struct rt_frappe rt_frappe;
 
-rt_frappe *rt_frappe_new(const rt_frappe_opts *opts, const rt_frappe_ports *ports,
-                         rt_timers *timers); /* NULL: out of memory; opts are copied */
+RT_MUST_CHECK rt_frappe *
+rt_frappe_new(const rt_frappe_opts *opts, const rt_frappe_ports *ports,
+              rt_timers *timers); /* NULL: out of memory; opts are copied */
 /* Cancels and forgets all questions. Call it after rt_eio_close_all, when every on_disconnect and
  * on_client_gone has been called, and while the ports still work. */
 void rt_frappe_free(rt_frappe *f);
 
 /* Changes these options. RT_OK, or RT_ENOMEM: nothing has changed. */
-int rt_frappe_set_rules(rt_frappe *f, rt_slice default_site, bool developer_mode);
+RT_MUST_CHECK int rt_frappe_set_rules(rt_frappe *f, rt_slice default_site, bool developer_mode);
 void rt_frappe_set_events_per_second(rt_frappe *f, uint32_t events);
 
 /* The callbacks for rt_sio_new; then pass its result to rt_frappe_attach. */
@@ -116,11 +118,12 @@ bool rt_frappe_allow_origin(void *f, const rt_http_request *req, rt_slice origin
 /* One envelope, `{"event":..,"message":..,"room":..,"namespace":..}`, as on the Redis channel.
  * Malformed: RT_EFRAPPE_ENVELOPE; lost for want of memory: RT_ENOMEM. Both are counted, and logged
  * at most once a second. Never closes anything. */
-int rt_frappe_envelope(rt_frappe *f, rt_slice json);
+RT_MUST_CHECK int rt_frappe_envelope(rt_frappe *f, rt_slice json);
 
 /* The same in parts (in-process publishing). `message` is JSON text and is validated here. `event`
  * and `room` are plain text. Empty `room`: the whole namespace; empty `site`: every namespace. */
-int rt_frappe_publish(rt_frappe *f, rt_slice site, rt_slice room, rt_slice event, rt_slice message);
+RT_MUST_CHECK int rt_frappe_publish(rt_frappe *f, rt_slice site, rt_slice room, rt_slice event,
+                                    rt_slice message);
 
 /* Drops cached answers about a user of a site (an empty user: of the whole site). */
 void rt_frappe_forget(rt_frappe *f, rt_slice site, rt_slice user);
@@ -150,19 +153,20 @@ typedef struct rt_frappe_person {
     rt_slice sid, authorization; /* the credential that was used; the other one is empty */
 } rt_frappe_person;
 /* False: it was not let in. */
-bool rt_frappe_person_of(const rt_sio_socket *s, rt_frappe_person *out);
+RT_MUST_CHECK bool rt_frappe_person_of(const rt_sio_socket *s, rt_frappe_person *out);
 
 /* Asks for permission as a subscription does, but joins no room. Empty `name`: asks about the
  * doctype. RT_OK: *allowed is the answer; RT_AGAIN: `done` is called with it, once. RT_EINVAL: not
  * a name; RT_ELIMIT: too many wait; RT_ECLOSED: the socket was not let in; RT_ENOMEM. */
 enum rt_frappe_allowed { RT_FRAPPE_DENIED, RT_FRAPPE_ALLOWED, RT_FRAPPE_UNANSWERED };
 typedef void rt_frappe_allowed_fn(void *arg, enum rt_frappe_allowed allowed);
-int rt_frappe_permission(rt_frappe *f, rt_sio_socket *s, rt_slice doctype, rt_slice name,
-                         rt_frappe_allowed_fn *done, void *arg, enum rt_frappe_allowed *allowed);
+RT_MUST_CHECK int rt_frappe_permission(rt_frappe *f, rt_sio_socket *s, rt_slice doctype,
+                                       rt_slice name, rt_frappe_allowed_fn *done, void *arg,
+                                       enum rt_frappe_allowed *allowed);
 
 /* Reads the socket secret for somebody else who asks the web process; what does not satisfy
  * rt_secret_is_clean (secret.h) is none. As the port redis_get. */
-int rt_frappe_read_secret(rt_frappe *f, rt_frappe_redis_fn *done, void *arg);
+RT_MUST_CHECK int rt_frappe_read_secret(rt_frappe *f, rt_frappe_redis_fn *done, void *arg);
 
 /* --- figures --- */
 typedef struct rt_frappe_figures {

@@ -10,6 +10,7 @@
 #ifndef RT_FRAPPE_IDENTITY_H
 #define RT_FRAPPE_IDENTITY_H
 
+#include "base/status.h"
 #include "frappe/credential.h"
 #include "frappe/site.h"
 
@@ -30,8 +31,8 @@ typedef struct rt_identity {
 /* The identity with exactly these values, with a reference. NULL: out of memory, or the credential
  * or user is too long. A `type` that is empty or too long counts as missing. Non-empty `apps`
  * replace those of the site. */
-rt_identity *rt_identity_get(rt_site *site, rt_credential credential, rt_slice user, rt_slice type,
-                             rt_slice apps);
+RT_MUST_CHECK rt_identity *rt_identity_get(rt_site *site, rt_credential credential, rt_slice user,
+                                           rt_slice type, rt_slice apps);
 rt_identity *rt_identity_hold(rt_identity *id);
 void rt_identity_rele(rt_identity *id); /* NULL is fine */
 /* As hold and rele, for a client: the identity counts as connected. */

@@ -8,6 +8,7 @@
 #ifndef RT_FRAPPE_LOGINS_H
 #define RT_FRAPPE_LOGINS_H
 
+#include "base/status.h"
 #include "base/timers.h"
 #include "frappe/identity.h"
 
@@ -23,7 +24,7 @@ void rt_logins_init(rt_logins *l, rt_timers *timers, uint32_t keep_ms, uint32_t 
                     uint64_t (*now)(void *ctx), void *now_ctx);
 void rt_logins_fini(rt_logins *l);
 /* Adds a login; without memory it does nothing. False: it evicted the oldest. */
-bool rt_logins_keep(rt_logins *l, rt_identity *id);
+RT_MUST_CHECK bool rt_logins_keep(rt_logins *l, rt_identity *id);
 /* The identity of that credential (borrowed); NULL: not cached. */
 rt_identity *rt_logins_find(const rt_site *site, rt_slice kind, rt_slice value);
 /* Forgets a user of a site (empty user: all users; empty site: all sites). */

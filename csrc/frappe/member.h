@@ -6,6 +6,7 @@
 #ifndef RT_FRAPPE_MEMBER_H
 #define RT_FRAPPE_MEMBER_H
 
+#include "base/status.h"
 #include "frappe/ask.h"
 #include "frappe/frappe.h"
 #include "socketio/socketio.h"
@@ -41,8 +42,8 @@ typedef struct rt_member {
     uint32_t told : 12;   /* low bits of the second in which it was last told of a limit */
 } rt_member;
 
-rt_member *rt_member_new(uint64_t now); /* NULL: out of memory */
-void rt_member_free(rt_member *m);      /* its tickets stop waiting */
+RT_MUST_CHECK rt_member *rt_member_new(uint64_t now); /* NULL: out of memory */
+void rt_member_free(rt_member *m);                    /* its tickets stop waiting */
 
 static inline rt_member *rt_member_of(const rt_sio_socket *s) {
     return rt_sio_socket_user(s);
@@ -50,10 +51,10 @@ static inline rt_member *rt_member_of(const rt_sio_socket *s) {
 
 /* Pays for one event. A socket may send `events_per_second`, and four times that at once. False: no
  * credit is left. */
-bool rt_member_pay(rt_member *m, uint64_t now, uint32_t events_per_second);
+RT_MUST_CHECK bool rt_member_pay(rt_member *m, uint64_t now, uint32_t events_per_second);
 /* Whether the socket may be sent frappe_rt_limit now: once in RT_FRAPPE_TELL_MS. The time is kept
  * in 12 bits and wraps, so in one of 4096 such periods the answer is wrongly no. */
-bool rt_member_may_tell(rt_member *m, uint64_t now);
+RT_MUST_CHECK bool rt_member_may_tell(rt_member *m, uint64_t now);
 
 /* A document or doctype in a client's words. */
 typedef struct rt_subject_name {
@@ -63,10 +64,10 @@ typedef struct rt_subject_name {
 } rt_subject_name;
 
 /* A new ticket at the head of m->tickets; NULL: out of memory. `name` NULL: it needs none. */
-rt_ticket *rt_ticket_new(rt_member *m, rt_sio_socket *s, enum rt_want want,
-                         const rt_subject_name *name);
+RT_MUST_CHECK rt_ticket *rt_ticket_new(rt_member *m, rt_sio_socket *s, enum rt_want want,
+                                       const rt_subject_name *name);
 /* The same for RT_WANT_IN. */
-rt_ticket *rt_ticket_new_in(rt_member *m, rt_sio_socket *s, rt_slice payload);
+RT_MUST_CHECK rt_ticket *rt_ticket_new_in(rt_member *m, rt_sio_socket *s, rt_slice payload);
 void rt_ticket_free(rt_ticket *t); /* takes it off first */
 /* The ticket of that want and room, or NULL. */
 rt_ticket *rt_ticket_find(const rt_member *m, enum rt_want want, rt_slice room);

@@ -7,6 +7,7 @@
 #define RT_FRAPPE_PORTS_H
 
 #include "base/slice.h"
+#include "base/status.h"
 
 #include <stdint.h>
 
@@ -33,17 +34,17 @@ typedef struct rt_frappe_ports {
     void *ctx;
     /* RT_OK and a handle for web_cancel in *call; RT_ENOMEM; RT_ELIMIT: the queue is full, retry
      * later. `done` is called exactly once, unless cancelled. */
-    int (*web_get)(void *ctx, const rt_frappe_request *req, rt_frappe_answer_fn *done, void *arg,
-                   void **call);
+    RT_MUST_CHECK int (*web_get)(void *ctx, const rt_frappe_request *req, rt_frappe_answer_fn *done,
+                                 void *arg, void **call);
     void (*web_cancel)(void *ctx, void *call);
     /* True while the request is queued, not sent: cancelling it costs the web process nothing.
      */
     bool (*web_in_line)(void *ctx, const void *call);
     /* GET key. RT_OK: `done` will be called exactly once; else never (RT_ECLOSED: not connected).
      */
-    int (*redis_get)(void *ctx, rt_slice key, rt_frappe_redis_fn *done, void *arg);
+    RT_MUST_CHECK int (*redis_get)(void *ctx, rt_slice key, rt_frappe_redis_fn *done, void *arg);
     /* PUBLISH; best effort. */
-    int (*redis_publish)(void *ctx, rt_slice channel, rt_slice message);
+    RT_MUST_CHECK int (*redis_publish)(void *ctx, rt_slice channel, rt_slice message);
     /* The origins that the current configuration allows for `site` besides its own host: a list for
      * rt_origins_name, borrowed until the next call. Called when a page of another host connects;
      * must not block. `site` may be any text. */

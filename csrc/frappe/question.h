@@ -20,6 +20,7 @@
 #define RT_FRAPPE_QUESTION_H
 
 #include "base/log.h"
+#include "base/status.h"
 #include "base/timers.h"
 #include "frappe/identity.h"
 #include "frappe/logins.h"
@@ -54,7 +55,7 @@ typedef struct rt_waiter {
 struct rt_ask_kind {
     const char *what; /* for the log */
     /* Appends the path of the next request, with its query. */
-    int (*put_path)(rt_question *q, rt_buf *path);
+    RT_MUST_CHECK int (*put_path)(rt_question *q, rt_buf *path);
     /* Called with status 200 and the `message` of the JSON body (empty: there is none), or with 404
      * or 417. With RT_MEANS_YES it may have set q->who. */
     enum rt_meaning (*judge)(rt_question *q, int status, rt_slice message);
@@ -130,9 +131,9 @@ typedef struct rt_subject {
 } rt_subject;
 
 /* Appends the key under which equal questions find each other. */
-int rt_question_put_key(const rt_subject *s, rt_buf *key);
+RT_MUST_CHECK int rt_question_put_key(const rt_subject *s, rt_buf *key);
 /* A new question: open, no request sent yet. NULL: no memory. */
-rt_question *rt_question_new(rt_asker *a, const rt_subject *s, rt_slice key);
+RT_MUST_CHECK rt_question *rt_question_new(rt_asker *a, const rt_subject *s, rt_slice key);
 void rt_question_proceed(rt_question *q); /* towards its next request */
 void rt_question_unlist(rt_question *q);  /* nobody can join it any more */
 void rt_question_drop(rt_question *q);    /* it must have no waiters */

@@ -11,6 +11,7 @@
 #define RT_FRAPPE_SECRET_H
 
 #include "base/buf.h"
+#include "base/status.h"
 #include "frappe/ports.h"
 
 #define RT_SECRET_KEY RT_LIT("socketio_auth_secret")
@@ -35,7 +36,7 @@ void rt_secret_fini(rt_secret *s);
 
 /* Starts a read, unless one is in flight. RT_OK: `done` will be called, later; else it will not,
  * and this is why. */
-int rt_secret_read(rt_secret *s);
+RT_MUST_CHECK int rt_secret_read(rt_secret *s);
 
 /* True for what a header can carry; anything else that Redis has counts as no secret. */
 bool rt_secret_is_clean(rt_slice value);

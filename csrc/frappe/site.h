@@ -7,6 +7,7 @@
 
 #include "base/buf.h"
 #include "base/map.h"
+#include "base/status.h"
 
 /* Which of Frappe's permission methods a site has. */
 enum rt_endpoint {
@@ -41,13 +42,13 @@ void rt_sites_init(rt_sites *s);
 void rt_sites_fini(rt_sites *s); /* no site may be left */
 
 /* The site of that name, made when it is new, with a reference; NULL: out of memory. */
-rt_site *rt_site_get(rt_sites *s, rt_slice name);
+RT_MUST_CHECK rt_site *rt_site_get(rt_sites *s, rt_slice name);
 rt_site *rt_site_hold(rt_site *site);
 void rt_site_rele(rt_site *site);
 rt_slice rt_site_name(const rt_site *site);
 /* Stores the `installed_apps` of an answer: one copy for all users of the site. RT_OK or
  * RT_ENOMEM. */
-int rt_site_keep_apps(rt_site *site, rt_slice apps);
+RT_MUST_CHECK int rt_site_keep_apps(rt_site *site, rt_slice apps);
 
 /* --- names --- */
 

@@ -110,7 +110,7 @@ int rt_host_attach(rt_hosts *h, rt_slice line, rt_host **out, rt_buf *answer) {
         status = collect(h, host->bit, &host->waiting);
     if (status != RT_OK) {
         if (status == RT_ENOMEM)
-            rt_host_refuse(h, answer, RT_HOSTS_NO_MEMORY, "out of memory");
+            rt_status_ignore(rt_host_refuse(h, answer, RT_HOSTS_NO_MEMORY, "out of memory"));
         clear(host);
         return status;
     }

@@ -19,6 +19,7 @@
 #define RT_HOSTS_HOSTS_H
 
 #include "base/counters.h"
+#include "base/status.h"
 #include "base/figures.h"
 #include "base/timers.h"
 #include "frappe/frappe.h"
@@ -87,17 +88,18 @@ typedef struct rt_hosts rt_hosts;
 typedef struct rt_host rt_host;
 
 /* NULL: out of memory. */
-rt_hosts *rt_hosts_new(rt_frappe *frappe, rt_sio *io, rt_timers *timers, uint64_t (*now)(void *ctx),
-                       void *now_ctx, const rt_host_link *link);
+RT_MUST_CHECK rt_hosts *rt_hosts_new(rt_frappe *frappe, rt_sio *io, rt_timers *timers,
+                                     uint64_t (*now)(void *ctx), void *now_ctx,
+                                     const rt_host_link *link);
 void rt_hosts_free(rt_hosts *h); /* every host has gone; NULL is fine */
 
 /* Before the first host attaches, and when the configuration has changed: hosts that are attached
  * are told. Copies `opts`. RT_OK; RT_ENOMEM: it stays as it was. */
-int rt_hosts_set_opts(rt_hosts *h, const rt_hosts_opts *opts);
+RT_MUST_CHECK int rt_hosts_set_opts(rt_hosts *h, const rt_hosts_opts *opts);
 
 /* A first line, checked JSON. RT_OK: *host has a place, and rt_host_begin must follow; else
  * RT_EINVAL or RT_ENOMEM with `{"error":".."}` appended to *answer. */
-int rt_host_attach(rt_hosts *h, rt_slice line, rt_host **host, rt_buf *answer);
+RT_MUST_CHECK int rt_host_attach(rt_hosts *h, rt_slice line, rt_host **host, rt_buf *answer);
 void rt_host_begin(rt_host *host, void *peer); /* says welcome, tells of sockets */
 void rt_host_line(rt_host *host, rt_slice line);
 void rt_host_room(rt_host *host); /* it owes no more than RT_HOST_TELL_LOW */

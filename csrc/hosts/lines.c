@@ -71,8 +71,8 @@ static bool do_ack(rt_host_work *w) {
         return false;
     if (!rt_host_read_u64(w->m.i, ID_MAX, &id))
         return rt_host_wrong(w, "\"i\" is not the number of an acknowledgement");
-    if (s)
-        rt_sio_ack_binary(s, id, args, w->attachments, w->attachment_count);
+    if (s) /* it may have gone, and rt_host_read_payload takes no more attachments than allowed */
+        rt_status_ignore(rt_sio_ack_binary(s, id, args, w->attachments, w->attachment_count));
     rt_host_count(w->host, RT_HOST_ACKS);
     return true;
 }

@@ -96,9 +96,9 @@ void rt_host_put_settings(const rt_hosts *h, rt_buf *b);
 /* --- hello.c --- */
 #define RT_HOST_PROTOCOL 2 /* the version that both ends must speak */
 /* Fills a free place from a first line. RT_OK; RT_EINVAL with the refusal in *answer; RT_ENOMEM. */
-int rt_host_read_hello(rt_host *host, rt_slice line, rt_buf *answer);
+RT_MUST_CHECK int rt_host_read_hello(rt_host *host, rt_slice line, rt_buf *answer);
 /* Counts, logs and appends `{"error":".."}`. RT_EINVAL, or the buffer's error. */
-int rt_host_refuse(rt_hosts *h, rt_buf *answer, int counter, const char *fmt, ...)
+RT_MUST_CHECK int rt_host_refuse(rt_hosts *h, rt_buf *answer, int counter, const char *fmt, ...)
     __attribute__((format(printf, 4, 5)));
 
 /* --- takeover.c --- */
@@ -111,7 +111,7 @@ void rt_host_drained_late(rt_timerq *q, rt_timer *t);
 /* The places that take an event of this name (raw JSON). */
 uint8_t rt_hosts_taking(rt_hosts *h, rt_slice name, bool own);
 /* RT_OK; RT_EINVAL: no name; RT_ELIMIT; RT_ENOMEM. `name` is decoded text. */
-int rt_host_add_event(rt_host *host, rt_slice name);
+RT_MUST_CHECK int rt_host_add_event(rt_host *host, rt_slice name);
 void rt_host_drop_events(rt_host *host);
 int rt_host_put_names(const rt_host *host, rt_buf *out);
 
@@ -148,7 +148,7 @@ void rt_host_drop_all_kept(rt_hosts *h);
 
 /* --- asks.c --- */
 /* NULL: too many, or no memory. */
-rt_host_ask *rt_host_ask_new(rt_host *host, uint64_t q);
+RT_MUST_CHECK rt_host_ask *rt_host_ask_new(rt_host *host, uint64_t q);
 void rt_host_ask_free(rt_host_ask *ask);
 void rt_host_asks_orphan(rt_host *host);
 void rt_host_acknowledged(void *ask, int status, const rt_sio_event *answer);

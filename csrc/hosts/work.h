@@ -5,6 +5,7 @@
 #ifndef RT_HOSTS_WORK_H
 #define RT_HOSTS_WORK_H
 
+#include "base/status.h"
 #include "hosts/state.h"
 
 /* The members of a line: raw JSON, empty where there is none. */
@@ -31,18 +32,18 @@ static inline bool rt_host_is_true(rt_slice value) {
 }
 
 /* Decoded text. Says nothing of what is wrong. */
-bool rt_host_read_text(rt_host_work *w, rt_slice raw, rt_slice *text);
-bool rt_host_read_u64(rt_slice raw, unsigned long long max, uint64_t *out);
+RT_MUST_CHECK bool rt_host_read_text(rt_host_work *w, rt_slice raw, rt_slice *text);
+RT_MUST_CHECK bool rt_host_read_u64(rt_slice raw, unsigned long long max, uint64_t *out);
 /* The socket of that id, connected; NULL: it has gone, or never was. */
 rt_sio_socket *rt_host_find_socket(const rt_host_work *w, rt_slice id);
 /* `s`: *s is NULL when it has gone. */
-bool rt_host_read_socket(rt_host_work *w, rt_sio_socket **s);
-bool rt_host_read_q(rt_host_work *w);
+RT_MUST_CHECK bool rt_host_read_socket(rt_host_work *w, rt_sio_socket **s);
+RT_MUST_CHECK bool rt_host_read_q(rt_host_work *w);
 /* What every event and acknowledgement brings, checked as far as a client would check it. */
-bool rt_host_read_payload(rt_host_work *w, rt_slice *args);
+RT_MUST_CHECK bool rt_host_read_payload(rt_host_work *w, rt_slice *args);
 /* Calls `each` for a text, or for every text of an array. */
-bool rt_host_read_texts(rt_host_work *w, rt_slice raw, const char *why,
-                        bool (*each)(rt_host_work *w, rt_slice text));
+RT_MUST_CHECK bool rt_host_read_texts(rt_host_work *w, rt_slice raw, const char *why,
+                                      bool (*each)(rt_host_work *w, rt_slice text));
 
 /* `emit` (emit.c). */
 bool rt_host_do_emit(rt_host_work *w);

@@ -11,6 +11,7 @@
 #define RT_JSON_SCAN_H
 
 #include "base/buf.h"
+#include "base/status.h"
 
 #include <stdint.h>
 
@@ -39,8 +40,8 @@ enum rt_json_type {
  * NULL) counts the words accepted by the flag. On error `*error_at` (may be NULL) is the offset of
  * the first byte that cannot be: text.n when the text ends too early, the bracket that is one too
  * deep, or the start of the character that is no UTF-8. */
-int rt_json_check(rt_slice text, enum rt_json_flags flags, unsigned *python_numbers,
-                  size_t *error_at);
+RT_MUST_CHECK int rt_json_check(rt_slice text, enum rt_json_flags flags, unsigned *python_numbers,
+                                size_t *error_at);
 
 /* ---- everything below takes text that rt_json_check has accepted ---- */
 
@@ -55,9 +56,9 @@ typedef struct rt_json_iter {
     const char *end;
 } rt_json_iter;
 /* RT_OK, or RT_EJSON_TYPE when the value is neither array nor object. */
-int rt_json_iter_init(rt_json_iter *it, rt_slice value);
-bool rt_json_next(rt_json_iter *it, rt_slice *value);                     /* array */
-bool rt_json_next_pair(rt_json_iter *it, rt_slice *key, rt_slice *value); /* object */
+RT_MUST_CHECK int rt_json_iter_init(rt_json_iter *it, rt_slice value);
+RT_MUST_CHECK bool rt_json_next(rt_json_iter *it, rt_slice *value);                     /* array */
+RT_MUST_CHECK bool rt_json_next_pair(rt_json_iter *it, rt_slice *key, rt_slice *value); /* object */
 
 /* The value of the last member called `key` (as JSON.parse: the last one wins), or an empty slice
  * when there is none or the value is no object.
@@ -69,9 +70,9 @@ bool rt_json_str_is(rt_slice value, rt_slice text);
 
 /* Appends the decoded text of a string value. RT_EJSON_TYPE when it is not a string, RT_EUTF8 when
  * it holds a lone surrogate escape (legal in JSON, but no UTF-8 text); then nothing is appended. */
-int rt_json_str_decode(rt_slice value, rt_buf *out);
+RT_MUST_CHECK int rt_json_str_decode(rt_slice value, rt_buf *out);
 /* The decoded text without copying, when the string has no escapes: true and *text set. */
-bool rt_json_str_plain(rt_slice value, rt_slice *text);
+RT_MUST_CHECK bool rt_json_str_plain(rt_slice value, rt_slice *text);
 
 /* Appends `text` with NaN, Infinity and -Infinity replaced by null. RT_OK or the buffer's error. */
 int rt_json_copy_fixed(rt_slice text, rt_buf *out);

@@ -7,8 +7,10 @@
 #ifndef RT_NET_FDS_H
 #define RT_NET_FDS_H
 
+#include "base/status.h"
+
 /* RT_OK, or RT_ENOMEM (the descriptor is not recorded; the caller closes it). */
-int rt_fds_add(int fd);
+RT_MUST_CHECK int rt_fds_add(int fd);
 /* Closes it and forgets it. shutdown() comes first, so that a copy in a child that has not yet run
  * its handler cannot keep the peer waiting. */
 void rt_fds_close(int fd);

@@ -10,6 +10,7 @@
 
 #include "base/buf.h"
 #include "base/counters.h"
+#include "base/status.h"
 #include "base/figures.h"
 #include "engineio/engineio.h"
 #include "net/loop.h"
@@ -85,11 +86,11 @@ typedef void rt_front_route(void *ctx, const rt_http_request *req, rt_answer *an
 typedef struct rt_front rt_front;
 
 /* NULL: out of memory. */
-rt_front *rt_front_new(rt_loop *loop, rt_eio *eio, const rt_front_opts *opts, rt_front_route *route,
-                       void *route_ctx);
+RT_MUST_CHECK rt_front *rt_front_new(rt_loop *loop, rt_eio *eio, const rt_front_opts *opts,
+                                     rt_front_route *route, void *route_ctx);
 /* Takes a listening, non-blocking socket. RT_OK, RT_ELIMIT, RT_EIO, RT_ENOMEM: the descriptor stays
  * the caller's. */
-int rt_front_listen(rt_front *f, int fd);
+RT_MUST_CHECK int rt_front_listen(rt_front *f, int fd);
 void rt_front_set_max_owed(rt_front *f, uint32_t max_owed);
 void rt_front_stop_listening(rt_front *f);
 /* Before the end: nothing more is accepted or read, and what is owed is written from now on. */

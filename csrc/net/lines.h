@@ -6,6 +6,7 @@
 #define RT_NET_LINES_H
 
 #include "base/buf.h"
+#include "base/status.h"
 
 typedef struct rt_lines {
     rt_buf begun; /* a line whose end has not come; its `max` is the longest line allowed */
@@ -18,7 +19,7 @@ void rt_lines_init(rt_lines *l, size_t max);
 void rt_lines_fini(rt_lines *l);
 /* RT_OK; RT_ELIMIT: a line is longer than `max`; RT_ENOMEM; RT_ECLOSED: the callback said stop.
  * After anything but RT_OK the stream cannot be read on. */
-int rt_lines_feed(rt_lines *l, rt_slice bytes, rt_lines_line *on_line, void *arg);
+RT_MUST_CHECK int rt_lines_feed(rt_lines *l, rt_slice bytes, rt_lines_line *on_line, void *arg);
 
 /* Memory that an unfinished line takes. */
 static inline size_t rt_lines_held(const rt_lines *l) {

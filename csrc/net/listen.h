@@ -5,6 +5,8 @@
 #ifndef RT_NET_LISTEN_H
 #define RT_NET_LISTEN_H
 
+#include "base/status.h"
+
 #include <stddef.h>
 #include <sys/types.h>
 
@@ -13,8 +15,8 @@
 /* Non-blocking listening sockets for host:port (empty host: all interfaces, IPv4 and IPv6 in one
  * socket where the system allows). Fills up to `max` descriptors; *port becomes the one really
  * bound. RT_OK with *count; RT_EIO with errno set (EADDRINUSE, EACCES, ...) and `why`. */
-int rt_listen_tcp(const char *host, int *port, int *fds, int max, int *count, char *why,
-                  size_t why_len);
+RT_MUST_CHECK int rt_listen_tcp(const char *host, int *port, int *fds, int max, int *count,
+                                char *why, size_t why_len);
 
 /* The file of a Unix socket, and which file it was when we bound it. */
 typedef struct rt_unix_file {
@@ -32,7 +34,7 @@ void rt_unix_file_remove(rt_unix_file *file);
  * one that somebody still listens on is EADDRINUSE, one that is no socket EEXIST. While another
  * server is busy in the folder this waits up to `lock_ms`, then goes on; with 0 nothing waits, and
  * it is EWOULDBLOCK. *file becomes that file. */
-int rt_listen_unix(const char *path, unsigned mode, unsigned lock_ms, int *fd, rt_unix_file *file,
-                   char *why, size_t why_len);
+RT_MUST_CHECK int rt_listen_unix(const char *path, unsigned mode, unsigned lock_ms, int *fd,
+                                 rt_unix_file *file, char *why, size_t why_len);
 
 #endif

@@ -14,6 +14,7 @@
 #include "base/counters.h"
 #include "base/figures.h"
 #include "base/slice.h"
+#include "base/status.h"
 #include "net/loop.h"
 
 #define RT_LOCAL_LINE_MAX (16u << 20) /* bytes of one line; a longer one closes its connection */
@@ -51,8 +52,9 @@ typedef void rt_local_line(void *arg, rt_local_peer *peer, rt_slice line);
 /* Listens on `path`, mode 0600; a stale file is replaced. RT_OK, RT_ENOMEM, or RT_EIO with errno
  * and `why` (EADDRINUSE: a server listens there). Waits up to `lock_ms` for another server's start;
  * 0 while the loop runs (EWOULDBLOCK: one is starting). */
-int rt_local_new(rt_loop *loop, const char *path, unsigned lock_ms, rt_local_line *on_line,
-                 void *arg, rt_local **out, char *why, size_t why_len);
+RT_MUST_CHECK int rt_local_new(rt_loop *loop, const char *path, unsigned lock_ms,
+                               rt_local_line *on_line, void *arg, rt_local **out, char *why,
+                               size_t why_len);
 /* Takes in what was sent so far, closes everything, removes the file if it is still ours. */
 void rt_local_close(rt_local *l);
 /* When the loop has ended. NULL is fine. */

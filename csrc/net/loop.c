@@ -115,9 +115,8 @@ fail_buffer:
     return RT_EIO;
 }
 
-int rt_loop_run(rt_loop *l) {
+void rt_loop_run(rt_loop *l) {
     uv_run(&l->uv, UV_RUN_DEFAULT);
-    return RT_OK;
 }
 
 void rt_loop_stop(rt_loop *l) {

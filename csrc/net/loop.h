@@ -13,6 +13,7 @@
 #define RT_NET_LOOP_H
 
 #include "base/list.h"
+#include "base/status.h"
 #include "base/timers.h"
 
 #include <stdbool.h>
@@ -46,9 +47,9 @@ struct rt_loop {
     bool stopping;
 };
 
-int rt_loop_init(rt_loop *l, void (*on_wake)(void *arg), void *wake_arg);
+RT_MUST_CHECK int rt_loop_init(rt_loop *l, void (*on_wake)(void *arg), void *wake_arg);
 /* Runs until rt_loop_stop; then closes its own handles and waits for everybody else's to close. */
-int rt_loop_run(rt_loop *l);
+void rt_loop_run(rt_loop *l);
 void rt_loop_stop(rt_loop *l);
 void rt_loop_fini(rt_loop *l);
 void rt_loop_add_hook(rt_loop *l, rt_loop_hook *hook);

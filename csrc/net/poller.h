@@ -8,6 +8,7 @@
 #ifndef RT_NET_POLLER_H
 #define RT_NET_POLLER_H
 
+#include "base/status.h"
 #include "net/loop.h"
 
 #include <stdint.h>
@@ -26,11 +27,12 @@ typedef struct rt_poller {
     struct epoll_event events[RT_POLLER_EVENTS];
 } rt_poller;
 
-int rt_poller_init(rt_poller *p, rt_loop *loop, rt_poller_fn *ready); /* RT_OK, RT_ENOMEM, RT_EIO */
+RT_MUST_CHECK int rt_poller_init(rt_poller *p, rt_loop *loop,
+                                 rt_poller_fn *ready); /* RT_OK, RT_ENOMEM, RT_EIO */
 void rt_poller_close(rt_poller *p);
 /* RT_OK, or RT_EIO: the kernel takes no more. */
-int rt_poller_add(rt_poller *p, int fd, void *who, uint32_t events);
-int rt_poller_change(rt_poller *p, int fd, void *who, uint32_t events);
+RT_MUST_CHECK int rt_poller_add(rt_poller *p, int fd, void *who, uint32_t events);
+RT_MUST_CHECK int rt_poller_change(rt_poller *p, int fd, void *who, uint32_t events);
 /* `who` is not called any more, not even with what was taken from the kernel already. */
 void rt_poller_remove(rt_poller *p, int fd, const void *who);
 

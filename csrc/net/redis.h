@@ -11,6 +11,7 @@
 #include "base/counters.h"
 #include "base/figures.h"
 #include "base/slice.h"
+#include "base/status.h"
 #include "net/loop.h"
 
 #define RT_REDIS_RETRY_FIRST_MS 100
@@ -37,16 +38,17 @@ typedef void rt_redis_published(void *arg, int status, long long receivers);
 typedef struct rt_redis rt_redis;
 
 /* `url` as redis_url.h has it. RT_EINVAL with `why`; it does not wait for the connection. */
-int rt_redis_new(rt_loop *loop, const char *url, const char *channel, rt_redis_message *on_message,
-                 void *arg, rt_redis **out, char *why, size_t why_len);
+RT_MUST_CHECK int rt_redis_new(rt_loop *loop, const char *url, const char *channel,
+                               rt_redis_message *on_message, void *arg, rt_redis **out, char *why,
+                               size_t why_len);
 /* Pending replies get RT_ECLOSED now; frees itself when its handles are closed. */
 void rt_redis_close(rt_redis *r);
 
 /* RT_OK: `done` (which for a PUBLISH may be NULL) comes exactly once, never from inside this call.
  * RT_ECLOSED: not connected now. RT_ELIMIT, RT_ENOMEM. */
-int rt_redis_get(rt_redis *r, rt_slice key, rt_redis_reply *done, void *arg);
-int rt_redis_publish(rt_redis *r, rt_slice channel, rt_slice payload, rt_redis_published *done,
-                     void *arg);
+RT_MUST_CHECK int rt_redis_get(rt_redis *r, rt_slice key, rt_redis_reply *done, void *arg);
+RT_MUST_CHECK int rt_redis_publish(rt_redis *r, rt_slice channel, rt_slice payload,
+                                   rt_redis_published *done, void *arg);
 
 typedef struct rt_redis_figures {
     bool subscribed;

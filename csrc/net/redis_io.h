@@ -12,6 +12,7 @@
 #define RT_NET_REDIS_IO_H
 
 #include "base/buf.h"
+#include "base/status.h"
 #include "net/redis_url.h"
 
 #include <hiredis.h>
@@ -35,7 +36,8 @@ void rt_redis_io_init(rt_redis_io *io);
 /* Takes the connected socket `fd`, also when it fails. `*tls` is the TLS context, made when first
  * needed and kept by the caller for the next connection. RT_OK (with TLS the handshake goes on
  * while reading and writing), RT_ENOMEM or RT_EIO. */
-int rt_redis_io_open(rt_redis_io *io, int fd, const rt_redis_url *url, struct ssl_ctx_st **tls);
+RT_MUST_CHECK int rt_redis_io_open(rt_redis_io *io, int fd, const rt_redis_url *url,
+                                   struct ssl_ctx_st **tls);
 /* Closes the socket, so that Redis sees it even if a forked process holds a copy. */
 void rt_redis_io_close(rt_redis_io *io);
 /* In a fork handler of the child: closes the copy without a word to Redis, and frees nothing. */
@@ -45,20 +47,20 @@ void rt_redis_io_forget(rt_redis_io *io);
 void rt_redis_io_free_tls(struct ssl_ctx_st *tls);
 
 /* Collects one command. RT_OK, RT_ENOMEM. */
-int rt_redis_io_command(rt_redis_io *io, const rt_slice *words, unsigned n);
+RT_MUST_CHECK int rt_redis_io_command(rt_redis_io *io, const rt_slice *words, unsigned n);
 /* Collects AUTH and SELECT, as far as the URL asks for them; each gives one reply, which must be a
  * status. `*count` is how many. */
-int rt_redis_io_greeting(rt_redis_io *io, const rt_redis_url *url, unsigned *count);
+RT_MUST_CHECK int rt_redis_io_greeting(rt_redis_io *io, const rt_redis_url *url, unsigned *count);
 
 /* RT_OK: all is written. RT_AGAIN: go on when the events of rt_redis_io_events come (with TLS, read
  * first). RT_ECLOSED; RT_EIO: the certificate is not accepted. */
-int rt_redis_io_write(rt_redis_io *io);
+RT_MUST_CHECK int rt_redis_io_write(rt_redis_io *io);
 /* Takes one read's worth from the socket. RT_OK (also when there was nothing), RT_ECLOSED, RT_EIO
  * as above, or RT_ELIMIT: the reply is larger than RT_REDIS_REPLY_MAX. */
-int rt_redis_io_read(rt_redis_io *io);
+RT_MUST_CHECK int rt_redis_io_read(rt_redis_io *io);
 /* The next reply of what was read: RT_OK, RT_AGAIN, or RT_EIO: this is not Redis speaking. The
  * caller frees it with freeReplyObject. */
-int rt_redis_io_reply(rt_redis_io *io, redisReply **reply);
+RT_MUST_CHECK int rt_redis_io_reply(rt_redis_io *io, redisReply **reply);
 /* Something was read that no reply has been made of. */
 bool rt_redis_io_has_input(const rt_redis_io *io);
 /* POLLIN, and POLLOUT while there is something to write. */

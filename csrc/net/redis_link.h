@@ -7,12 +7,13 @@
 #ifndef RT_NET_REDIS_LINK_H
 #define RT_NET_REDIS_LINK_H
 
+#include "base/status.h"
 #include "net/loop.h"
 #include "net/redis_io.h"
 
 typedef struct rt_redis_link_ops {
     /* Collect (rt_redis_io_command) what comes first on a new connection. RT_OK or RT_ENOMEM. */
-    int (*hello)(void *arg, rt_redis_io *io);
+    RT_MUST_CHECK int (*hello)(void *arg, rt_redis_io *io);
     /* A reply, AUTH's and SELECT's excepted; it lives until the call returns. When it shows that
      * the hello was answered well, call rt_redis_link_stands. */
     void (*reply)(void *arg, const redisReply *reply);

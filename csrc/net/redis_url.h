@@ -5,6 +5,8 @@
 #ifndef RT_NET_REDIS_URL_H
 #define RT_NET_REDIS_URL_H
 
+#include "base/status.h"
+
 #include <stdbool.h>
 #include <stddef.h>
 
@@ -20,7 +22,8 @@ typedef struct rt_redis_url {
 
 /* RT_OK, or RT_EINVAL with a message for people in `why` (no password in it). Percent escapes in
  * user and password are decoded. A bare `host:port` is taken as redis://. */
-int rt_redis_url_parse(const char *text, rt_redis_url *out, char *why, size_t why_len);
+RT_MUST_CHECK int rt_redis_url_parse(const char *text, rt_redis_url *out, char *why,
+                                     size_t why_len);
 /* The URL without user and password, for logs. */
 void rt_redis_url_show(const rt_redis_url *url, char *out, size_t n);
 

@@ -6,6 +6,7 @@
 #ifndef RT_NET_WEB_MULTI_H
 #define RT_NET_WEB_MULTI_H
 
+#include "base/status.h"
 #include "net/loop.h"
 
 #include <curl/curl.h>
@@ -33,12 +34,12 @@ typedef struct rt_web_multi {
 void rt_web_multi_init(rt_web_multi *m, rt_loop *loop, long connections,
                        const rt_web_multi_ops *ops, void *arg);
 /* Needed before the first handle is added; rt_curl_load must have succeeded. RT_OK or RT_ENOMEM. */
-int rt_web_multi_open(rt_web_multi *m);
+RT_MUST_CHECK int rt_web_multi_open(rt_web_multi *m);
 /* Every handle must have been removed. `gone` comes later. */
 void rt_web_multi_close(rt_web_multi *m);
 /* The options of a handle that concern its sockets. */
-bool rt_web_multi_prepare(CURL *easy);
-bool rt_web_multi_add(rt_web_multi *m, CURL *easy);
+RT_MUST_CHECK bool rt_web_multi_prepare(CURL *easy);
+RT_MUST_CHECK bool rt_web_multi_add(rt_web_multi *m, CURL *easy);
 void rt_web_multi_remove(rt_web_multi *m, CURL *easy);
 void rt_web_multi_kick(rt_web_multi *m);
 

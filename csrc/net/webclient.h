@@ -9,6 +9,7 @@
 #include "base/counters.h"
 #include "base/figures.h"
 #include "base/slice.h"
+#include "base/status.h"
 #include "net/loop.h"
 
 #define RT_WEB_IN_FLIGHT 16     /* requests at one time */
@@ -48,7 +49,7 @@ typedef void rt_web_done(void *arg, const rt_web_answer *answer);
 typedef struct rt_web rt_web;
 typedef struct rt_web_call rt_web_call;
 
-rt_web *rt_web_new(rt_loop *loop, const rt_web_opts *opts);
+RT_MUST_CHECK rt_web *rt_web_new(rt_loop *loop, const rt_web_opts *opts);
 /* For what is asked from now on. */
 void rt_web_set_limits(rt_web *w, uint32_t in_flight, uint32_t timeout_ms);
 /* Cancels everything, no `done` comes any more; frees itself when its handles are closed. */
@@ -59,8 +60,9 @@ void rt_web_close(rt_web *w);
  * `done` comes exactly once, never from inside this call, unless cancelled. RT_OK, RT_EINVAL,
  * RT_EIO (no libcurl: logged),
  * RT_ENOMEM, RT_ELIMIT (the line is full: ask again later). */
-int rt_web_get(rt_web *w, const char *url, const char *const *headers, unsigned header_count,
-               rt_web_done *done, void *arg, rt_web_call **call);
+RT_MUST_CHECK int rt_web_get(rt_web *w, const char *url, const char *const *headers,
+                             unsigned header_count, rt_web_done *done, void *arg,
+                             rt_web_call **call);
 /* `done` will not come. */
 void rt_web_cancel(rt_web_call *call);
 /* True while it waits for its turn. */

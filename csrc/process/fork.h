@@ -11,9 +11,11 @@
 #ifndef RT_PROCESS_FORK_H
 #define RT_PROCESS_FORK_H
 
+#include "base/status.h"
+
 #define RT_FORK_WAIT_MS 200
 
 /* RT_OK, or RT_ENOMEM. Once in a process. */
-int rt_fork_register(void);
+RT_MUST_CHECK int rt_fork_register(void);
 
 #endif

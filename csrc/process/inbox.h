@@ -16,6 +16,7 @@
 #ifndef RT_PROCESS_INBOX_H
 #define RT_PROCESS_INBOX_H
 
+#include "base/status.h"
 #include "frappe/envelope.h"
 #include "net/loop.h"
 
@@ -40,15 +41,15 @@ void rt_inbox_init(void);
 /* Opens the inbox for a loop: puts succeed from now on. */
 void rt_inbox_open(rt_loop *loop);
 /* Closes it: puts fail from now on, and the loop may be freed. Returns the items that are left. */
-rt_inbox_item *rt_inbox_close(void);
+RT_MUST_CHECK rt_inbox_item *rt_inbox_close(void);
 /* Whether puts succeed. */
 bool rt_inbox_is_open(void);
 /* RT_OK (the inbox owns the item now); RT_ENOENT: closed; RT_ELIMIT: full. RT_INBOX_STOP is the
  * last item that it takes. */
-int rt_inbox_put(rt_inbox_item *item);
+RT_MUST_CHECK int rt_inbox_put(rt_inbox_item *item);
 /* Takes everything put so far, oldest first. Server thread only; blocks while a fork is under
  * way. False: the inbox is no longer that of `loop`, and nobody waits for this thread any more. */
-bool rt_inbox_take(const rt_loop *loop, rt_inbox_item **items);
+RT_MUST_CHECK bool rt_inbox_take(const rt_loop *loop, rt_inbox_item **items);
 /* The server thread's last call: a fork need not wait for it any more. */
 void rt_inbox_thread_ended(const rt_loop *loop);
 

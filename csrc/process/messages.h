@@ -5,6 +5,7 @@
 #ifndef RT_PROCESS_MESSAGES_H
 #define RT_PROCESS_MESSAGES_H
 
+#include "base/status.h"
 #include "process/inbox.h"
 #include "server/instance.h"
 
@@ -18,6 +19,6 @@ unsigned rt_messages_drop(rt_inbox_item *first);
 
 /* Any thread. Asks the server to stop within `patience_ms`. RT_OK, RT_ENOENT, RT_ENOMEM.
  */
-int rt_messages_stop(uint32_t patience_ms);
+RT_MUST_CHECK int rt_messages_stop(uint32_t patience_ms);
 
 #endif

@@ -7,15 +7,17 @@
 #ifndef RT_PROCESS_REQUESTS_H
 #define RT_PROCESS_REQUESTS_H
 
+#include "base/status.h"
+
 enum rt_request { RT_REQUEST_RELOAD = 1 };
 
 /* Accepts requests from now on. *fd is a descriptor that is readable when there is one; do not
  * close it. RT_OK, RT_ENOMEM, or RT_EIO with errno. */
-int rt_requests_open(int *fd);
+RT_MUST_CHECK int rt_requests_open(int *fd);
 /* Refuses requests from now on, and drops those not taken. */
 void rt_requests_close(void);
 /* RT_OK: it will be seen; RT_ENOENT: this process takes no requests. Equal requests are merged. */
-int rt_requests_put(enum rt_request request);
+RT_MUST_CHECK int rt_requests_put(enum rt_request request);
 /* The requests since the last call, as a mask; 0: none. */
 unsigned rt_requests_take(void);
 

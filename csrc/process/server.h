@@ -15,6 +15,7 @@
 
 #include "base/buf.h"
 #include "base/slice.h"
+#include "base/status.h"
 #include "config/config.h"
 #include "frappe/envelope.h"
 #include "server/listeners.h"
@@ -26,23 +27,23 @@
 /* Listens and starts the thread. Takes the configuration in every case. RT_OK; RT_EIO with errno
  * and `why` (cannot listen); RT_EINVAL with `why` (a bad URL, a bad socket in `handed`);
  * RT_ECLOSED: one runs already; RT_ENOMEM. */
-int rt_server_start(rt_config *config, const rt_handed *handed, rt_server_address *where, char *why,
-                    size_t why_len);
+RT_MUST_CHECK int rt_server_start(rt_config *config, const rt_handed *handed,
+                                  rt_server_address *where, char *why, size_t why_len);
 
 /* Appends `{"port": .. | null, "uds": .. | null, "addresses": [..]}`. */
-int rt_server_put_address(const rt_server_address *where, rt_buf *out);
+RT_MUST_CHECK int rt_server_put_address(const rt_server_address *where, rt_buf *out);
 
 /* Stops and joins within the deadline. RT_OK; RT_ENOENT: none runs (it has waited up to the
  * deadline for threads left behind); RT_AGAIN: the thread did not end in time and is left
  * behind; RT_ENOMEM. */
-int rt_server_stop(uint32_t deadline_ms);
+RT_MUST_CHECK int rt_server_stop(uint32_t deadline_ms);
 
 /* One runs here, and no stop has begun. */
 bool rt_server_running(void);
 
 /* Hands an event to the thread. RT_OK; RT_ENOENT: none runs here; RT_ELIMIT: the inbox is full;
  * RT_ENOMEM. Everything is copied. */
-int rt_server_publish(const rt_event *e);
+RT_MUST_CHECK int rt_server_publish(const rt_event *e);
 
 /* Events that rt_server_publish took but a thread that did not end in time never delivered,
  * since the process started. */
@@ -50,10 +51,10 @@ uint64_t rt_server_lost(void);
 
 /* Hands a newly read configuration to the thread; the log says what it changes. Takes the
  * configuration in every case. RT_OK; RT_ENOENT: none runs here; RT_ENOMEM. */
-int rt_server_reload(rt_config *config);
+RT_MUST_CHECK int rt_server_reload(rt_config *config);
 
 /* Appends the figures as JSON. RT_OK; RT_ENOENT; RT_AGAIN: no answer in time; RT_ENOMEM. */
-int rt_server_stats(uint32_t timeout_ms, rt_buf *out);
+RT_MUST_CHECK int rt_server_stats(uint32_t timeout_ms, rt_buf *out);
 
 /* Called by rt_process_init. */
 void rt_server_init(void);

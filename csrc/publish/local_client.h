@@ -12,6 +12,7 @@
 #define RT_PUBLISH_LOCAL_CLIENT_H
 
 #include "base/buf.h"
+#include "base/status.h"
 #include "publish/waits.h"
 
 #define RT_LOCAL_WAIT_MS 1000     /* for a server that reads slowly, per line */
@@ -40,10 +41,10 @@ void rt_local_client_clear(rt_local_client *c);
 /* Writes c->line to the socket at `path` without waiting, and clears it. RT_OK; RT_AGAIN: not all
  * of it, rt_local_client_finish must come next; RT_ENOENT: nobody listens; RT_ECLOSED: the server
  * went away. */
-int rt_local_client_start(rt_local_client *c, const char *path);
+RT_MUST_CHECK int rt_local_client_start(rt_local_client *c, const char *path);
 /* Waits for room and writes the rest. RT_OK; RT_ECLOSED: the server went away or did not read in
  * time, and has not got this line. */
-int rt_local_client_finish(rt_local_client *c, const rt_waits *waits);
+RT_MUST_CHECK int rt_local_client_finish(rt_local_client *c, const rt_waits *waits);
 /* Why the last call failed, as text for a message. */
 void rt_local_client_explain(const rt_local_client *c, char *why, size_t why_len);
 

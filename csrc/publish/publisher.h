@@ -12,6 +12,7 @@
 #define RT_PUBLISH_PUBLISHER_H
 
 #include "base/slice.h"
+#include "base/status.h"
 #include "publish/waits.h"
 
 #define RT_PUBLISHER_CONNECT_MS 1000
@@ -21,7 +22,7 @@
 typedef struct rt_publisher rt_publisher;
 
 /* RT_OK, RT_EINVAL (with `why`) or RT_ENOMEM. Does not connect. */
-int rt_publisher_new(const char *url, rt_publisher **out, char *why, size_t why_len);
+RT_MUST_CHECK int rt_publisher_new(const char *url, rt_publisher **out, char *why, size_t why_len);
 void rt_publisher_free(rt_publisher *p);
 /* In the child's fork handler: closes the inherited descriptor and sends nothing. Frees nothing:
  * with TLS that takes locks that another thread may have held at the fork. */
@@ -32,7 +33,7 @@ void rt_publisher_forget(rt_publisher *p);
 /* PUBLISH channel payload. Connects when needed; replaces a dead connection once, at once.
  * RT_OK: the kernel has all of it. RT_ECLOSED: Redis is away; RT_EIO: Redis refused (AUTH, ...);
  * `why` has the text. A send on an open connection rarely waits. */
-int rt_publisher_send(rt_publisher *p, rt_slice channel, rt_slice payload, const rt_waits *waits,
-                      char *why, size_t why_len);
+RT_MUST_CHECK int rt_publisher_send(rt_publisher *p, rt_slice channel, rt_slice payload,
+                                    const rt_waits *waits, char *why, size_t why_len);
 
 #endif

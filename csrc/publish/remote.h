@@ -8,6 +8,7 @@
 #ifndef RT_PUBLISH_REMOTE_H
 #define RT_PUBLISH_REMOTE_H
 
+#include "base/status.h"
 #include "frappe/envelope.h"
 
 #include <stddef.h>
@@ -17,13 +18,15 @@ typedef void rt_remote_before_wait(void *arg);
 
 /* PUBLISH on the channel of events. RT_OK; RT_EINVAL (the URL), RT_ECLOSED or RT_EIO (Redis) with
  * `why`; RT_ENOMEM. */
-int rt_remote_publish(const char *url, const rt_event *e, rt_remote_before_wait *before_wait,
-                      void *arg, char *why, size_t why_len);
+RT_MUST_CHECK int rt_remote_publish(const char *url, const rt_event *e,
+                                    rt_remote_before_wait *before_wait, void *arg, char *why,
+                                    size_t why_len);
 
 /* To the local socket at `path`. RT_OK; RT_ENOENT: no server listens there; RT_ECLOSED: it went
  * away, or has not read for RT_LOCAL_WAIT_MS; RT_ELIMIT: too long for it; RT_ENOMEM. */
-int rt_remote_publish_local(const char *path, const rt_event *e, rt_remote_before_wait *before_wait,
-                            void *arg, char *why, size_t why_len);
+RT_MUST_CHECK int rt_remote_publish_local(const char *path, const rt_event *e,
+                                          rt_remote_before_wait *before_wait, void *arg, char *why,
+                                          size_t why_len);
 
 /* --- for the table of process/fork.c --- */
 void rt_remote_before_fork(void);

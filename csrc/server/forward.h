@@ -17,6 +17,7 @@
 #include "base/counters.h"
 #include "base/list.h"
 #include "base/random.h"
+#include "base/status.h"
 #include "net/loop.h"
 #include "net/redis.h"
 #include "frappe/envelope.h"
@@ -57,7 +58,7 @@ typedef struct rt_forward {
 
 /* `mode` is auto, on or off; no `redis` is off. RT_OK, or RT_EIO: the system gives no random bytes.
  */
-int rt_forward_init(rt_forward *f, rt_loop *loop, rt_redis *redis, const char *mode);
+RT_MUST_CHECK int rt_forward_init(rt_forward *f, rt_loop *loop, rt_redis *redis, const char *mode);
 /* Before rt_redis_close. What waits is lost: it is counted, and the log says how much. All zero is
  * fine. */
 void rt_forward_fini(rt_forward *f);

@@ -25,7 +25,7 @@ static void reap(void *arg) {
 static void on_redis_message(void *arg, rt_slice payload) {
     rt_instance *in = arg;
     if (!in->stopping && !rt_forward_is_own(&in->forward, payload))
-        rt_frappe_envelope(in->frappe, payload);
+        rt_status_ignore(rt_frappe_envelope(in->frappe, payload)); /* a loss is counted there */
 }
 
 void rt_instance_publish(rt_instance *in, const rt_event *e) {

@@ -8,6 +8,7 @@
 #ifndef RT_SERVER_INSTANCE_H
 #define RT_SERVER_INSTANCE_H
 
+#include "base/status.h"
 #include "config/config.h"
 #include "config/sites.h"
 #include "frappe/frappe.h"
@@ -23,10 +24,10 @@
 
 /* What a server needs of the process it runs in. */
 typedef struct rt_surroundings {
-    const rt_handed *handed;                 /* sockets to listen on instead of its own */
-    void (*on_wake)(struct rt_instance *in); /* rt_loop_wake was called for in->loop */
-    int (*reload_handlers)(void);            /* RT_OK; RT_ENOENT: nobody supervises any here */
-    uint64_t (*log_lines_lost)(void);        /* since the process started */
+    const rt_handed *handed;                    /* sockets to listen on instead of its own */
+    void (*on_wake)(struct rt_instance *in);    /* rt_loop_wake was called for in->loop */
+    RT_MUST_CHECK int (*reload_handlers)(void); /* RT_OK; RT_ENOENT: nobody supervises any here */
+    uint64_t (*log_lines_lost)(void);           /* since the process started */
 } rt_surroundings;
 
 typedef struct rt_instance {
@@ -56,8 +57,9 @@ typedef struct rt_instance {
 
 /* Builds a server that listens already. Takes the configuration, whatever happens. RT_OK; RT_EIO
  * with errno and `why` (cannot listen), RT_EINVAL with `why`, RT_ENOMEM: *out is NULL. */
-int rt_instance_new(rt_config *config, const rt_surroundings *around, rt_server_address *where,
-                    rt_instance **out, char *why, size_t why_len);
+RT_MUST_CHECK int rt_instance_new(rt_config *config, const rt_surroundings *around,
+                                  rt_server_address *where, rt_instance **out, char *why,
+                                  size_t why_len);
 /* Serves until rt_instance_shut_down has come to its end. */
 void rt_instance_run(rt_instance *in);
 /* After the run, or instead of it. */
@@ -79,7 +81,7 @@ int rt_instance_put_prometheus(const rt_instance *in, rt_buf *out);
 /* How handler hosts are reached (host_socket.c). */
 extern const rt_host_link rt_host_socket_link;
 /* Hands them what they need of in->config. RT_OK; RT_ENOMEM: they go by what they had. */
-int rt_instance_tell_hosts(rt_instance *in);
+RT_MUST_CHECK int rt_instance_tell_hosts(rt_instance *in);
 typedef struct rt_health {
     const char *degraded; /* what is missing; NULL: nothing */
 } rt_health;

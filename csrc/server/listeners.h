@@ -5,6 +5,7 @@
 #ifndef RT_SERVER_LISTENERS_H
 #define RT_SERVER_LISTENERS_H
 
+#include "base/status.h"
 #include "config/config.h"
 #include "net/front.h"
 #include "net/listen.h"
@@ -29,14 +30,14 @@ typedef struct rt_listeners {
 } rt_listeners;
 
 /* Opens what the configuration says. RT_OK, or RT_EIO with errno and `why`. */
-int rt_listeners_open(rt_listeners *l, const rt_config *c, rt_server_address *where, char *why,
-                      size_t why_len);
+RT_MUST_CHECK int rt_listeners_open(rt_listeners *l, const rt_config *c, rt_server_address *where,
+                                    char *why, size_t why_len);
 
 /* Takes sockets that somebody else has opened and listens on already (systemd's socket activation,
  * sd_listen_fds(3)). RT_OK; RT_EINVAL with `why`: too many, or one that is no listening stream
  * socket; they stay open then. */
-int rt_listeners_adopt(rt_listeners *l, const rt_handed *handed, rt_server_address *where,
-                       char *why, size_t why_len);
+RT_MUST_CHECK int rt_listeners_adopt(rt_listeners *l, const rt_handed *handed,
+                                     rt_server_address *where, char *why, size_t why_len);
 
 /* Closes those from `from` on. */
 void rt_listeners_close(rt_listeners *l, int from);

@@ -17,6 +17,7 @@
 #include "base/alarm.h"
 #include "base/buf.h"
 #include "base/counters.h"
+#include "base/status.h"
 #include "net/local.h"
 
 #define RT_LOCAL_LINE_COUNTERS(X)                                                                  \
@@ -57,7 +58,8 @@ rt_local_request rt_local_parse(rt_slice line);
 
 /* Carries out a command and appends its answer, or `{"error":..}`; nothing, when the peer has it
  * already. RT_OK; RT_EINVAL: the command was wrong; or the buffer's error. */
-int rt_instance_do_command(struct rt_instance *in, const rt_local_request *request, rt_buf *answer);
+RT_MUST_CHECK int rt_instance_do_command(struct rt_instance *in, const rt_local_request *request,
+                                         rt_buf *answer);
 
 /* Makes a peer a handler host, or turns it away (host_socket.c). */
 void rt_instance_attach_host(struct rt_instance *in, rt_local_peer *peer, rt_slice line);

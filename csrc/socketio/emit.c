@@ -20,8 +20,16 @@ static int too_many_attachments(const rt_sio_socket *s) {
     return RT_ELIMIT;
 }
 
+static void send_event(rt_sio_socket *s, rt_slice event, rt_slice args, const rt_slice *attachments,
+                       unsigned count) {
+    rt_sio_out o = rt_sio_event_out(s->ns, event, args, attachments, count);
+    rt_sio_tally_sent(s->ns->io, 1);
+    rt_sio_emit_packet(s, &o);
+}
+
 void rt_sio_emit(rt_sio_socket *s, rt_slice event, rt_slice args) {
-    rt_sio_emit_binary(s, event, args, NULL, 0);
+    if (s->state == RT_SIO_IN)
+        send_event(s, event, args, NULL, 0);
 }
 
 int rt_sio_emit_binary(rt_sio_socket *s, rt_slice event, rt_slice args, const rt_slice *attachments,
@@ -30,14 +38,24 @@ int rt_sio_emit_binary(rt_sio_socket *s, rt_slice event, rt_slice args, const rt
         return RT_ECLOSED;
     if (count > RT_SIO_ATTACHMENTS_MAX)
         return too_many_attachments(s);
-    rt_sio_out o = rt_sio_event_out(s->ns, event, args, attachments, count);
-    rt_sio_tally_sent(s->ns->io, 1);
-    rt_sio_emit_packet(s, &o);
+    send_event(s, event, args, attachments, count);
     return RT_OK;
 }
 
+static void send_ack(rt_sio_socket *s, uint64_t id, rt_slice args, const rt_slice *attachments,
+                     unsigned count) {
+    rt_sio_emit_packet(s, &(rt_sio_out){.type = count ? RT_SIO_BINARY_ACK : RT_SIO_ACK,
+                                        .ns = rt_sio_ns_name(s->ns),
+                                        .has_id = true,
+                                        .id = id,
+                                        .args = args,
+                                        .attachments = attachments,
+                                        .attachment_count = count});
+}
+
 void rt_sio_ack(rt_sio_socket *s, uint64_t id, rt_slice args) {
-    rt_sio_ack_binary(s, id, args, NULL, 0);
+    if (s->state == RT_SIO_IN)
+        send_ack(s, id, args, NULL, 0);
 }
 
 int rt_sio_ack_binary(rt_sio_socket *s, uint64_t id, rt_slice args, const rt_slice *attachments,
@@ -46,12 +64,6 @@ int rt_sio_ack_binary(rt_sio_socket *s, uint64_t id, rt_slice args, const rt_sli
         return RT_ECLOSED;
     if (count > RT_SIO_ATTACHMENTS_MAX)
         return too_many_attachments(s);
-    rt_sio_emit_packet(s, &(rt_sio_out){.type = count ? RT_SIO_BINARY_ACK : RT_SIO_ACK,
-                                        .ns = rt_sio_ns_name(s->ns),
-                                        .has_id = true,
-                                        .id = id,
-                                        .args = args,
-                                        .attachments = attachments,
-                                        .attachment_count = count});
+    send_ack(s, id, args, attachments, count);
     return RT_OK;
 }

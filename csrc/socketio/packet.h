@@ -7,6 +7,7 @@
 
 #include "base/msg.h"
 #include "base/slice.h"
+#include "base/status.h"
 
 #include <stdint.h>
 
@@ -31,10 +32,10 @@ typedef struct rt_sio_packet {
 
 /* RT_OK or RT_ESIO_PACKET. Checks the syntax, the JSON, what each type may carry, and reserved
  * event names; not the placeholders. */
-int rt_sio_packet_parse(rt_slice text, unsigned max_attachments, rt_sio_packet *p);
+RT_MUST_CHECK int rt_sio_packet_parse(rt_slice text, unsigned max_attachments, rt_sio_packet *p);
 
 /* The name of an event and the raw elements after it. False: the packet has no array. */
-bool rt_sio_packet_event(rt_slice data, rt_slice *name, rt_slice *args);
+RT_MUST_CHECK bool rt_sio_packet_event(rt_slice data, rt_slice *name, rt_slice *args);
 /* The raw elements of an array, without its brackets. */
 rt_slice rt_sio_packet_elements(rt_slice data);
 
@@ -60,6 +61,6 @@ size_t rt_sio_out_len(const rt_sio_out *o);
 /* Writes these bytes at `at`; returns the end. */
 char *rt_sio_out_put(const rt_sio_out *o, char *at);
 /* A message; NULL: out of memory. */
-rt_msg *rt_sio_out_msg(const rt_sio_out *o);
+RT_MUST_CHECK rt_msg *rt_sio_out_msg(const rt_sio_out *o);
 
 #endif

@@ -17,6 +17,7 @@
 #define RT_SOCKETIO_SOCKETIO_H
 
 #include "base/counters.h"
+#include "base/status.h"
 #include "base/figures.h"
 #include "engineio/engineio.h"
 
@@ -105,9 +106,10 @@ typedef struct rt_sio_app {
     void (*on_client_gone)(void *ctx, void *client_user);
 } rt_sio_app;
 
-rt_sio *rt_sio_new(const rt_sio_opts *opts, const rt_sio_app *app, rt_timers *timers,
-                   uint64_t (*now)(void *ctx), void *now_ctx); /* NULL: out of memory */
-void rt_sio_free(rt_sio *io); /* after rt_eio_close_all and rt_eio_free */
+RT_MUST_CHECK rt_sio *rt_sio_new(const rt_sio_opts *opts, const rt_sio_app *app, rt_timers *timers,
+                                 uint64_t (*now)(void *ctx),
+                                 void *now_ctx); /* NULL: out of memory */
+void rt_sio_free(rt_sio *io);                    /* after rt_eio_close_all and rt_eio_free */
 /* The table for rt_eio_new; allow_origin is NULL. */
 rt_eio_app rt_sio_engine_app(rt_sio *io);
 /* Once per turn, next to rt_eio_reap. */
@@ -144,16 +146,17 @@ void rt_sio_socket_drop_handshake(rt_sio_socket *s);
 
 /* RT_OK (also if it is in the room already), RT_ELIMIT (rooms of the socket, length of the name),
  * RT_ENOMEM, RT_ECLOSED. */
-int rt_sio_join(rt_sio_socket *s, rt_slice room);
+RT_MUST_CHECK int rt_sio_join(rt_sio_socket *s, rt_slice room);
 /* True: it was in the room. */
 bool rt_sio_leave(rt_sio_socket *s, rt_slice room);
 bool rt_sio_in_room(const rt_sio_socket *s, rt_slice room);
 /* The i-th member, in no order; false: i is past the last. O(1). A join or leave between two calls
  * changes the numbers. */
-bool rt_sio_room_member(const rt_sio_ns *ns, rt_slice room, uint32_t i, rt_sio_socket **socket);
+RT_MUST_CHECK bool rt_sio_room_member(const rt_sio_ns *ns, rt_slice room, uint32_t i,
+                                      rt_sio_socket **socket);
 uint32_t rt_sio_room_size(const rt_sio_ns *ns, rt_slice room);
 /* The i-th room of a socket, in the same way. */
-bool rt_sio_socket_room(const rt_sio_socket *s, uint32_t i, rt_slice *room);
+RT_MUST_CHECK bool rt_sio_socket_room(const rt_sio_socket *s, uint32_t i, rt_slice *room);
 /* Calls `moved` from now on for every room that a connected socket joins or leaves, except those it
  * leaves by disconnecting. NULL: no calls. `moved` may not join, leave or close anything. */
 typedef void rt_sio_moved_fn(void *arg, rt_sio_socket *s, rt_slice room, bool joined);
@@ -193,28 +196,30 @@ uint32_t rt_sio_emit_to(rt_sio_ns *ns, const rt_sio_target *to, rt_slice event, 
  * closes on a reserved name, and on a placeholder without an attachment. `array` is the argument
  * array with its brackets. */
 bool rt_sio_sound(rt_slice event, rt_slice array, unsigned attachments);
+/* The next four send to one socket; to one that is not connected they send nothing. */
 void rt_sio_emit(rt_sio_socket *s, rt_slice event, rt_slice args);
-/* An event with binary attachments, whose placeholders are in `args`. */
-int rt_sio_emit_binary(rt_sio_socket *s, rt_slice event, rt_slice args, const rt_slice *attachments,
-                       unsigned count);
+/* An event with binary attachments, whose placeholders are in `args`. RT_OK, RT_ECLOSED, or
+ * RT_ELIMIT: there are too many. */
+RT_MUST_CHECK int rt_sio_emit_binary(rt_sio_socket *s, rt_slice event, rt_slice args,
+                                     const rt_slice *attachments, unsigned count);
 /* Acknowledges an event that wants_ack. */
 void rt_sio_ack(rt_sio_socket *s, uint64_t id, rt_slice args);
-int rt_sio_ack_binary(rt_sio_socket *s, uint64_t id, rt_slice args, const rt_slice *attachments,
-                      unsigned count);
+RT_MUST_CHECK int rt_sio_ack_binary(rt_sio_socket *s, uint64_t id, rt_slice args,
+                                    const rt_slice *attachments, unsigned count);
 /* An event that the client shall acknowledge. Calls `done` exactly once: with RT_OK and the answer,
  * or with an empty one and RT_ECLOSED (the socket has gone) or RT_AGAIN (no answer in time).
  * Returns RT_ELIMIT when too many wait or there are too many attachments; then `done` is not
  * called. */
 typedef void rt_sio_ack_fn(void *arg, int status, const rt_sio_event *answer);
-int rt_sio_emit_ack(rt_sio_socket *s, rt_slice event, rt_slice args, rt_sio_ack_fn *done,
-                    void *arg);
-int rt_sio_emit_ack_binary(rt_sio_socket *s, rt_slice event, rt_slice args,
-                           const rt_slice *attachments, unsigned count, rt_sio_ack_fn *done,
-                           void *arg);
+RT_MUST_CHECK int rt_sio_emit_ack(rt_sio_socket *s, rt_slice event, rt_slice args,
+                                  rt_sio_ack_fn *done, void *arg);
+RT_MUST_CHECK int rt_sio_emit_ack_binary(rt_sio_socket *s, rt_slice event, rt_slice args,
+                                         const rt_slice *attachments, unsigned count,
+                                         rt_sio_ack_fn *done, void *arg);
 /* The same with another timeout, at most rt_sio_opts.ack_timeout_ms. */
-int rt_sio_emit_ack_within(rt_sio_socket *s, uint32_t timeout_ms, rt_slice event, rt_slice args,
-                           const rt_slice *attachments, unsigned count, rt_sio_ack_fn *done,
-                           void *arg);
+RT_MUST_CHECK int rt_sio_emit_ack_within(rt_sio_socket *s, uint32_t timeout_ms, rt_slice event,
+                                         rt_slice args, const rt_slice *attachments, unsigned count,
+                                         rt_sio_ack_fn *done, void *arg);
 
 /* --- figures --- */
 typedef struct rt_sio_figures {

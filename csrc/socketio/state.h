@@ -168,13 +168,13 @@ static inline rt_slice rt_sio_room_name(const rt_sio_room *r) {
 }
 
 /* --- client.c --- */
-int rt_sio_client_on_open(void *io, rt_eio_session *s);
+RT_MUST_CHECK int rt_sio_client_on_open(void *io, rt_eio_session *s);
 void rt_sio_client_on_message(void *io, rt_eio_session *s, bool binary, rt_slice bytes);
 void rt_sio_client_on_close(void *io, rt_eio_session *s, enum rt_eio_reason reason);
 
 /* --- socket.c --- */
 /* A socket that asks for a namespace; NULL: out of memory. */
-rt_sio_socket *rt_sio_socket_new(rt_sio *io, rt_sio_client *c, rt_slice ns);
+RT_MUST_CHECK rt_sio_socket *rt_sio_socket_new(rt_sio *io, rt_sio_client *c, rt_slice ns);
 /* Leaves its rooms and namespace, then calls on_disconnect. Its memory waits for the reap. */
 void rt_sio_socket_end(rt_sio_socket *s, enum rt_eio_reason reason);
 rt_sio_socket *rt_sio_socket_find(const rt_sio_client *c, rt_slice ns);
@@ -184,15 +184,16 @@ void rt_sio_socket_greet(rt_sio_socket *s);
 
 /* --- namespace.c --- */
 /* For a new socket: finds or makes the namespace, counts one user more. NULL: no memory. */
-rt_sio_ns *rt_sio_ns_enter(rt_sio *io, rt_slice name);
-void rt_sio_ns_exit(rt_sio_ns *ns);                 /* one user less; the last one frees it */
-int rt_sio_ns_add(rt_sio_ns *ns, rt_sio_socket *s); /* to the connected ones */
+RT_MUST_CHECK rt_sio_ns *rt_sio_ns_enter(rt_sio *io, rt_slice name);
+void rt_sio_ns_exit(rt_sio_ns *ns); /* one user less; the last one frees it */
+RT_MUST_CHECK int rt_sio_ns_add(rt_sio_ns *ns, rt_sio_socket *s); /* to the connected ones */
 void rt_sio_ns_remove(rt_sio_ns *ns, rt_sio_socket *s);
 
 /* --- room.c --- */
-rt_sio_room *rt_sio_room_new(rt_sio_ns *ns, rt_slice name); /* empty; NULL: no memory */
+RT_MUST_CHECK rt_sio_room *rt_sio_room_new(rt_sio_ns *ns,
+                                           rt_slice name); /* empty; NULL: no memory */
 rt_sio_room *rt_sio_room_find(const rt_sio_ns *ns, rt_slice name);
-bool rt_sio_room_grow(rt_sio_room *r); /* memory for one member more */
+RT_MUST_CHECK bool rt_sio_room_grow(rt_sio_room *r); /* memory for one member more */
 /* Removes the member at that index; the last one moves into its place. */
 void rt_sio_room_remove(rt_sio_room *r, uint32_t at);
 /* Frees it when nobody is in it and nobody pins it. */

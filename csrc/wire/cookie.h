@@ -5,9 +5,10 @@
 #define RT_WIRE_COOKIE_H
 
 #include "base/slice.h"
+#include "base/status.h"
 
 /* The raw value of the first cookie called `name` (case-sensitive), surrounding quotes removed;
  * true when it is there. */
-bool rt_cookie_get(rt_slice header, rt_slice name, rt_slice *value);
+RT_MUST_CHECK bool rt_cookie_get(rt_slice header, rt_slice name, rt_slice *value);
 
 #endif

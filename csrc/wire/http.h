@@ -14,6 +14,7 @@
 #define RT_WIRE_HTTP_H
 
 #include "base/slice.h"
+#include "base/status.h"
 
 #include <stdint.h>
 
@@ -62,15 +63,16 @@ bool rt_http_header_has_token(const rt_http_request *req, rt_slice name, rt_slic
 typedef struct rt_http_events {
     /* Each returns RT_OK to go on, or anything else to stop the parser for good: rt_http_feed then
      * returns that value and must not be called again. */
-    int (*on_head)(void *arg, const rt_http_request *req);
-    int (*on_body)(void *arg, rt_slice bytes);
-    int (*on_end)(void *arg);
+    RT_MUST_CHECK int (*on_head)(void *arg, const rt_http_request *req);
+    RT_MUST_CHECK int (*on_body)(void *arg, rt_slice bytes);
+    RT_MUST_CHECK int (*on_end)(void *arg);
 } rt_http_events;
 
 typedef struct rt_http rt_http;
 
-rt_http *rt_http_new(const rt_http_events *events, void *arg); /* NULL: out of memory */
-void rt_http_free(rt_http *h);                                 /* not from inside a callback */
+RT_MUST_CHECK rt_http *rt_http_new(const rt_http_events *events,
+                                   void *arg); /* NULL: out of memory */
+void rt_http_free(rt_http *h);                 /* not from inside a callback */
 
 /* Consumes bytes up to and including the end of one request, then returns, so that the caller can
  * hold pipelined requests back. `*used` is always set.
@@ -79,7 +81,7 @@ void rt_http_free(rt_http *h);                                 /* not from insid
  *             request, or, after an upgrade request, to the new protocol; a caller that ignores
  *             the upgrade goes on feeding.
  *   negative: RT_EHTTP_*, RT_ENOMEM or what a callback returned; the connection is to be closed. */
-int rt_http_feed(rt_http *h, rt_slice bytes, size_t *used);
+RT_MUST_CHECK int rt_http_feed(rt_http *h, rt_slice bytes, size_t *used);
 
 /* True between the first byte of a request and its end. */
 bool rt_http_busy(const rt_http *h);

@@ -5,10 +5,11 @@
 #define RT_WIRE_QUERY_H
 
 #include "base/buf.h"
+#include "base/status.h"
 
 /* The raw (still percent-encoded) value of the last parameter called `name`; true when it is there.
  * A parameter without '=' has an empty value. Names are compared as they stand. */
-bool rt_query_get(rt_slice query, rt_slice name, rt_slice *value);
+RT_MUST_CHECK bool rt_query_get(rt_slice query, rt_slice name, rt_slice *value);
 
 /* Appends the percent-decoded text; '+' is a space when `form` is true. An incomplete or non-hex
  * escape is kept as it stands, as Node's querystring does. */

@@ -6,6 +6,7 @@
 #define RT_WIRE_URL_H
 
 #include "base/slice.h"
+#include "base/status.h"
 
 #include <stdint.h>
 
@@ -21,10 +22,10 @@ typedef struct rt_url {
 /* `[scheme://][userinfo@]host[:port][/path]`. The authority ends at '/', '\', '?' or '#', as
  * browsers have it. RT_EINVAL: empty host, port not 0-65535, bad bracket, or a byte of the host
  * that no host name has (space, control, '<', '>', '"', '%', '^', '`', '{', '|', '}', '@', ','). */
-int rt_url_parse(rt_slice text, rt_url *url);
+RT_MUST_CHECK int rt_url_parse(rt_slice text, rt_url *url);
 
 /* The host name of a Host header value (`name[:port]`, no scheme, no userinfo, no path). */
-int rt_url_host_header(rt_slice text, rt_url *url);
+RT_MUST_CHECK int rt_url_host_header(rt_slice text, rt_url *url);
 
 /* Host names compared as DNS does: ASCII case-insensitive, one trailing dot ignored. An
  * empty name equals nothing, so that two missing headers are no match. */

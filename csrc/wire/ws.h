@@ -13,6 +13,7 @@
 
 #include "base/buf.h"
 #include "base/msg.h"
+#include "base/status.h"
 #include "base/utf8.h"
 
 #include <stdint.h>
@@ -29,11 +30,11 @@ enum rt_ws_opcode {
 typedef struct rt_ws_events {
     /* Whole messages and control frames. Return RT_OK to go on; anything else stops rt_ws_feed,
      * which returns it (the way to close from inside a callback). */
-    int (*on_message)(void *arg, bool binary, rt_slice bytes);
-    int (*on_ping)(void *arg, rt_slice payload);
-    int (*on_pong)(void *arg, rt_slice payload);
+    RT_MUST_CHECK int (*on_message)(void *arg, bool binary, rt_slice bytes);
+    RT_MUST_CHECK int (*on_ping)(void *arg, rt_slice payload);
+    RT_MUST_CHECK int (*on_pong)(void *arg, rt_slice payload);
     /* A valid close frame; code 1005 when it had none. Nothing is parsed after it. */
-    int (*on_close)(void *arg, uint16_t code, rt_slice reason);
+    RT_MUST_CHECK int (*on_close)(void *arg, uint16_t code, rt_slice reason);
 } rt_ws_events;
 
 typedef struct rt_ws {
@@ -59,7 +60,8 @@ void rt_ws_fini(rt_ws *ws);
 /* Consumes all bytes (unmasking them in place: `bytes` is written to). RT_OK; RT_EWS_PROTOCOL,
  * RT_EWS_UTF8, RT_EWS_TOO_BIG, RT_ENOMEM; or what a callback returned. After anything but RT_OK the
  * parser must not be fed again. */
-int rt_ws_feed(rt_ws *ws, char *bytes, size_t n, const rt_ws_events *events, void *arg);
+RT_MUST_CHECK int rt_ws_feed(rt_ws *ws, char *bytes, size_t n, const rt_ws_events *events,
+                             void *arg);
 
 /* Nothing has begun that is not whole: a new parser would go on as this one. */
 bool rt_ws_at_rest(const rt_ws *ws);
@@ -76,13 +78,13 @@ size_t rt_ws_head_len(size_t n);
 /* Writes it; returns rt_ws_head_len(n). */
 size_t rt_ws_put_head(char *out, enum rt_ws_opcode opcode, size_t n);
 /* A message holding one frame; NULL: out of memory. */
-rt_msg *rt_ws_frame(enum rt_ws_opcode opcode, rt_slice payload);
+RT_MUST_CHECK rt_msg *rt_ws_frame(enum rt_ws_opcode opcode, rt_slice payload);
 /* A close frame; code 0: without a payload. A reason of more than 123 bytes is cut between two
  * characters. */
-rt_msg *rt_ws_close_frame(uint16_t code, rt_slice reason);
+RT_MUST_CHECK rt_msg *rt_ws_close_frame(uint16_t code, rt_slice reason);
 
 /* Walks a run of frames we wrote ourselves: takes the first one off `*frames`. False at the end. */
-bool rt_ws_next_frame(rt_slice *frames, enum rt_ws_opcode *opcode, rt_slice *payload);
+RT_MUST_CHECK bool rt_ws_next_frame(rt_slice *frames, enum rt_ws_opcode *opcode, rt_slice *payload);
 
 /* --- handshake --- */
 

@@ -15,8 +15,15 @@
 #include "json/scan.h"
 #include "program.h"
 
+/* The socket may have gone; and what came with its attachments may go back with them. */
 static void emit(rt_sio_socket *s, rt_slice event, const rt_sio_event *like) {
-    rt_sio_emit_binary(s, event, like->args, like->attachments, like->attachment_count);
+    rt_status_ignore(
+        rt_sio_emit_binary(s, event, like->args, like->attachments, like->attachment_count));
+}
+
+static void acknowledge(rt_sio_socket *s, const rt_sio_event *ev) {
+    rt_status_ignore(
+        rt_sio_ack_binary(s, ev->ack_id, ev->args, ev->attachments, ev->attachment_count));
 }
 
 static void on_answer(void *socket, int status, const rt_sio_event *answer) {
@@ -45,7 +52,7 @@ static void on_event(void *ctx, rt_sio_socket *s, const rt_sio_event *ev) {
         emit(s, RT_LIT("\"message-back\""), ev);
     } else if (rt_json_str_is(ev->name, RT_LIT("message-with-ack"))) {
         if (ev->wants_ack)
-            rt_sio_ack_binary(s, ev->ack_id, ev->args, ev->attachments, ev->attachment_count);
+            acknowledge(s, ev);
     } else if (rt_json_str_is(ev->name, RT_LIT("ask"))) {
         int status = rt_sio_emit_ack_binary(s, RT_LIT("\"question\""), ev->args, ev->attachments,
                                             ev->attachment_count, on_answer, s);

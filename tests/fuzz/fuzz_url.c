@@ -53,9 +53,9 @@ static void fuzz_pairs(rt_slice text) {
     require(within(text, value) && rt_slice_find(value, ';') == value.n);
     require(rt_query_get(text, RT_LIT("sid"), &value) || value.n == 0);
     require(within(text, value) && rt_slice_find(value, '&') == value.n);
-    rt_cookie_get(text, name, &value);
+    require(rt_cookie_get(text, name, &value) || value.n == 0);
     require(within(text, value));
-    rt_query_get(text, name, &value);
+    require(rt_query_get(text, name, &value) || value.n == 0);
     require(within(text, value));
 }
 

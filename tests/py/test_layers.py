@@ -1,5 +1,5 @@
-"""Holds the C sources to docs/architecture.md: layers by their #include lines, and inside a layer
-files by the functions they define and name."""
+"""Holds the C sources to docs/architecture.md: layers by their #include lines, inside a layer files
+by the functions they define and name, and headers to say which results must be looked at."""
 
 from __future__ import annotations
 
@@ -250,6 +250,66 @@ def test_no_definition_is_overlooked(layer: str) -> None:
 def test_a_wrong_include_is_refused(path: str, line: str) -> None:
     [(_, quote, header)] = includes(line)
     assert refusal(path, quote, header)
+
+
+# ---- results ----
+
+# Writers into an rt_buf that fail only by setting its `err`, which stays until it is read: see
+# csrc/base/buf.h. All other functions that return an int must have their results looked at.
+WRITERS = {
+    "base/buf.h": "rt_buf_(reserve|puts?|putc|put_u64|printf)",
+    "config/config.h": "rt_config_put_values",
+    "config/local_path.h": "rt_local_put_path",
+    "frappe/envelope.h": "rt_envelope_put",
+    "frappe/frappe.h": "rt_frappe_put_waiting_sites",
+    "hosts/hosts.h": "rt_hosts_put",
+    "hosts/state.h": "rt_host_put_names",
+    "json/scan.h": "rt_json_copy_fixed",
+    "json/write.h": "rt_json_put_(str|key|member_(str|u64|raw))",
+    "server/instance.h": "rt_instance_put_(stats|figures|prometheus)",
+    "wire/query.h": "rt_query_(de|en)code",
+    "wire/reply.h": "rt_reply_(start|header|end)",
+}
+RESULT = re.compile(
+    r"^ *(RT_MUST_CHECK )?(?:static inline )?int (?:(rt_\w+)|\(\*(\w+)\))(\([^;{]*)", re.MULTILINE
+)
+
+
+def unchecked(path: str, text: str) -> list[str]:
+    """What a header declares that returns an int which a caller may ignore, and should not. A
+    writer that must be checked after all has to leave the table."""
+    wrong = []
+    for must, function, member, parameters in RESULT.findall(code_of(text)):
+        is_writer = bool(function and re.fullmatch(WRITERS.get(path, ""), function))
+        if bool(must) is is_writer or (is_writer and "rt_buf *" not in parameters):
+            wrong.append(function or member)
+    return wrong
+
+
+@pytest.mark.parametrize("path", [path for path in sources() if path.endswith(".h")])
+def test_results_must_be_looked_at(path: str) -> None:
+    assert not unchecked(path, (CSRC / path).read_text())
+
+
+def test_the_table_of_writers_names_what_is_there() -> None:
+    for path, names in WRITERS.items():
+        assert any(
+            re.fullmatch(names, name) for _, name, *_ in RESULT.findall((CSRC / path).read_text())
+        )
+
+
+@pytest.mark.parametrize(
+    ("path", "line"),
+    [
+        ("net/conn.h", "int rt_conn_open(int fd);"),
+        ("net/conn.h", "int rt_conn_open(int fd,\n                 rt_buf *out);"),
+        ("net/conn.h", "    int (*send)(void *ctx, rt_slice bytes);"),
+        ("wire/query.h", "RT_MUST_CHECK int rt_query_encode(rt_slice text, rt_buf *out);"),
+        ("wire/query.h", "int rt_query_encode(rt_slice text);"),
+    ],
+)
+def test_an_unchecked_result_is_found(path: str, line: str) -> None:
+    assert unchecked(path, line)
 
 
 # ---- state of the process ----

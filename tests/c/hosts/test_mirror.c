@@ -63,8 +63,7 @@ static known *find(model *m, rt_slice id) {
 
 static rt_slice text_of(rt_slice line, const char *key) {
     rt_slice text = RT_EMPTY;
-    rt_json_str_plain(rt_json_get(line, rt_slice_of(key)), &text);
-    return text;
+    return rt_json_str_plain(rt_json_get(line, rt_slice_of(key)), &text) ? text : RT_EMPTY;
 }
 
 /* The number of a room "room N", or ROOMS. */
@@ -94,7 +93,7 @@ static void note_connect(model *m, rt_slice line, rt_slice id) {
     known *k = &m->socket[m->count++];
     memcpy(k->id, id.p, RT_ID_LEN);
     k->there = true;
-    rt_json_iter_init(&it, rt_json_get(line, RT_LIT("rooms")));
+    assert_int_equal(rt_json_iter_init(&it, rt_json_get(line, RT_LIT("rooms"))), RT_OK);
     while (rt_json_next(&it, &room))
         set_room(k, rt_slice_make(room.p + 1, room.n - 2), true);
 }

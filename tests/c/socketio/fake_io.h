@@ -39,7 +39,9 @@ static inline void fake_io_event(void *ctx, rt_sio_socket *s, const rt_sio_event
     for (unsigned i = 0; i < ev->attachment_count; i++)
         rt_buf_printf(&w->f.log, "+%.*s", (int)ev->attachments[i].n, ev->attachments[i].p);
     if (ev->wants_ack && w->ack)
-        rt_sio_ack_binary(s, ev->ack_id, ev->args, ev->attachments, ev->attachment_count);
+        assert_int_equal(
+            rt_sio_ack_binary(s, ev->ack_id, ev->args, ev->attachments, ev->attachment_count),
+            RT_OK);
 }
 
 static inline void fake_io_disconnect(void *ctx, rt_sio_socket *s, enum rt_eio_reason reason) {

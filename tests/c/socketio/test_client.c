@@ -138,7 +138,7 @@ static void acks_from_client(void **state) {
     rt_timers_run(&w.f.timers, w.f.now);
     snprintf(expected, sizeof expected, "answer %d ()", RT_AGAIN);
     assert_string_equal(fake_io_log(&w), expected);
-    rt_sio_emit_ack(w.socket, RT_LIT("\"q\""), RT_EMPTY, on_answer, &w);
+    assert_int_equal(rt_sio_emit_ack(w.socket, RT_LIT("\"q\""), RT_EMPTY, on_answer, &w), RT_OK);
     rt_sio_disconnect(w.socket);
     snprintf(expected, sizeof expected, "answer %d ()|disconnect server namespace disconnect",
              RT_ECLOSED);

@@ -75,9 +75,9 @@ static void disconnect_leaves_all(void **state) {
     rt_sio_socket *a = w.socket;
     fake_io_in(&w, "/a");
     rt_sio_ns *ns = ns_of(&w);
-    rt_sio_join(a, RT_LIT("one"));
-    rt_sio_join(a, RT_LIT("two"));
-    rt_sio_join(w.socket, RT_LIT("two"));
+    assert_int_equal(rt_sio_join(a, RT_LIT("one")), RT_OK);
+    assert_int_equal(rt_sio_join(a, RT_LIT("two")), RT_OK);
+    assert_int_equal(rt_sio_join(w.socket, RT_LIT("two")), RT_OK);
     fake_io_say(c, "1/a,");
     assert_string_equal(fake_io_log(&w),
                         "left one|left two|disconnect client namespace disconnect");
@@ -94,10 +94,10 @@ static void fan_out(void **state) {
     fake_conn *a = fake_io_in(&w, "/a");
     rt_sio_socket *sa = w.socket;
     fake_conn *b = fake_io_in(&w, "/a");
-    rt_sio_join(sa, R);
-    rt_sio_join(w.socket, R);
+    assert_int_equal(rt_sio_join(sa, R), RT_OK);
+    assert_int_equal(rt_sio_join(w.socket, R), RT_OK);
     fake_conn *out = fake_io_in(&w, "/a"), *other = fake_io_in(&w, "/b");
-    rt_sio_join(w.socket, R); /* the same name in another namespace */
+    assert_int_equal(rt_sio_join(w.socket, R), RT_OK); /* the same name in another namespace */
     rt_sio_ns *ns = rt_sio_socket_ns(sa);
     assert_int_equal(emit(ns, "r", "\"e\"", NULL), 2);
     assert_int_equal(emit(ns, "r", "\"f\"", sa), 1);
@@ -171,7 +171,7 @@ static void order_between_rooms(void **state) {
     fake_conn *c;
     fake_io_init(&w, NULL);
     polling_pair(&w, sids, s, &c);
-    rt_sio_join(s[0], RT_LIT("q"));
+    assert_int_equal(rt_sio_join(s[0], RT_LIT("q")), RT_OK);
     rt_sio_ns *ns = ns_of(&w);
     emit(ns, "r", "\"a\"", NULL);
     emit(ns, "r", "\"b\"", NULL);
@@ -206,7 +206,7 @@ static void leaving_releases(void **state) {
     emit(ns, "r", "\"b\"", NULL);
     rt_sio_leave(s[1], R);
     assert_int_equal(emit(ns, "r", "\"c\"", NULL), 1);
-    rt_sio_join(s[1], R);
+    assert_int_equal(rt_sio_join(s[1], R), RT_OK);
     assert_int_equal(emit(ns, "r", "\"d\"", NULL), 2);
     assert_string_equal(polled(&w, c, sids[0]), "42[\"a\",1]\x1e"
                                                 "42[\"b\",1]\x1e"
@@ -249,13 +249,13 @@ static void asking_sockets_get_nothing(void **state) {
     fake_io_init(&w, NULL);
     fake_conn *a = fake_io_in(&w, "/a"), *b = fake_io_open(&w);
     rt_sio_ns *ns = ns_of(&w);
-    rt_sio_join(w.socket, R);
-    rt_sio_join(w.socket, RT_LIT("left"));
+    assert_int_equal(rt_sio_join(w.socket, R), RT_OK);
+    assert_int_equal(rt_sio_join(w.socket, RT_LIT("left")), RT_OK);
     w.hold = true;
     fake_io_say(b, "0/a,");
     rt_sio_socket *asking = w.socket;
-    rt_sio_join(asking, R);
-    rt_sio_join(asking, RT_LIT("left"));
+    assert_int_equal(rt_sio_join(asking, R), RT_OK);
+    assert_int_equal(rt_sio_join(asking, RT_LIT("left")), RT_OK);
     rt_sio_leave(asking, RT_LIT("left"));
     assert_int_equal(emit(ns, "left", "\"d\"", NULL), 1);
     assert_int_equal(emit(ns, "r", "\"e\"", NULL), 1);
@@ -266,7 +266,7 @@ static void asking_sockets_get_nothing(void **state) {
     assert_int_equal(strncmp(heard, "40/a,{", 6), 0);
     assert_non_null(strstr(heard, "}|42/a,[\"f\",1]"));
     fake_io_say(fake_io_open(&w), "0/a,");
-    rt_sio_join(w.socket, R);
+    assert_int_equal(rt_sio_join(w.socket, R), RT_OK);
     assert_int_equal(emit(ns, "r", "\"g\"", NULL), 2);
     rt_sio_refuse(w.socket, RT_LIT("no"));
     assert_int_equal(emit(ns, "r", "\"h\"", NULL), 2);
@@ -280,18 +280,18 @@ static void a_leaver_gets_what_is_held(void **state) {
     fake_io w;
     fake_io_init(&w, NULL);
     fake_conn *a = fake_io_in(&w, "/a");
-    rt_sio_join(w.socket, R);
+    assert_int_equal(rt_sio_join(w.socket, R), RT_OK);
     emit(ns_of(&w), "r", "\"e\"", NULL);
     rt_sio_drop_client(w.socket, RT_EIO_FORCED_CLOSE);
     assert_string_equal(fake_frames(a), "42/a,[\"e\",1]|close");
     fake_io_turn(&w);
     a = fake_io_in(&w, "/a");
-    rt_sio_join(w.socket, R);
+    assert_int_equal(rt_sio_join(w.socket, R), RT_OK);
     emit(ns_of(&w), "r", "\"f\"", NULL);
     rt_sio_disconnect(w.socket);
     assert_string_equal(fake_frames(a), "42/a,[\"f\",1]|41/a,");
     a = fake_io_in(&w, "/a");
-    rt_sio_join(w.socket, R);
+    assert_int_equal(rt_sio_join(w.socket, R), RT_OK);
     emit(ns_of(&w), "r", "\"g\"", NULL);
     fake_io_say(a, "1/a,");
     assert_string_equal(fake_frames(a), "42/a,[\"g\",1]");
@@ -304,9 +304,9 @@ static void an_end_releases(void **state) {
     fake_io w;
     fake_io_init(&w, NULL);
     fake_conn *a = fake_io_in(&w, "/a");
-    rt_sio_join(w.socket, R);
+    assert_int_equal(rt_sio_join(w.socket, R), RT_OK);
     fake_conn *b = fake_io_in(&w, "/a");
-    rt_sio_join(w.socket, R);
+    assert_int_equal(rt_sio_join(w.socket, R), RT_OK);
     rt_sio_ns *ns = ns_of(&w);
     assert_int_equal(emit(ns, "r", "\"e\"", NULL), 2);
     rt_eio_port_closed(w.f.eio, &b->port, false);
@@ -321,7 +321,7 @@ static void order_between_a_room_and_everybody(void **state) {
     fake_io_init(&w, NULL);
     fake_conn *a = fake_io_in(&w, "/a");
     rt_sio_ns *ns = ns_of(&w);
-    rt_sio_join(w.socket, R);
+    assert_int_equal(rt_sio_join(w.socket, R), RT_OK);
     rt_slice rooms[] = {R, RT_LIT("q")};
     rt_sio_target both = {.rooms = rooms, .room_count = 2};
     emit(ns, "r", "\"a\"", NULL);
@@ -343,7 +343,7 @@ static void a_batch_is_bounded(void **state) {
     rt_slice number = rt_slice_make(text, sizeof text);
     fake_io_init(&w, NULL);
     fake_conn *a = fake_io_in(&w, "/a");
-    rt_sio_join(w.socket, R);
+    assert_int_equal(rt_sio_join(w.socket, R), RT_OK);
     for (int i = 0; i < 3; i++)
         assert_int_equal(rt_sio_emit_room(ns_of(&w), R, RT_LIT("\"e\""), number, NULL), 1);
     assert_int_equal(fake_io_counter(&w, RT_SIO_BATCHED), 0);

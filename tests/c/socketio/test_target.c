@@ -96,7 +96,7 @@ static void not_let_in(void **state) {
     t.w.hold = true;
     fake_conn *c = fake_io_in(&t.w, "/a");
     rt_slice rooms[] = {RT_LIT("r"), RT_LIT("q")};
-    rt_sio_join(t.w.socket, rooms[0]);
+    assert_int_equal(rt_sio_join(t.w.socket, rooms[0]), RT_OK);
     assert_int_equal(emit(&t, (rt_sio_target){.rooms = rooms, .room_count = 2}), 3);
     assert_int_equal(emit(&t, (rt_sio_target){.sockets = &t.w.socket, .socket_count = 1}), 0);
     assert_string_equal(fake_frames(c), "");
@@ -196,7 +196,7 @@ static void ends_while_sent_to(void **state) {
     begin(&t);
     poller(&t.w, sid);
     rt_slice room = RT_LIT("alone");
-    rt_sio_join(t.w.socket, room);
+    assert_int_equal(rt_sio_join(t.w.socket, room), RT_OK);
     rt_sio_target to = {.rooms = &room, .room_count = 1, .everybody = true};
     rt_sio_emit(t.w.socket, RT_LIT("\"first\""), RT_EMPTY);
     rt_alloc_fail_at(2); /* after the message: a second place in the queue of the one who polls */
@@ -247,8 +247,8 @@ static void hears_of_rooms(void **state) {
     rt_slice room;
     begin(&t);
     rt_sio_watch_rooms(t.w.io, on_moved, &t);
-    rt_sio_join(t.s[0], RT_LIT("x"));
-    rt_sio_join(t.s[0], RT_LIT("x"));
+    assert_int_equal(rt_sio_join(t.s[0], RT_LIT("x")), RT_OK);
+    assert_int_equal(rt_sio_join(t.s[0], RT_LIT("x")), RT_OK);
     rt_sio_leave(t.s[0], RT_LIT("r"));
     rt_sio_leave(t.s[0], RT_LIT("r"));
     assert_string_equal(fake_io_log(&t.w), "joined x|left r");
@@ -258,13 +258,13 @@ static void hears_of_rooms(void **state) {
     assert_string_equal(fake_io_log(&t.w), "left x");
     t.w.hold = true;
     fake_io_in(&t.w, "/a");
-    rt_sio_join(t.w.socket, RT_LIT("x")); /* not let in yet */
-    rt_sio_join(t.s[0], RT_LIT("y"));
+    assert_int_equal(rt_sio_join(t.w.socket, RT_LIT("x")), RT_OK); /* not let in yet */
+    assert_int_equal(rt_sio_join(t.s[0], RT_LIT("y")), RT_OK);
     assert_string_equal(fake_io_log(&t.w), "joined y");
     rt_sio_disconnect(t.s[0]);
     assert_string_equal(fake_io_log(&t.w), "left y|disconnect server namespace disconnect");
     rt_sio_watch_rooms(t.w.io, NULL, NULL);
-    rt_sio_join(t.s[1], RT_LIT("x"));
+    assert_int_equal(rt_sio_join(t.s[1], RT_LIT("x")), RT_OK);
     assert_string_equal(fake_io_log(&t.w), "");
     fake_io_fini(&t.w);
 }

@@ -52,11 +52,13 @@ static inline void stack_on_event(void *ctx, rt_sio_socket *s, const rt_sio_even
     stack *w = ctx;
     w->events++;
     if (rt_slice_eq(ev->name, RT_LIT("\"join\"")))
-        rt_sio_join(s, ev->args);
+        rt_status_ignore(rt_sio_join(s, ev->args)); /* tests come here with too much of all */
     else
-        rt_sio_emit_binary(s, ev->name, ev->args, ev->attachments, ev->attachment_count);
+        rt_status_ignore(
+            rt_sio_emit_binary(s, ev->name, ev->args, ev->attachments, ev->attachment_count));
     if (ev->wants_ack)
-        rt_sio_ack_binary(s, ev->ack_id, ev->args, ev->attachments, ev->attachment_count);
+        rt_status_ignore(
+            rt_sio_ack_binary(s, ev->ack_id, ev->args, ev->attachments, ev->attachment_count));
 }
 
 static inline void stack_on_disconnect(void *ctx, rt_sio_socket *s, enum rt_eio_reason reason) {

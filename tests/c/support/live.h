@@ -422,7 +422,7 @@ static inline const char *live_next(live *l, live_client *c) {
         return NULL;
     }
     rt_slice rest = rt_slice_make(c->in, c->n);
-    rt_ws_next_frame(&rest, &opcode, &payload);
+    assert_true(rt_ws_next_frame(&rest, &opcode, &payload));
     const unsigned char *p = (const unsigned char *)payload.p;
     if (opcode == RT_WS_CLOSE)
         snprintf(text, sizeof text, payload.n ? "close %d" : "close",
