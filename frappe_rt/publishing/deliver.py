@@ -20,8 +20,7 @@ from itertools import count
 from time import monotonic
 from typing import Any
 
-from frappe_rt import _rt, config
-from frappe_rt.loading import hold_forks
+from frappe_rt import _rt, config, loading
 from frappe_rt.publishing import frappe_local, message
 
 #: Between two log lines with the same cause.
@@ -183,13 +182,20 @@ def lose(counter: str, text: str, *values: Any) -> bool:
 def _warn(text: str, *values: Any) -> None:
     """Log a warning. Where logging is not imported, print the line that it would print.
 
+    So does a child in which a log handler may be locked (`loading.line_was_cut`): Python itself
+    makes sure that a child can write to stderr.
+
     Do not import logging here: if another thread is in the middle of a fork, logging's new fork
     hook would release locks that were never acquired, and print an error. What log handlers raise
     does not reach the caller.
     """
     logging = sys.modules.get("logging")
     try:
-        if logging is None or getattr(logging.__spec__, "_initializing", False):
+        if (
+            logging is None
+            or loading.line_was_cut
+            or getattr(logging.__spec__, "_initializing", False)
+        ):
             with _no_fork():
                 sys.stderr.write(f"{text % values}\n")  # raises when stderr is closed or None
             return
@@ -213,14 +219,15 @@ def _no_fork() -> Iterator[None]:
     """Hold off forks, so that no child inherits a locked stream.
 
     Wait for `_HOLD_SECONDS` at most: a log handler that publishes comes here with its own lock
-    held, and the thread that has `hold_forks` may wait for that lock.
+    held, and the thread that has ours may wait for that lock.
     """
-    held = hold_forks.acquire(timeout=_HOLD_SECONDS)
+    lock = loading.hold_forks_for_a_line
+    held = lock.acquire(timeout=_HOLD_SECONDS)
     try:
         yield
     finally:
         if held:
-            hold_forks.release()
+            lock.release()
 
 
 def _deliver_by_redis(plan: _Plan, event: str, encoded: bytes, room: str | None, site: str) -> bool:

@@ -179,3 +179,144 @@ def test_telling_a_loss_beside(program, told):
         check=True,
     )
     assert set(done.stdout.splitlines()) == told
+
+
+#: A log line that blocks, in three ways. `go_on` lets it end.
+A_STUCK_HANDLER = """
+    class Stuck(logging.Handler):
+        def emit(self, record):
+            begun.set()
+            may_end.wait()
+
+    logging.getLogger("frappe_rt").addHandler(Stuck())
+    go_on = may_end.set
+"""
+
+#: Its thread holds the lock of the file's buffer, which Python does not undo in a child.
+A_STUCK_FILE = """
+    class Noting(logging.FileHandler):
+        def emit(self, record):
+            begun.set()
+            super().emit(record)
+
+    logging.getLogger("frappe_rt").addHandler(Noting(f"/dev/fd/{into}"))
+    go_on = threading.Thread(target=drain, daemon=True).start
+"""
+
+A_STUCK_STDERR = """
+    class Noting:
+        flush = sys.__stderr__.flush
+
+        def write(self, text):
+            begun.set()
+            sys.__stderr__.write(text)
+
+    usual = os.dup(2)
+    os.dup2(into, 2)
+    sys.stderr = Noting()
+
+    def go_on():
+        os.dup2(usual, 2)
+        threading.Thread(target=drain, daemon=True).start()
+"""
+
+LINE_FIRST = """
+    line.start()
+    begun.wait()
+    child = os.fork()
+"""
+
+#: The hook comes after ours, and finds the locks taken.
+FORK_FIRST = """
+    child = fork_and_start(line)
+    if child:
+        begun.wait()
+"""
+
+STUCK = """
+    import os, sys, threading
+
+    starts = []  # threads, when all locks are taken for a fork
+    os.register_at_fork(before=lambda: starts and starts.pop().start())
+    {early}
+    import frappe_rt, frappe_rt.publishing.deliver as deliver
+    {late}
+    begun, may_end = threading.Event(), threading.Event()
+    out, into = os.pipe()
+    may_go_on, let_go_on = os.pipe()
+
+    def fill():
+        os.set_blocking(into, False)
+        for size in (65536, 1):
+            try:
+                while True:
+                    os.write(into, bytes(size))
+            except BlockingIOError:
+                pass
+        os.set_blocking(into, True)
+
+    def drain():
+        while os.read(out, 65536):
+            pass
+
+    def fork_and_start(thread):
+        starts.append(thread)
+        return os.fork()
+
+    def expect_a_good_end(child):
+        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 7
+
+    def in_child():
+        os.read(may_go_on, 1)
+        go_on()
+        frappe_rt.publish_realtime("e", site="one.localhost")
+        assert sum(deliver.get_counters().values()) == 1
+        deliver.lose("lost_no_site", "in the child")
+        grandchild = os.fork()
+        if grandchild == 0:
+            deliver.lose("lost_no_site", "in its child")
+        else:
+            expect_a_good_end(grandchild)
+        os._exit(7)
+
+    fill()
+    {part}
+    line = threading.Thread(target=deliver.lose, args=("lost_no_site", "in the parent"))
+    {order}
+    if child == 0:
+        in_child()
+    assert line.is_alive()
+    os.write(let_go_on, b"x")
+    expect_a_good_end(child)
+    go_on()
+    line.join()
+    child = os.fork()
+    if child == 0:
+        os._exit(7)
+    expect_a_good_end(child)
+    print("done")
+"""
+
+
+@pytest.mark.parametrize("order", [LINE_FIRST, FORK_FIRST], ids=["line first", "fork first"])
+@pytest.mark.parametrize(
+    ("part", "early", "late"),
+    [
+        (A_STUCK_HANDLER, "import logging", ""),
+        (A_STUCK_HANDLER, "", "import logging"),
+        (A_STUCK_FILE, "", "import logging"),
+        (A_STUCK_STDERR, "", ""),
+    ],
+    ids=["handler", "handler, logging imported later", "file", "stderr"],
+)
+def test_a_fork_does_not_wait_for_a_stuck_log_line(part, early, late, order):
+    program = textwrap.dedent(STUCK)
+    for name, text in {"early": early, "late": late, "part": part, "order": order}.items():
+        program = program.replace(f"{{{name}}}", textwrap.dedent(text))
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, timeout=PATIENCE
+    )
+    assert (done.returncode, done.stdout) == (0, "done\n"), done.stderr
+    if order == LINE_FIRST:  # else logging may be used in the child, too
+        assert "not published, in the child (1 lost so far)\n" in done.stderr
+        assert "not published, in its child (1 lost so far)\n" in done.stderr
