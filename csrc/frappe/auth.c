@@ -166,9 +166,12 @@ static void answered(rt_asker *a, rt_waiter *w, enum rt_verdict verdict, rt_iden
     rt_ticket *t = RT_OF(w, rt_ticket, waiter);
     rt_sio_socket *s = t->socket;
     rt_buf auth = RT_BUF_INIT; /* a copy: the ticket is freed before decide() */
-    rt_buf_puts(&auth, rt_ticket_payload(t));
+    int status = rt_buf_puts(&auth, rt_ticket_payload(t));
     rt_ticket_free(t);
-    decide(RT_OF(a, rt_frappe, asker), s, verdict, who, rt_buf_slice(&auth));
+    if (status == RT_OK)
+        decide(RT_OF(a, rt_frappe, asker), s, verdict, who, rt_buf_slice(&auth));
+    else
+        rt_sio_drop_client(s, RT_EIO_NO_MEMORY);
     rt_buf_fini(&auth);
 }
 

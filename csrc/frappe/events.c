@@ -104,10 +104,14 @@ static bool take_task(rt_json_iter *args, rt_buf *room) {
 static void watch_task(rt_frappe *f, rt_sio_socket *s, const client_event *e, rt_json_iter *args) {
     (void)e;
     rt_buf room;
-    if (!take_task(args, &room))
+    bool taken = take_task(args, &room);
+    int status = taken ? rt_sio_join(s, rt_buf_slice(&room)) : RT_OK;
+    if (!taken)
         ignore_name(f, s, &room);
-    else if (rt_sio_join(s, rt_buf_slice(&room)) == RT_ELIMIT)
+    else if (status == RT_ELIMIT)
         rt_limits_reached(f, s, RT_LIMIT_ROOMS);
+    else if (status == RT_ENOMEM)
+        rt_sio_drop_client(s, RT_EIO_NO_MEMORY);
     rt_buf_fini(&room);
 }
 

@@ -99,15 +99,20 @@ static void opened(rt_frappe *f, rt_ticket *t, const rt_subject_name *name) {
         rt_ticket_free(t);
 }
 
+/* The ticket goes before what may close the socket, and its tickets with it. */
 static void grant(rt_frappe *f, rt_ticket *t) {
+    rt_sio_socket *s = t->socket;
     rt_subject_name name = {rt_ticket_room(t), t->doctype_len, rt_ticket_docname(t)};
-    int status = rt_sio_join(t->socket, name.room);
-    if (status == RT_ELIMIT)
-        rt_limits_reached(f, t->socket, RT_LIMIT_ROOMS);
-    if (status == RT_OK && t->want == RT_WANT_OPEN_DOC)
+    int status = rt_sio_join(s, name.room);
+    if (status == RT_OK && t->want == RT_WANT_OPEN_DOC) {
         opened(f, t, &name);
-    else
-        rt_ticket_free(t);
+        return;
+    }
+    rt_ticket_free(t);
+    if (status == RT_ELIMIT)
+        rt_limits_reached(f, s, RT_LIMIT_ROOMS);
+    else if (status == RT_ENOMEM)
+        rt_sio_drop_client(s, RT_EIO_NO_MEMORY);
 }
 
 static enum rt_frappe_allowed allowed_by(rt_frappe *f, enum rt_verdict verdict) {
@@ -162,8 +167,10 @@ void rt_permission_ask(rt_frappe *f, rt_sio_socket *s, enum rt_want want,
         return;
     }
     rt_ticket *t = rt_ticket_new(m, s, want, name);
-    if (!t)
+    if (!t) {
+        rt_frappe_count(f, RT_FRAPPE_PERMISSION_UNANSWERED);
         return;
+    }
     size_t prefix = name->docname.n == 0  ? rt_rooms_prefix(RT_ROOM_DOCTYPE).n
                     : want == RT_WANT_DOC ? rt_rooms_prefix(RT_ROOM_DOC).n
                                           : rt_rooms_prefix(RT_ROOM_OPEN_DOC).n;
@@ -178,9 +185,9 @@ void rt_permission_ask(rt_frappe *f, rt_sio_socket *s, enum rt_want want,
     int status = rt_ask(&f->asker, &subject, &t->waiter, &verdict, &who);
     if (status == RT_AGAIN)
         return;
+    decide(f, t, verdict);
     if (status == RT_ELIMIT)
         over_max(f, s);
-    decide(f, t, verdict);
 }
 
 /* --- for others --- */

@@ -410,6 +410,65 @@ static void test_told_of_limits(void **state) {
     world_fini(&w);
 }
 
+/* --- memory --- */
+
+/* So that no further room is free. */
+static void fill_rooms(const world *w) {
+    char room[20];
+    rt_sio_socket *s = rt_sio_ns_socket(rt_sio_ns_find(w->io, RT_LIT(NS)), 0);
+    int status = RT_OK;
+    for (int i = 0; status == RT_OK; i++) {
+        snprintf(room, sizeof room, "%d", i);
+        status = rt_sio_join(s, rt_slice_of(room));
+    }
+    assert_int_equal(status, RT_ELIMIT);
+}
+
+/* The at-th allocation fails; returns how many there were. A subscription may be lost, but not
+ * without a trace: it is counted, or the client is dropped and asks again. */
+static long subscribe_with_fault(const char *event, const char *room, bool full, long at) {
+    world w;
+    world_init(&w, NULL);
+    world_client *c = session_start(&w, "x@a", V16);
+    if (full)
+        fill_rooms(&w);
+    rt_alloc_fail_at(at);
+    session_emit(c, event);
+    session_allow(&w);
+    long asked = rt_alloc_count();
+    rt_alloc_fail_at(0);
+    for (int i = 0; i < 4; i++) { /* a question without memory is asked again */
+        world_pass(&w, 4000);
+        session_allow(&w);
+    }
+    bool traced = world_counter(&w, RT_FRAPPE_EVENTS_IGNORED) > 0 ||
+                  world_counter(&w, RT_FRAPPE_PERMISSION_UNANSWERED) > 0 ||
+                  world_counter(&w, RT_FRAPPE_LIMITS_TOLD) > 0;
+    assert_true(session_room(&w, room) == 1 || !c->open || traced);
+    if (asked < at)
+        assert_int_equal(session_room(&w, room), !full);
+    world_fini(&w);
+    assert_int_equal(rt_alloc_live(), 0);
+    return asked;
+}
+
+static void test_memory(void **state) {
+    static const struct {
+        const char *event, *room;
+    } cases[] = {
+        {"[\"task_subscribe\",\"t\"]", "task_progress:t"},
+        {"[\"doc_subscribe\",\"T\",\"t\"]", "doc:T/t"},
+        {"[\"doc_open\",\"T\",\"t\"]", "open_doc:T/t"},
+    };
+    (void)state;
+    for (size_t i = 0; i < 2 * (sizeof cases / sizeof *cases); i++) {
+        long at = 1;
+        while (subscribe_with_fault(cases[i / 2].event, cases[i / 2].room, i % 2, at) >= at)
+            at++;
+        assert_true(at > 2);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_rooms),
@@ -425,6 +484,7 @@ int main(void) {
         cmocka_unit_test(test_rate_after_49_days),
         cmocka_unit_test(test_rooms_per_socket),
         cmocka_unit_test(test_told_of_limits),
+        cmocka_unit_test(test_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

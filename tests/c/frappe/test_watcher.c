@@ -307,6 +307,7 @@ static int whole_life(void *arg) {
         world_answer(&s.w, 200, USER ",\"installed_apps\":[\"frappe\"]}}");
     int status = RT_ENOMEM;
     if (s.last && rt_sio_socket_connected(s.last)) {
+        world_must(strncmp(s.log, "in x@a! {\"token\":1}|", 20) == 0); /* never without it */
         status = ask(&s, "ToDo", "7", &allowed);
         world_must(status == RT_AGAIN || status == RT_ENOMEM);
         for (int i = 0; i < 6; i++) {
