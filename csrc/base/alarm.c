@@ -67,7 +67,7 @@ void rt_alarm_arm(rt_alarms *all, rt_alarm *a, uint64_t deadline) {
     put(&all->top, top ? meld(top, a) : a);
 }
 
-/* What was below it takes its place: none of that is due before whatever is above. */
+/* Its children take its place: none of them is due before what is above. */
 void rt_alarm_disarm(rt_alarm *a) {
     rt_alarm **slot = a->slot;
     if (!slot)

@@ -36,8 +36,8 @@ typedef struct rt_alarms {
 void rt_alarms_init(rt_alarms *all);
 
 void rt_alarm_init(rt_alarm *a, rt_alarm_fn *fire);
-/* (Re)arms it to fire at `deadline`. What the last run has passed already fires one millisecond
- * after that run, so a callback cannot keep a run going for ever. */
+/* (Re)arms it to fire at `deadline`. A deadline that the last run has passed becomes one
+ * millisecond after that run, so a callback cannot keep a run going for ever. */
 void rt_alarm_arm(rt_alarms *all, rt_alarm *a, uint64_t deadline);
 void rt_alarm_disarm(rt_alarm *a); /* harmless when it is not armed */
 static inline bool rt_alarm_armed(const rt_alarm *a) {

@@ -1,4 +1,4 @@
-/* The one door to the heap, so that tests can let the n-th allocation fail.
+/* All memory of the heap comes from here, so that tests can let the n-th allocation fail.
  *
  * Ownership: what rt_alloc returns is freed with rt_free. Thread: any; the fault counter exists
  * only in test builds (RT_ALLOC_FAULTS) and is for single-threaded tests. */

@@ -1,4 +1,4 @@
-/* Log lines, handed to one sink: level, the part that speaks, the text.
+/* Log lines, handed to one sink: the level, the part of the server that logs, the text.
  *
  * Ownership: the sink is process-wide and set once, before threads start (not atomic). Thread: any;
  * the sink must be thread-safe and must not block. A line never holds credentials: cookies, tokens
@@ -18,8 +18,8 @@ void rt_log_set_sink(rt_log_sink *sink, enum rt_log_level least); /* NULL: no li
 void rt_log(enum rt_log_level level, const char *part, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
 
-/* At most one line each `every_ms`: the gate is the site's own memory (start at all 0). True when
- * the line may go out; `reported` then holds how many before it were not. */
+/* Limits one kind of line to one each `every_ms`. The gate is the caller's memory, zero at first.
+ * True: log the line; `reported` then says how many lines before it were left out. */
 typedef struct rt_log_gate {
     uint64_t last_ms;
     uint32_t skipped;  /* since the last line */

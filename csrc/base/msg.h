@@ -1,7 +1,7 @@
 /* A refcounted block of bytes that is encoded once and referenced by every socket it goes to.
  *
- * The bytes are complete wire frames (WebSocket, or raw HTTP), so that sending is one writev. Who
- * made a message may write to it until he hands it out; nothing changes it afterwards.
+ * The bytes are complete wire frames (WebSocket, or raw HTTP), so that sending is one writev. Only
+ * its maker writes to a message, and only before the first send.
  *
  * Ownership: hold/rele. Thread: the loop's (the count is not atomic). */
 #ifndef RT_BASE_MSG_H
@@ -23,8 +23,8 @@ typedef struct rt_msg {
 RT_MUST_CHECK rt_msg *rt_msg_new(size_t cap);
 /* A message holding a copy of the bytes. */
 RT_MUST_CHECK rt_msg *rt_msg_copy(rt_slice bytes);
-/* Makes room for `cap` bytes, or gives back what is over (down to len), in a message that has one
- * reference; it may move. NULL when out of memory: the message is as it was. */
+/* Grows or shrinks a message that has one reference, never below len; it may move. NULL when out of
+ * memory: the message is unchanged. */
 RT_MUST_CHECK rt_msg *rt_msg_resize(rt_msg *m, size_t cap);
 void rt_msg_rele(rt_msg *m); /* NULL is fine */
 

@@ -111,7 +111,7 @@ int rt_outq_move(rt_outq *to, rt_outq *from) {
         rt_outq_init(from);
         return RT_OK;
     }
-    /* The rest of a message would arrive in the middle of another stream. */
+    /* The peer of `to` has not seen the first half of that message. */
     if (from->head_off)
         return RT_EINVAL;
     if (to->count + from->count > to->cap) {

@@ -1,8 +1,8 @@
 /* A queue of message references: what a socket still owes to its peer, in order.
  *
- * Ownership: caller's memory; the queue holds one reference per entry. A single message, which is
- * what a socket mostly owes, is held in the queue itself; the array comes with the second and goes
- * when the queue runs empty, so an idle socket keeps nothing.
+ * Ownership: caller's memory; the queue holds one reference per entry. Most sockets owe one message
+ * at most, so the first is stored in the queue itself. The array is allocated for the second and
+ * freed when the queue is empty, so an idle socket keeps nothing.
  * Thread: the loop's. Must not know: what is in the messages, or where they go. */
 #ifndef RT_BASE_OUTQ_H
 #define RT_BASE_OUTQ_H
@@ -26,7 +26,7 @@ typedef struct rt_outq {
 
 void rt_outq_init(rt_outq *q);
 void rt_outq_fini(rt_outq *q); /* drops all references */
-/* Appends a reference (the queue takes its own; the caller keeps his). RT_OK or RT_ENOMEM. */
+/* Appends a reference (the queue takes its own; the caller keeps its own). RT_OK or RT_ENOMEM. */
 RT_MUST_CHECK int rt_outq_push(rt_outq *q, rt_msg *m);
 /* The i-th message from the front. */
 static inline rt_msg *rt_outq_at(const rt_outq *q, uint32_t i) {

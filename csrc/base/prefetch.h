@@ -1,7 +1,7 @@
-/* Fetching ahead: a room of a thousand is in no near cache, and whoever walks through one waits for
- * memory most of the time. What the next steps need is asked for while this one is made.
+/* Prefetching. A room of a thousand sockets does not fit the near caches, so a walk through it
+ * waits for memory most of the time. Ask for what the next steps need while you do this one.
  *
- * Ownership: none; an address that is not there does no harm. Thread: any. */
+ * Ownership: none; an address that is not mapped does no harm. Thread: any. */
 #ifndef RT_BASE_PREFETCH_H
 #define RT_BASE_PREFETCH_H
 

@@ -57,15 +57,15 @@ int64_t rt_timers_next(const rt_timers *ts, uint64_t now) {
     return least > now ? (int64_t)(least - now) : 0;
 }
 
-/* The first queue that has not had its turn in this run. Those that have stand behind it. */
+/* The first queue that this run has not served; the served ones are at the end of the list. */
 static rt_timerq *next_in_turn(const rt_timers *ts) {
     rt_list *node = rt_list_first(&ts->queues);
     rt_timerq *q = node ? RT_OF(node, rt_timerq, node) : NULL;
     return q && q->turn != ts->turn ? q : NULL;
 }
 
-/* A callback may free its timer, disarm others, arm any, and init or fini any queue, so nothing is
- * remembered across one: each step starts again from the first queue's first timer. */
+/* A callback may free its timer, disarm others, arm any, and init or fini any queue. So keep no
+ * pointer across it: each step starts again from the first queue's first timer. */
 void rt_timers_run(rt_timers *ts, uint64_t now) {
     rt_alarms_run(&ts->alarms, now);
     ts->turn++;

@@ -56,8 +56,8 @@ static inline bool rt_timer_armed(const rt_timer *t) {
 /* Milliseconds until the earliest deadline (0: due), or -1 when nothing is armed. */
 int64_t rt_timers_next(const rt_timers *ts, uint64_t now);
 /* Fires everything due at `now`: first the alarms, then each queue, in order of deadline. What a
- * callback arms for a later time (or at all, as an alarm or in a queue that has had its turn) waits
- * for a later run. A callback may init and fini any queue, its own too; it must not call
+ * callback arms waits for a later run if it is due later, is an alarm, or is in a queue that this
+ * run has served already. A callback may init and fini any queue, its own too; it must not call
  * rt_timers_run. */
 void rt_timers_run(rt_timers *ts, uint64_t now);
 

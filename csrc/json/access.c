@@ -1,5 +1,5 @@
-/* Finding and decoding the parts of text that rt_json_check has accepted. Nothing here can read
- * outside the slice even if the text is not what it should be; the results are then just wrong. */
+/* Finds and decodes the parts of text that rt_json_check has accepted. On other text the results
+ * are wrong, but nothing reads outside the slice. */
 #include "json/scan.h"
 
 #include "base/status.h"
@@ -119,7 +119,7 @@ static rt_slice next_value(rt_json_iter *it) {
     else
         p = skip_word(p, it->end);
     rt_slice value = rt_slice_make(from, (size_t)(p - from));
-    if (value.n == 0) /* not accepted text: an end, not an endless walk */
+    if (value.n == 0) /* the text was not accepted: end the walk */
         p = it->end;
     p = rt_json_skip_white(p, it->end);
     if (p < it->end && (*p == ',' || *p == ':'))
@@ -197,8 +197,8 @@ static uint32_t hex4(const char *p, const char *end) {
 }
 
 /* The code point of `\uXXXX`, or of two of them that are a surrogate pair (RFC 8259, section 7).
- * For a lone surrogate, something that has no UTF-8. `*p` is at the backslash and moves behind what
- * was used. */
+ * For a lone surrogate, a value that rt_utf8_encode refuses. `*p` is at the backslash, and moves
+ * past what was read. */
 static uint32_t read_unicode(const char **p, const char *end) {
     uint32_t c = hex4(*p + 2, end);
     if (c == UINT32_MAX)
@@ -310,7 +310,7 @@ int rt_json_copy_fixed(rt_slice text, rt_buf *out) {
             p = skip_string(p, end);
             continue;
         }
-        /* Outside strings a capital N or I is in none of the words but these. */
+        /* Outside strings only these words have a capital N or I. */
         rt_slice rest = rt_slice_make(p, (size_t)(end - p));
         size_t word = rt_slice_starts(rest, RT_LIT("NaN"))        ? 3
                       : rt_slice_starts(rest, RT_LIT("Infinity")) ? 8

@@ -17,7 +17,7 @@ typedef struct scanner {
     uint64_t stack[STACK_WORDS]; /* bit 1: an object; only the first `depth` bits mean anything */
 } scanner;
 
-/* The scan_* functions return where they stopped, or NULL after a call of this. */
+/* Notes the error. Each scan_* function returns where it stopped, or NULL when it called this. */
 static const char *refuse(scanner *s, const char *at, int err) {
     s->bad = at;
     s->err = err;
@@ -32,7 +32,7 @@ static inline bool is_hex(char c) {
     return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F');
 }
 
-/* From behind the backslash. `\u` needs four hex digits; a lone surrogate is legal text (RFC 8259,
+/* `p` is after the backslash. `\u` needs four hex digits; a lone surrogate is legal text (RFC 8259,
  * section 8.2) and JSON.parse accepts it. */
 static const char *scan_escape(scanner *s, const char *p) {
     if (p == s->end)
@@ -59,7 +59,7 @@ static const char *scan_escape(scanner *s, const char *p) {
     }
 }
 
-/* From behind the opening quote to behind the closing one. */
+/* From after the opening quote to after the closing one. */
 static const char *scan_string(scanner *s, const char *p) {
     const char *end = s->end;
     for (;;) {
@@ -206,7 +206,7 @@ static const char *scan_to_next(scanner *s, const char *p) {
     return p == s->end ? p : refuse(s, p, RT_EJSON_SYNTAX);
 }
 
-/* p is at the bracket. An empty container is complete when this returns, as a scalar is; of any
+/* p is at the bracket. An empty container is complete when this returns, like a scalar. Of any
  * other the first value comes next, and *open is set. */
 static const char *scan_open(scanner *s, const char *p, bool *open) {
     bool object = *p == '{';

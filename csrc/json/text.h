@@ -1,4 +1,4 @@
-/* Inside json/ only: finding one's way in JSON text, eight bytes at a time.
+/* Inside json/ only: skips white space and plain text, eight bytes at a time.
  *
  * Ownership: none. Thread: any. */
 #ifndef RT_JSON_TEXT_H

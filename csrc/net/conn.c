@@ -1,4 +1,4 @@
-/* One connection: reads into the loop's buffer, hands requests and frames on, writes once per turn.
+/* One connection: reads into the loop's buffer, passes requests and frames on, writes once a turn.
  */
 #include "net/conn.h"
 
@@ -25,8 +25,8 @@ static uint64_t now_of(const rt_conn *c) {
     return c->front->loop->now;
 }
 
-/* The deadline for what comes next; NULL: none. While an HTTP peer does not take what it is owed,
- * the deadline for writing stands instead (block, drained). */
+/* The deadline of the current state; NULL: none. While an HTTP peer does not take what it is owed,
+ * the deadline for writing replaces it (block, drained). */
 static void set_deadline(rt_conn *c, rt_timerq *due) {
     if (c->watches_write)
         return;
@@ -92,8 +92,8 @@ uint32_t rt_conn_unsent(const rt_conn *c) {
     return ioctl(c->fd, SIOCOUTQ, &unsent) == 0 && unsent > 0 ? (uint32_t)unsent : 0;
 }
 
-/* Our side is done: the peer sees the end, reads what we sent, and closes. Closing at once with
- * unread input would reset the connection and could destroy our last words. */
+/* Shuts our side: the peer reads what we sent, sees the end, and closes. A close with unread input
+ * would reset the connection, and the peer might lose what we sent last. */
 static void linger(rt_conn *c) {
     c->state = RT_CONN_LINGERING;
     c->front->io->shutdown(c);
@@ -135,7 +135,8 @@ static int port_send(rt_eio_port *p, rt_msg *m) {
     return status;
 }
 
-/* The next request may come: into the parser if we are in it, else from what was held back. */
+/* The next request may come. In the middle of parsing the parser goes on by itself; else what was
+ * held back is parsed before the turn ends. */
 static void port_finish(rt_eio_port *p, bool keep_alive) {
     rt_conn *c = conn_of(p);
     if (c->state != RT_CONN_ANSWERING && c->state != RT_CONN_READING)
@@ -268,7 +269,7 @@ static void refuse_request(rt_conn *c, int status) {
         i++;
     rt_front_count(c->front, refusals[i].counter);
     if (c->port.up || send_bytes(c, refusals[i].answer) != RT_OK)
-        rt_conn_close(c, true); /* in the middle of a request that engineio has: it is told */
+        rt_conn_close(c, true); /* engineio may have begun with this request: it is told */
     else
         finish_up(c);
 }
@@ -285,7 +286,7 @@ static int store_pipelined(rt_conn *c, const char *bytes, size_t n) {
     return rt_buf_put(&c->held->bytes, bytes, n);
 }
 
-/* The head's time runs from here: not from each of the empty lines that may come before it. */
+/* The deadline of the head starts here, and not again with each empty line before it. */
 static bool start_request(rt_conn *c) {
     c->http = rt_http_new(&http_events, c);
     if (c->http) {
@@ -297,8 +298,8 @@ static bool start_request(rt_conn *c) {
     return false;
 }
 
-/* Parses requests until the bytes are used up, an answer is being waited for, or it is no HTTP any
- * more. Returns how many bytes were used. */
+/* Parses requests until the bytes are used up, a request waits for its answer, or the connection is
+ * no longer HTTP. Returns how many bytes were used. */
 static size_t feed_requests(rt_conn *c, const char *bytes, size_t n) {
     size_t at = 0;
     while (at < n && (c->state == RT_CONN_READING || (c->state == RT_CONN_ANSWERING && c->http))) {
@@ -379,8 +380,8 @@ void rt_conn_ready(void *conn, uint32_t events) {
         on_readable(c);
 }
 
-/* An HTTP peer that does not take its answers is not asked for more requests: they would be
- * answered, too. A WebSocket's debt is bounded otherwise (check_debt). */
+/* While an HTTP peer does not take its answers, read no more requests: they would be answered, too.
+ * What a WebSocket is owed is bounded by check_debt. */
 static void watch(rt_conn *c) {
     uint32_t events = c->blocked ? EPOLLOUT : 0;
     if (!c->blocked || c->state == RT_CONN_WEBSOCKET)
@@ -390,7 +391,7 @@ static void watch(rt_conn *c) {
         rt_conn_close(c, true);
 }
 
-/* The kernel takes no more. From here on its debt is counted, message by message as they come. */
+/* The kernel takes no more. From here on what the peer is owed is counted with each message. */
 static void block(rt_conn *c) {
     rt_front_count(c->front, RT_FRONT_WRITES_BLOCKED);
     c->blocked = true;
@@ -410,7 +411,7 @@ static void check_debt(rt_conn *c) {
     rt_eio_port_slow(c->front->eio, &c->port);
 }
 
-/* The peer has taken all it was owed: its next step has a deadline again. */
+/* The peer has taken all it was owed: the deadline of the current state is back. */
 static void unblocked(rt_conn *c) {
     rt_front *f = c->front;
     bool busy = c->http && rt_http_busy(c->http);

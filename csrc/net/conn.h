@@ -1,4 +1,4 @@
-/* One accepted connection, and the front it belongs to: the insides of front.c and conn.c.
+/* Inside net/ only: one accepted connection, and the front that owns it (front.c, conn.c).
  *
  *             head            engineio answers          keep-alive
  *   accept ──► READING ──────► ANSWERING ──────────────► READING
@@ -33,10 +33,10 @@ struct rt_front {
     rt_poller poller; /* of the connections */
     rt_list open;
     rt_list closed; /* to be freed */
-    /* Owe bytes that were not offered to the kernel yet, linked by rt_conn.pending; closed ones
-     * stay until the turn's end, which comes before they are freed. NULL: none. */
+    /* The connections with bytes not yet offered to the kernel, linked by rt_conn.pending. A closed
+     * one stays in it until the turn's end; it is freed after that. NULL: none. */
     struct rt_conn *pending, *last_pending;
-    rt_list resume; /* rt_conn_held: answered, requests that came meanwhile may go on */
+    rt_list resume; /* rt_conn_held: the answer is out, the held requests may go on */
     rt_timerq head_due, body_due, idle_due, write_due, linger_due;
     rt_loop_hook hook;
     rt_log_gate accept_gate;
@@ -64,7 +64,7 @@ typedef struct rt_conn_held {
 typedef struct rt_conn {
     rt_eio_port port;
     rt_front *front;
-    struct rt_conn *pending; /* the next of them, the last one's itself; NULL: it owes nothing */
+    struct rt_conn *pending; /* the next one, of the last itself; NULL: not in that list */
     rt_outq out;
     int fd;
     uint8_t state;
@@ -81,7 +81,7 @@ typedef struct rt_conn {
 
 /* Takes an accepted, non-blocking descriptor; closes it when something fails. */
 void rt_conn_new(rt_front *f, int fd);
-/* What the poller has to say of it. */
+/* The poller's callback. */
 void rt_conn_ready(void *conn, uint32_t events);
 /* At once; engineio is told. `broken`: by an error. */
 void rt_conn_close(rt_conn *c, bool broken);
@@ -91,7 +91,7 @@ void rt_conn_free(rt_conn *c);
 void rt_conn_flush(rt_conn *c);
 /* Bytes that the kernel has and the peer's has not confirmed. */
 uint32_t rt_conn_unsent(const rt_conn *c);
-/* It has lingered for a while: closes it, unless the peer is still taking our last words. */
+/* The time to linger is over: closes it, unless the peer is still taking our last bytes. */
 void rt_conn_lingered(rt_conn *c);
 /* Goes on with the bytes that were held back. */
 void rt_conn_resume(rt_conn *c);

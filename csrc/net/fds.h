@@ -14,7 +14,7 @@ RT_MUST_CHECK int rt_fds_add(int fd);
 /* Closes it and forgets it. shutdown() comes first, so that a copy in a child that has not yet run
  * its handler cannot keep the peer waiting. */
 void rt_fds_close(int fd);
-/* The same for a socket that another process goes on with: no shutdown(), which is for all. */
+/* The same without shutdown(), for a socket that another process still uses. */
 void rt_fds_close_ours(int fd);
 /* Forgets it without closing: somebody else (curl, hiredis) closes it. */
 void rt_fds_forget(int fd);

@@ -77,8 +77,7 @@ static rt_conn *pop_pending(rt_front *f) {
     return c;
 }
 
-/* A write that fails ends a session, which may owe news to others: go on until nobody is pending.
- */
+/* A failed write ends a session, which may send to others: go on until nobody is pending. */
 static void at_turn_end(void *arg) {
     rt_front *f = arg;
     do {
@@ -225,7 +224,7 @@ void rt_front_finish(rt_front *f) {
     at_turn_end(f);
 }
 
-/* To close while the kernel still has some, and input lies unread, would destroy it. */
+/* A close with unread input would destroy what the kernel has not sent yet. */
 bool rt_front_owes(const rt_front *f) {
     for (const rt_list *at = f->open.next; at != &f->open; at = at->next) {
         const rt_conn *c = RT_OF(at, rt_conn, node);

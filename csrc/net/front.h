@@ -68,7 +68,7 @@ typedef struct rt_front_opts {
     uint32_t max_connections;
     uint32_t max_pipelined; /* bytes held back behind an open request */
     uint32_t head_ms, body_ms, idle_ms, write_ms, linger_ms;
-    bool listeners_lent; /* another process goes on to listen when we close them */
+    bool listeners_lent; /* another process listens on them, too: close, but do not shut down */
 } rt_front_opts;
 void rt_front_opts_default(rt_front_opts *opts);
 

@@ -11,8 +11,8 @@ void rt_lines_fini(rt_lines *l) {
     rt_buf_fini(&l->begun);
 }
 
-/* The rest of a line that began in an earlier piece. Its memory is given back: most lines come
- * whole, and the next one that does not may be long in coming. */
+/* The rest of a line that began in an earlier piece. The buffer is freed: most lines come whole, so
+ * the next use may be far away. */
 static int end_begun(rt_lines *l, rt_slice rest, rt_lines_line *on_line, void *arg) {
     int status = rt_buf_puts(&l->begun, rest);
     if (status == RT_OK && !on_line(arg, rt_buf_slice(&l->begun)))

@@ -1,7 +1,8 @@
 /* Inside net/ only: lines out of a stream of bytes, whatever pieces it comes in.
  *
  * A line that arrives whole is a slice of the bytes fed; only one that is split is copied.
- * Ownership: caller's memory. Thread: the owner's. Must not know: what a line says, or whence. */
+ * Ownership: caller's memory. Thread: the owner's. Must not know: what a line says, or who sent it.
+ */
 #ifndef RT_NET_LINES_H
 #define RT_NET_LINES_H
 

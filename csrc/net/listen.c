@@ -114,8 +114,8 @@ int rt_listen_tcp(const char *host, int *port, int *fds, int max, int *count, ch
     return RT_OK;
 }
 
-/* Two servers that start at once must not take each other's new file for a stale one: whoever
- * looks, removes and binds has the folder locked meanwhile. A folder that cannot be locked is no
+/* Two servers that start at once must not take each other's new file for a stale one. So the folder
+ * is locked from the look at the file until the bind. A folder that cannot be locked is no
  * reason to refuse. The descriptor, or -1; RT_AGAIN when it is locked and nobody may wait. */
 static int lock_folder(const char *path, unsigned wait_ms, int *lock) {
     char folder[sizeof(((struct sockaddr_un *)0)->sun_path)] = ".";

@@ -212,7 +212,7 @@ static void peer_read(rt_local_peer *p, unsigned reads) {
         if (!ended && !feed(p, rt_slice_make(buffer, (size_t)n)))
             return;
         if (n < RT_READ_BUFFER)
-            break; /* most likely all of it; if not, the loop calls again */
+            break; /* probably there is no more; if there is, the loop calls again */
     }
     peer_write(p);
     if (ended)
@@ -232,7 +232,7 @@ static void on_event(uv_poll_t *poll, int status, int events) {
         peer_read(p, p->role ? p->role->reads : RT_LOCAL_READS);
 }
 
-/* With reading shut a send fails, so what is there now is all that will ever come. */
+/* With reading shut the peer's sends fail, so what has come is all that will come. */
 static void peer_retire(rt_local_peer *p) {
     shutdown(p->fd, SHUT_RD);
     while (!p->closed)
@@ -262,7 +262,7 @@ static void peer_new(rt_local *l, int fd) {
     count(l, RT_LOCAL_ACCEPTED);
     watch(p);
     if (!p->closed)
-        peer_read(p, 1); /* a process that has ended already has sent all it had */
+        peer_read(p, 1); /* if its process has ended, all it sent is here */
 }
 
 /* ---- accepting ---- */
@@ -286,7 +286,7 @@ static void admit(rt_local *l, int fd) {
     if (l->peers >= RT_LOCAL_PEERS_MAX) {
         count(l, RT_LOCAL_PEERS_OVER_MAX);
         rt_list *idle = rt_list_first(&l->open);
-        if (!idle) { /* all of them stay */
+        if (!idle) { /* all of them are adopted */
             close(fd);
             return;
         }
@@ -314,7 +314,7 @@ static void pause_accepting(rt_local *l) {
                "LimitNOFILE=)");
 }
 
-/* False when there was nobody, or no descriptor for him. */
+/* False when nobody waits, or there is no descriptor left. */
 static bool accept_one(rt_local *l) {
     int fd = accept4(l->listener_fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
     if (fd >= 0) {

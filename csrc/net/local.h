@@ -2,9 +2,9 @@
  * what a line means is the callback's business, which may answer with lines. What is owed to a peer
  * is written once, when the turn ends.
  *
- * Nothing that a peer's send has handed to the kernel is lost when we close first: its direction is
- * shut, then what has come is read, then the rest. A later send fails on the peer's side, which
- * goes elsewhere.
+ * When we close first, nothing is lost that a peer's send has handed to the kernel: reading is
+ * shut, what has come is read, then the socket is closed. A later send fails at the peer, which
+ * takes another way.
  *
  * Ownership: new/close/free; peers free themselves. Thread: the loop's, or before it runs.
  * Must not know: JSON, Frappe. */
@@ -20,7 +20,7 @@
 #define RT_LOCAL_LINE_MAX (16u << 20) /* bytes of one line; a longer one closes its connection */
 #define RT_LOCAL_HELD_MAX (64u << 20) /* bytes of unfinished lines, all connections together */
 #define RT_LOCAL_OWED_MAX (1u << 20)  /* bytes of answers that one peer has not read */
-#define RT_LOCAL_PEERS_MAX 4096       /* connections; then the one idle longest makes room */
+#define RT_LOCAL_PEERS_MAX 4096       /* connections; one more closes the one idle longest */
 #define RT_LOCAL_READS 16             /* of RT_READ_BUFFER, per connection and turn */
 #define RT_LOCAL_KEPT (64u << 10)    /* bytes of memory an adopted peer keeps for what it is owed */
 #define RT_LOCAL_ACCEPT_PAUSE_MS 200 /* without descriptors, connections wait in the backlog */
@@ -68,7 +68,7 @@ size_t rt_local_owed(const rt_local_peer *peer); /* bytes that it has not taken 
 /* Closes it, once the kernel has taken what it can of what is owed. */
 void rt_local_end(rt_local_peer *peer);
 
-/* A peer that stays, with limits and callbacks of its own; it makes no room for others. */
+/* A peer with limits and callbacks of its own. It is not closed to make room for others. */
 typedef struct rt_local_role {
     rt_local_line *on_line; /* from its next line on */
     /* A write has left no more than `low` bytes owed. */

@@ -1,4 +1,4 @@
-/* A uv_loop_t with our turn around it. */
+/* A uv_loop_t, and what we do at the end of each of its turns. */
 #include "net/loop.h"
 
 #include "base/alloc.h"
@@ -21,8 +21,8 @@ static void on_timer(uv_timer_t *timer) {
     run_timers(timer->data);
 }
 
-/* libuv serves descriptors before timers: a request that came after a session's deadline, in the
- * same sleep, would find it alive. */
+/* libuv serves descriptors before timers. Without this a request that came after its session's
+ * deadline, while the loop slept, would find the session alive. */
 void rt_loop_enter(rt_loop *l) {
     if (uv_now(&l->uv) != l->ran_at)
         run_timers(l);
@@ -30,7 +30,7 @@ void rt_loop_enter(rt_loop *l) {
         read_clock(l);
 }
 
-/* The one timer of the loop stands at the earliest deadline of all queues. */
+/* Sets the loop's one timer to the earliest deadline of all queues. */
 static void set_timer(rt_loop *l) {
     int64_t next = rt_timers_next(&l->timers, l->now);
     if (next < 0 || l->stopping)

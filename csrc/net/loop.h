@@ -54,8 +54,8 @@ void rt_loop_stop(rt_loop *l);
 void rt_loop_fini(rt_loop *l);
 void rt_loop_add_hook(rt_loop *l, rt_loop_hook *hook);
 void rt_loop_remove_hook(rt_loop *l, rt_loop_hook *hook);
-/* First thing in a callback that brings something from a peer: reads the clock, and what fell due
- * while the loop slept runs before what came. It may close any connection, the caller's too. */
+/* Call it first in a callback of a descriptor. It reads the clock, and runs the timers that fell
+ * due while the loop slept. They may close any connection, the caller's too. */
 void rt_loop_enter(rt_loop *l);
 /* The only call for other threads. Async-signal-safe; many calls may become one on_wake. */
 void rt_loop_wake(rt_loop *l);

@@ -7,8 +7,8 @@
 
 #include <unistd.h>
 
-/* An error comes alone, as from libuv: nothing may be read or written any more. A hang-up is for
- * the reader to find; who only waits to write finds it, too. */
+/* An error is reported alone, as libuv does: the socket is of no use any more. A hang-up is
+ * reported as readable and writable, so whoever waits for either finds it. */
 static uint32_t meaning(uint32_t events) {
     if (events & EPOLLERR)
         return EPOLLERR;
@@ -84,8 +84,8 @@ int rt_poller_change(rt_poller *p, int fd, void *who, uint32_t events) {
     return control(p, EPOLL_CTL_MOD, fd, who, events);
 }
 
-/* Said to the kernel, too: it watches on while a forked child that has not run its handler yet has
- * a copy of the socket. */
+/* Tell the kernel, although the socket will be closed: until a forked child has closed its copy,
+ * the kernel would go on watching. */
 void rt_poller_remove(rt_poller *p, int fd, const void *who) {
     control(p, EPOLL_CTL_DEL, fd, NULL, 0);
     for (int i = p->at + 1; i < p->count; i++)

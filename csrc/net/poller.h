@@ -33,7 +33,7 @@ void rt_poller_close(rt_poller *p);
 /* RT_OK, or RT_EIO: the kernel takes no more. */
 RT_MUST_CHECK int rt_poller_add(rt_poller *p, int fd, void *who, uint32_t events);
 RT_MUST_CHECK int rt_poller_change(rt_poller *p, int fd, void *who, uint32_t events);
-/* `who` is not called any more, not even with what was taken from the kernel already. */
+/* `who` is not called any more, not even for events already taken from the kernel. */
 void rt_poller_remove(rt_poller *p, int fd, const void *who);
 
 #endif

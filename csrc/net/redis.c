@@ -1,5 +1,5 @@
-/* The server's subscription and its command connection: two links, the commands in the order their
- * answers come, and one log line per change. */
+/* The server's subscription and its command connection: two links, a queue of commands that wait
+ * for answers, and one log line per change. */
 #include "net/redis.h"
 
 #include "base/alloc.h"
@@ -24,7 +24,7 @@ typedef struct command {
     void *arg;
 } command;
 
-/* What a command has come to. */
+/* The outcome of a command. */
 typedef struct outcome {
     int status;
     bool found;          /* GET */
@@ -46,7 +46,7 @@ struct rt_redis {
     rt_timerq command_due;
     uint64_t away_since; /* ms; meaningful while not subscribed */
     uint64_t gaps;
-    bool said_away; /* the log knows */
+    bool said_away; /* it was logged */
     bool closing;
     unsigned links; /* not yet gone */
     rt_redis_counters counters;
@@ -66,7 +66,7 @@ static void stands(rt_redis *r, rt_redis_link *link) {
     count(r, RT_REDIS_CONNECTS);
     if (r->subscriber.state != RT_LINK_STANDS || r->commander.state != RT_LINK_STANDS)
         return;
-    /* As loud as the loss was: who sees warnings alone is told that it is over. */
+    /* Log the recovery at the level of the outage, so that a log filtered at WARN shows both. */
     rt_log(r->said_away ? RT_LOG_WARN : RT_LOG_INFO, "redis", "%s %s, subscribed to %s",
            r->said_away ? "back at" : "connected to", r->shown, r->channel);
     r->said_away = false;
@@ -196,8 +196,8 @@ static void on_commander_lost(void *arg, bool stood, const char *why) {
 
 static const rt_redis_link_ops commander_ops = {ping, on_answer, on_commander_lost, on_gone};
 
-/* Answers come in order, so after one that is overdue none can be told from the next: the
- * connection goes, and with it all that wait. A large answer on its way is not overdue. */
+/* Answers come in order and carry no name. So when one is overdue the connection is closed, and all
+ * waiting commands fail. A large answer that is still arriving is not overdue. */
 static void on_command_due(rt_timerq *q, rt_timer *t) {
     rt_redis *r = q->arg;
     uint64_t now = uv_now(&r->loop->uv);

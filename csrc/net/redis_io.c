@@ -22,8 +22,7 @@ static int fail(rt_redis_io *io, int status, const char *text) {
     return status;
 }
 
-/* What OpenSSL knows about a failure: the certificate first, because that is what people can mend.
- */
+/* What OpenSSL says about a failure. The certificate comes first: people can mend that. */
 static int fail_tls(rt_redis_io *io, struct ssl_st *ssl, const char *otherwise) {
     long verdict = SSL_get_verify_result(ssl);
     const char *reason = ERR_reason_error_string(ERR_peek_last_error());
@@ -159,7 +158,7 @@ int rt_redis_io_command(rt_redis_io *io, const rt_slice *words, unsigned n) {
     }
     if (out->err == RT_OK)
         return RT_OK;
-    out->n = before; /* half a command would spoil all that follow */
+    out->n = before; /* after half a command Redis would misread all the others */
     out->err = RT_OK;
     return fail(io, RT_ENOMEM, "out of memory");
 }
@@ -259,8 +258,8 @@ const char *rt_redis_io_why_late(const rt_redis_io *io) {
     return "Redis does not answer in time";
 }
 
-/* During the TLS handshake it is always the peer's turn: what we owe waits, and a socket that is
- * merely writable must not wake anybody. */
+/* During the TLS handshake we always wait for the peer, so do not ask for writable: that would wake
+ * us for nothing. */
 short rt_redis_io_events(const rt_redis_io *io) {
     bool owes = io->out.n > 0 || io->tls_owes;
     if (io->tls && !SSL_is_init_finished(io->tls))

@@ -26,10 +26,10 @@
 
 #define CONNECT_MS 3000  /* for one address */
 #define GREETING_MS 5000 /* TLS, AUTH, SELECT and hello */
-#define KEEPALIVE_S 15   /* a peer that is gone without a word is noticed after twice that */
+#define KEEPALIVE_S 15   /* a peer that vanished is noticed after twice that */
 #define DRAIN_READS 256  /* of 16 KB in one turn: then the browsers get theirs, then the rest */
 
-/* Lives from socket() until libuv has let it go; the link may be on its next one by then. */
+/* Lives from socket() until libuv's close callback; by then the link may have its next one. */
 typedef struct rt_redis_wire {
     uv_poll_t poll;
     rt_redis_link *link;
@@ -116,8 +116,8 @@ static uint64_t retry_delay(unsigned failures) {
     return ms / 2 + (ms / 2) * dice / UINT16_MAX;
 }
 
-/* A connection that stood for a while starts the waiting times anew; one that is thrown out at
- * once, again and again, does not. */
+/* After a connection that stood for a while the waiting times start again from the shortest. After
+ * one that was closed at once they do not. */
 void rt_redis_link_fail(rt_redis_link *l, const char *why) {
     char text[sizeof l->error];
     bool stood = l->state == RT_LINK_STANDS;

@@ -41,7 +41,7 @@ typedef struct rt_redis_link {
     enum rt_redis_link_state state;
     rt_redis_io io;
     struct rt_redis_wire *wire; /* the socket watched, or NULL */
-    unsigned generation;        /* counts sockets, to see in a callback's wake that one has gone */
+    unsigned generation;        /* counts sockets: changed after a callback, ours is gone */
     unsigned greeting;          /* replies to AUTH and SELECT still to come */
     unsigned failures;          /* in a row; decides how long to wait */
     uint64_t stood_at;          /* ms */

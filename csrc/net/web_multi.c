@@ -1,5 +1,5 @@
-/* curl on the loop. What has finished is told after each curl_multi_socket_action and never from
- * inside a callback of curl, so that whoever is told may add, remove and close. */
+/* curl on the loop. Finished requests are reported after each curl_multi_socket_action and never
+ * from inside a callback of curl, so that the receiver may add, remove and close. */
 #include "net/web_multi.h"
 
 #include "base/alloc.h"
@@ -52,9 +52,9 @@ static void act(rt_web_multi *m, curl_socket_t fd, int events) {
     collect(m);
 }
 
-/* Of a socket with an error, as one that its peer has reset, libuv says only that, and stops
- * watching it. The error is for curl to read, as after select(): when a kept connection was reset
- * before a word of the answer, curl asks again on a new one; CURL_CSELECT_ERR fails the request. */
+/* For a socket with an error, such as a reset one, libuv reports only the error and stops watching.
+ * Tell curl that what it waits for has come, and let it find the error: when a kept connection was
+ * reset before the answer began, curl asks again on a new one. CURL_CSELECT_ERR would fail that. */
 static void on_poll(uv_poll_t *poll, int status, int events) {
     web_socket *s = poll->data;
     int flags = 0;

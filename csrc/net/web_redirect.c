@@ -1,5 +1,5 @@
-/* Redirects that credentials may follow. A URL is split here as browsers do and put together anew,
- * so that curl cannot find another host in it than we did. */
+/* Redirects that credentials may follow. A URL is split as browsers split it, and built again from
+ * its parts, so that curl cannot see another host in it than we did. */
 #include "net/web_redirect.h"
 
 #include "base/buf.h"

@@ -10,7 +10,7 @@ enum rt_coding { RT_CODING_IDENTITY, RT_CODING_GZIP, RT_CODING_DEFLATE, RT_CODIN
 
 /* gzip or deflate, whichever has the higher weight, gzip when they are level; identity when neither
  * is acceptable. `*` stands for what is not named, a weight of 0 refuses, an item that cannot be
- * read is passed over. An absent header (empty) is identity: who cannot say it may not know it. */
+ * read is passed over. Without the header (empty) it is identity: the client may know no other. */
 enum rt_coding rt_coding_choose(rt_slice accept_encoding);
 
 /* The word of Content-Encoding; empty for identity. */

@@ -1,7 +1,8 @@
-/* HTTP/1.1 requests: llhttp for the grammar; limits, the head's memory and one request a call here.
+/* HTTP/1.1 requests. llhttp knows the grammar; this file adds limits, keeps the head, and stops
+ * after each request.
  *
- * The raw head is kept in one buffer and llhttp runs over that buffer, so what it points out are
- * offsets that stay right however the bytes were split; they become slices when the head is whole.
+ * The raw head is collected in one buffer, and llhttp parses it there. What llhttp finds is kept as
+ * offsets into the buffer, which may move; they become slices when the head is whole.
  * The body is handed on from the caller's own bytes.
  *
  *            a byte that is not CR or LF            end of head: on_head
@@ -252,8 +253,8 @@ static bool head_is_sound(const rt_http *h) {
     for (unsigned i = 0; i < h->req.header_count; i++) {
         const rt_http_header *header = &h->req.headers[i];
         hosts += rt_slice_eq_nocase(header->name, RT_LIT("host"));
-        /* Sections 6.1 and 6.3: no coding but chunked, and none in HTTP/1.0, else where the body
-         * ends is anybody's guess. */
+        /* Sections 6.1 and 6.3: no coding but chunked, and none in HTTP/1.0, else nobody
+         * knows where the body ends. */
         if (rt_slice_eq_nocase(header->name, RT_LIT("transfer-encoding")) &&
             (http_1_0 || !rt_slice_eq_nocase(header->value, RT_LIT("chunked"))))
             return false;

@@ -1,4 +1,4 @@
-/* HTTP/1.1 response heads. Whatever of a request is echoed into one goes through the same check. */
+/* HTTP/1.1 response heads. What is echoed from a request goes through the same check. */
 #include "wire/reply.h"
 
 #include "base/status.h"

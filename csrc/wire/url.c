@@ -1,5 +1,5 @@
-/* Hosts, origins and URLs. Who is compared with whom decides who gets in, so the split follows what
- * browsers do (WHATWG URL) where they are laxer than RFC 3986, and refuses the rest. */
+/* Hosts, origins and URLs. A comparison of hosts decides who gets in. So a URL is split as browsers
+ * split it (WHATWG URL) where they are laxer than RFC 3986, and the rest is refused. */
 #include "wire/url.h"
 
 #include "base/status.h"
@@ -42,7 +42,7 @@ static int parse_port(rt_slice text, uint16_t *port) {
     if (text.n == 0 || text.p[0] != ':')
         return text.n == 0 ? RT_OK : RT_EINVAL;
     text = rt_slice_from(text, 1);
-    if (text.n == 0) /* "host:" is no port at all (RFC 3986, section 3.2.3) */
+    if (text.n == 0) /* "host:" has no port (RFC 3986, section 3.2.3) */
         return RT_OK;
     if (rt_slice_to_u64(text, UINT16_MAX, &n) != RT_OK)
         return RT_EINVAL;

@@ -1,5 +1,5 @@
-/* Reading WebSocket frames. Bytes that do not complete anything are kept, everything else is handed
- * out where it lies: a message in one frame, in one piece, is never copied.
+/* Reads WebSocket frames. Only bytes that complete nothing yet are kept; a message that comes in
+ * one frame and in one piece is handed out where it lies, without a copy.
  *
  *            header complete                    payload complete
  *     HEADER ---------------> in_payload ---------------------------> HEADER

@@ -38,7 +38,7 @@ typedef struct rt_ws_events {
 } rt_ws_events;
 
 typedef struct rt_ws {
-    rt_buf *message; /* what came of the current message, when it has to be kept; else NULL */
+    rt_buf *message; /* the current message so far, when it has to be kept; else NULL */
     uint64_t left;   /* payload bytes of the current frame still due */
     uint32_t max_message;
     uint8_t head[14]; /* frame header as far as it came */
@@ -63,7 +63,7 @@ void rt_ws_fini(rt_ws *ws);
 RT_MUST_CHECK int rt_ws_feed(rt_ws *ws, char *bytes, size_t n, const rt_ws_events *events,
                              void *arg);
 
-/* Nothing has begun that is not whole: a new parser would go on as this one. */
+/* True between two messages: a new parser could take over. */
 bool rt_ws_at_rest(const rt_ws *ws);
 
 /* The close code to send for a feed error: 1002, 1007, 1009, 1011 (out of memory), else 1000. */
