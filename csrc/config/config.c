@@ -42,7 +42,7 @@ static int apply_environment(const rt_config_input *in) {
     return RT_OK;
 }
 
-/* `name` is the file's path in the bench, and what messages call it. */
+/* `name` is the file's path inside the bench. Messages name the file by it. */
 static int apply_file(const rt_config_input *base, enum rt_config_from from, const char *name) {
     char path[PATH_MAX];
     rt_config_input in = *base;
@@ -60,7 +60,7 @@ static bool is_folder(const char *path, const char *name) {
     return n < (int)sizeof full && stat(full, &st) == 0 && S_ISDIR(st.st_mode);
 }
 
-/* The bench's absolute path; its sites/ folder is taken for the bench it belongs to. */
+/* Stores the bench's absolute path. The sites/ folder of a bench stands for the bench. */
 static int find_bench(const rt_config_input *in, const char *bench) {
     char path[PATH_MAX];
     if (!realpath(bench, path))

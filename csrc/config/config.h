@@ -2,12 +2,12 @@
  * line. Keys, order of sources and defaults are those of Frappe (docs/configuration.md).
  *
  * Order, later wins: defaults, <bench>/config.json, <bench>/sites/common_site_config.json,
- * environment, overrides given by the caller. As in Frappe, what is falsy in a file (0, false,
- * null, "", [], {}) counts as absent, and so does an empty environment variable; but 0 and false
- * are values for the keys that begin with frappe_rt_, which Frappe does not read, and for an
- * override all but null is taken as it is.
+ * environment, overrides given by the caller. As in Frappe, a falsy value in a file (0, false,
+ * null, "", [], {}) counts as absent, and so does an empty environment variable. Two exceptions:
+ * 0 and false are values for keys that begin with frappe_rt_, which Frappe does not read; and in an
+ * override only null counts as absent.
  *
- * Ownership: caller's memory for the struct; strings inside belong to it (init/fini).
+ * Ownership: caller's memory for the struct; the strings inside belong to it (init/fini).
  * Thread: any. */
 #ifndef RT_CONFIG_CONFIG_H
 #define RT_CONFIG_CONFIG_H
@@ -26,13 +26,15 @@ enum rt_config_from {
     RT_FROM_CALLER,
 };
 
-/* One table is the truth: key, member, type, default, environment variable, limits, one line of
- * help. X(member, "key", TYPE, WHEN, "default", "ENVIRONMENT" or NULL, min, max, "help") with TYPE
- * one of STR, INT, BOOL, PATH, WORD. A list value of a STR key is joined with commas. A PATH is a
- * text for which false means "off". A WORD is one of those in its default column, of which the
- * first is the default; true and false mean "on" and "off" if it knows these. WHEN is START,
- * LIVE (a running server takes a new value when it reads its configuration again) or SITE (LIVE,
- * and a site may set it for itself, see sites.h; a text). */
+/* Every option has one row here and nowhere else:
+ * X(member, "key", TYPE, WHEN, "default", "ENVIRONMENT" or NULL, min, max, "help").
+ *
+ * TYPE is STR, INT, BOOL, PATH or WORD. A list given for a STR is joined with commas. A PATH is a
+ * string, and false means "off". A WORD is one of the words in its default column; the first is
+ * the default. Where "on" and "off" are among them, true and false stand for these.
+ *
+ * WHEN is START (read once), LIVE (a running server adopts a new value at a reload) or SITE (LIVE,
+ * and each site may have its own value, see sites.h; always a string). */
 #define RT_CONFIG_TABLE(X)                                                                         \
     X(socketio_port, "socketio_port", INT, START, "9000", "FRAPPE_SOCKETIO_PORT", 0, 65535,        \
       "TCP port, all interfaces, IPv4 and IPv6; 0 takes a free one")                               \
@@ -105,29 +107,28 @@ typedef struct rt_config {
     char *bench; /* absolute path of the bench, or NULL: defaults, environment and overrides only */
 } rt_config;
 
-/* `bench`: its folder, or NULL. `overrides`: JSON object text whose keys are those of the table (a
- * wrong key or type is an error), or NULL. RT_OK; RT_EINVAL with a message for people in `why` that
- * names the file, line, key, value and what was expected; RT_ENOMEM. A missing file is fine, a
- * broken one is not. */
+/* `bench`: its folder, or NULL. `overrides`: a JSON object with keys of the table, or NULL; a wrong
+ * key or type is an error. RT_OK; RT_EINVAL with a message for people in `why`, which names the
+ * file, line, key, value and what was expected; RT_ENOMEM. A missing file is fine, a broken one is
+ * an error. */
 RT_MUST_CHECK int rt_config_load(rt_config *c, const char *bench, const char *overrides, char *why,
                                  size_t n);
 void rt_config_fini(rt_config *c);
 
-/* Puts the values of one JSON text over those in `c`, which rt_config_load has filled, as it does
- * for each of its sources. `name` is what messages call the text. RT_OK, RT_EINVAL (some values may
- * have been taken), RT_ENOMEM. */
+/* Applies one more source, a JSON text, to `c`, which rt_config_load has filled. `name` is what
+ * messages call the text. RT_OK; RT_EINVAL: some values may have been stored already; RT_ENOMEM. */
 RT_MUST_CHECK int rt_config_apply(rt_config *c, enum rt_config_from from, const char *name,
                                   rt_slice text, char *why, size_t n);
 
 /* `{"key": {"value": v, "from": "default" | "config.json" | "common_site_config.json" |
- * "environment" | "caller", "default": v, "environment": name | null, "help": text}, ...}` as new
- * rt_alloc'ed text; passwords in URLs are masked. NULL: out of memory. */
+ * "environment" | "caller", "default": v, "environment": name | null, "help": text}, ...}` in
+ * memory of rt_alloc, for the caller to free. Passwords in URLs are masked. NULL: out of memory. */
 RT_MUST_CHECK char *rt_config_describe(const rt_config *c);
 
-/* Where the value of `key` is from, for people: as under "from" above. */
+/* Where the value of `key` comes from, for people: one of the words under "from" above. */
 const char *rt_config_origin(const rt_config *c, const char *key);
 
-/* Appends `{"key": value, ...}`, passwords included: for the process itself, not for show. */
+/* Appends `{"key": value, ...}`, passwords included: for this process only, never to be shown. */
 int rt_config_put_values(const rt_config *c, rt_buf *out);
 
 #endif

@@ -21,13 +21,13 @@ const char *rt_config_origin(const rt_config *c, const char *key) {
     return "";
 }
 
-/* Where the user information of a URL may begin: behind "://", or at once. */
+/* Where the user information of a URL may begin: after "://", or at the start. */
 static size_t authority_at(rt_slice text) {
     size_t colon = rt_slice_find(text, ':');
     return rt_slice_starts(rt_slice_from(text, colon), RT_LIT("://")) ? colon + 3 : 0;
 }
 
-/* Behind the last '@', wherever it is: a password with an unescaped '/' or '@' is hidden too. */
+/* The offset after the last '@', so that a password with an unescaped '/' or '@' is hidden too. */
 static size_t behind_userinfo(rt_slice text) {
     for (size_t i = text.n; i > 0; i--)
         if (text.p[i - 1] == '@')
@@ -49,7 +49,7 @@ static void put_query_masked(rt_buf *out, rt_slice query) {
     }
 }
 
-/* The text of a value, without the passwords that URLs may carry. */
+/* Appends a value with the passwords of URLs masked. */
 static void put_masked(rt_buf *out, rt_slice text) {
     size_t from = authority_at(text);
     size_t at = behind_userinfo(text);
@@ -87,7 +87,7 @@ static void put_value(rt_buf *b, const rt_config *c, const rt_config_field *f) {
         put_text(b, "value", rt_slice_of(*(char *const *)value));
         put_text(b, "default", rt_config_default(f));
         break;
-    case RT_KIND_INT: /* never negative: no key has such a range */
+    case RT_KIND_INT: /* never negative: no key allows that */
         rt_json_put_member_u64(b, RT_LIT("value"), (uint64_t) * (const long *)value);
         put_raw(b, "default", f->def);
         break;

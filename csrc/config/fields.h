@@ -18,7 +18,7 @@ typedef struct rt_config_field {
     enum rt_config_when when;
     size_t value_at; /* offset of the member in rt_config */
     size_t from_at;  /* offset of its source */
-    const char *def; /* of a RT_KIND_WORD: all words, with | between */
+    const char *def; /* RT_KIND_WORD: all words, separated by | */
     const char *env; /* or NULL */
     long min, max;   /* RT_KIND_INT */
     const char *help;

@@ -1,4 +1,4 @@
-/* From the configuration to the path of the local socket. */
+/* Derives the path of the local socket from the configuration. */
 #include "config/local_path.h"
 
 #include "base/status.h"
@@ -18,6 +18,13 @@ static bool is_off(rt_slice value) {
     return false;
 }
 
+static void describe_no_bench(const char *local_socket, char *why, size_t why_len) {
+    snprintf(why, why_len,
+             "no bench was found, and frappe_rt_local_socket (%s) is not an absolute path: change "
+             "into a bench, give --bench, or set an absolute path",
+             *local_socket ? local_socket : "not set");
+}
+
 int rt_local_path(const rt_config *c, char out[RT_LOCAL_PATH_SIZE], char *why, size_t why_len) {
     const char *value = *c->local_socket ? c->local_socket : DEFAULT_PATH;
     if (is_off(rt_slice_of(c->local_socket))) {
@@ -25,7 +32,7 @@ int rt_local_path(const rt_config *c, char out[RT_LOCAL_PATH_SIZE], char *why, s
         return RT_ENOENT;
     }
     if (*value != '/' && !c->bench) {
-        snprintf(why, why_len, "no bench was found, and frappe_rt_local_socket is no whole path");
+        describe_no_bench(c->local_socket, why, why_len);
         return *c->local_socket ? RT_EINVAL : RT_ENOENT;
     }
     const char *folder = *value == '/' ? "" : c->bench;
@@ -33,8 +40,8 @@ int rt_local_path(const rt_config *c, char out[RT_LOCAL_PATH_SIZE], char *why, s
     if (n < RT_LOCAL_PATH_SIZE)
         return RT_OK;
     snprintf(why, why_len,
-             "%s%s%s has %d bytes, and the path of a Unix socket at most %d: set "
-             "frappe_rt_local_socket to a shorter one",
+             "%s%s%s has %d bytes, and the path of a Unix socket can have at most %d: set "
+             "frappe_rt_local_socket to a shorter path",
              folder, *folder ? "/" : "", value, n, RT_LOCAL_PATH_SIZE - 1);
     return RT_EINVAL;
 }
@@ -43,9 +50,11 @@ int rt_local_put_path(const rt_config *c, rt_buf *out) {
     char path[RT_LOCAL_PATH_SIZE], why[PATH_MAX + 200];
     bool found = rt_local_path(c, path, why, sizeof why) == RT_OK;
     rt_slice text = rt_slice_of(found ? path : why);
-    if (!rt_utf8_valid(text)) { /* it has to pass through JSON */
+    if (!rt_utf8_valid(text)) { /* JSON cannot hold it */
         found = false;
-        text = RT_LIT("the path of the bench is not valid UTF-8: set frappe_rt_local_socket");
+        text = RT_LIT(
+            "the path of the local socket is not valid UTF-8: set frappe_rt_local_socket to a "
+            "path that is");
     }
     return rt_json_put_member_str(out, found ? RT_LIT("local_socket") : RT_LIT("no_local_socket"),
                                   text);

@@ -1,4 +1,4 @@
-/* Where the local socket is: the same answer for the server and for those who look for it.
+/* Where the local socket is. The server and its clients both ask here, so they agree.
  *
  * Ownership: the caller's buffers. Thread: any. */
 #ifndef RT_CONFIG_LOCAL_PATH_H
@@ -9,8 +9,8 @@
 
 #define RT_LOCAL_PATH_SIZE 108 /* of sun_path, with its NUL */
 
-/* RT_OK; RT_ENOENT: there shall be none; RT_EINVAL: the configured one cannot be. `why` says why.
- */
+/* RT_OK; RT_ENOENT: none is wanted; RT_EINVAL: the configured path cannot be used. For both, `why`
+ * says why. */
 RT_MUST_CHECK int rt_local_path(const rt_config *c, char out[RT_LOCAL_PATH_SIZE], char *why,
                                 size_t why_len);
 

@@ -1,7 +1,7 @@
-/* The values of one JSON text. json/ checks the text and finds its lines; cJSON then reads the
- * values.
+/* Reads the values of one JSON text. json/ checks the text and finds its lines, then cJSON reads
+ * the values.
  *
- * cJSON recurses and cannot hold \u0000: it reads trusted configuration and nothing else. */
+ * cJSON recurses and cannot hold \u0000, so it only ever reads trusted configuration. */
 #include "config/input.h"
 
 #include "base/buf.h"
@@ -11,7 +11,7 @@
 #include <cJSON.h>
 #include <string.h>
 
-#define DEPTH_MAX 100 /* nesting that cJSON, which recurses, is given */
+#define DEPTH_MAX 100 /* deepest nesting given to cJSON, which recurses */
 
 static int set_from_list(rt_config *c, const rt_config_field *f, const cJSON *list) {
     rt_buf joined = RT_BUF_INIT;
@@ -31,7 +31,7 @@ static int set_from_list(rt_config *c, const rt_config_field *f, const cJSON *li
     return rc;
 }
 
-/* What the JSON type adds to the rules for text: lists, switches, numbers. */
+/* Strings follow the rules for text; lists, booleans and numbers have rules of their own. */
 static int set_from_json(rt_config *c, const rt_config_field *f, const cJSON *item) {
     if (cJSON_IsString(item))
         return rt_config_set_from_text(c, f, rt_slice_of(item->valuestring));
@@ -58,7 +58,7 @@ static bool is_ours(const rt_config_field *f) {
     return rt_slice_starts(rt_slice_of(f->key), RT_LIT("frappe_rt_"));
 }
 
-/* What Frappe would take for "not set". */
+/* Whether Frappe would treat the value as not set. */
 static bool counts_as_absent(const rt_config_input *in, const rt_config_field *f,
                              const cJSON *item) {
     if (cJSON_IsNull(item))
@@ -72,7 +72,7 @@ static bool counts_as_absent(const rt_config_input *in, const rt_config_field *f
     return !is_ours(f) && (cJSON_IsFalse(item) || (cJSON_IsNumber(item) && item->valuedouble == 0));
 }
 
-/* The last member of that name: JSON.parse and Python take that one. */
+/* The last member of that name, which is the one that JSON.parse and Python read. */
 static const cJSON *last_member(const cJSON *root, const char *key) {
     const cJSON *found = NULL;
     const cJSON *item;
@@ -83,7 +83,7 @@ static const cJSON *last_member(const cJSON *root, const char *key) {
     return found;
 }
 
-static int take_field(const rt_config_input *in, const rt_config_field *f, const cJSON *item) {
+static int store_field(const rt_config_input *in, const rt_config_field *f, const cJSON *item) {
     int rc = set_from_json(in->c, f, item);
     if (rc == RT_EINVAL)
         return rt_config_refuse_value(in, f);
@@ -92,7 +92,7 @@ static int take_field(const rt_config_input *in, const rt_config_field *f, const
     return rc;
 }
 
-static int take_fields(const rt_config_input *in, const cJSON *root) {
+static int store_fields(const rt_config_input *in, const cJSON *root) {
     int rc = RT_OK;
     for (size_t i = 0; rc == RT_OK && i < RT_CONFIG_FIELDS; i++) {
         const rt_config_field *f = &rt_config_fields[i];
@@ -100,7 +100,7 @@ static int take_fields(const rt_config_input *in, const cJSON *root) {
             continue;
         const cJSON *item = last_member(root, f->key);
         if (item && !counts_as_absent(in, f, item))
-            rc = take_field(in, f, item);
+            rc = store_field(in, f, item);
     }
     return rc;
 }
@@ -117,7 +117,7 @@ static int refuse_unknown_keys(const rt_config_input *in, const cJSON *root) {
     return RT_OK;
 }
 
-/* Where checked text nests deeper than cJSON shall follow, or text.n. */
+/* The offset at which valid JSON nests deeper than DEPTH_MAX, or text.n. */
 static size_t too_deep_at(rt_slice text) {
     unsigned depth = 0;
     bool in_string = false;
@@ -159,10 +159,12 @@ int rt_config_parse(const rt_config_input *in) {
     const char *end = in->text.p;
     cJSON *root = cJSON_ParseWithLengthOpts(in->text.p, in->text.n, &end, false);
     if (!root) /* valid JSON with a lone surrogate, or no memory: cJSON does not tell them apart */
-        return rt_config_refuse_at(in, (size_t)(end - in->text.p), "this text cannot be read");
+        return rt_config_refuse_at(in, (size_t)(end - in->text.p),
+                                   "this text cannot be read: it has half of a surrogate pair, "
+                                   "or memory ran out");
     rc = in->from == RT_FROM_CALLER ? refuse_unknown_keys(in, root) : RT_OK;
     if (rc == RT_OK)
-        rc = take_fields(in, root);
+        rc = store_fields(in, root);
     cJSON_Delete(root);
     return rc;
 }

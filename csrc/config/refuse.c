@@ -1,4 +1,4 @@
-/* What is wrong with a text, for people: where it is, what it says, what was expected. */
+/* Error messages about a text, for people: the place, the value, and what was expected. */
 #include "config/input.h"
 
 #include "base/status.h"
@@ -24,15 +24,21 @@ static void describe_expected(const rt_config_field *f, char *out, size_t n) {
     else if (f->kind == RT_KIND_INT)
         snprintf(out, n, "a whole number from %ld to %ld", f->min, f->max);
     else
-        snprintf(out, n, "%s", f->kind == RT_KIND_BOOL ? "true or false" : "a text");
+        snprintf(out, n, "%s", f->kind == RT_KIND_BOOL ? "true or false" : "a string");
 }
 
-/* Bytes of `text` to quote, ending between two characters. */
+/* How many bytes of `text` to quote. The cut never splits a character. */
 static int quoted_len(rt_slice text) {
     size_t n = text.n < SHOWN_MAX ? text.n : SHOWN_MAX;
     while (n > 0 && n < text.n && ((unsigned char)text.p[n] & 0xc0) == 0x80)
         n--;
     return (int)n;
+}
+
+static const char *describe_nested(const rt_config_field *f, enum rt_json_type type) {
+    if (type == RT_JSON_OBJECT)
+        return "an object";
+    return f->kind == RT_KIND_STR ? "a list with values that are not strings" : "a list";
 }
 
 static unsigned line_of(rt_slice text, size_t at) {
@@ -49,22 +55,21 @@ static unsigned column_of(rt_slice text, size_t at) {
     return (unsigned)(at - start) + 1;
 }
 
-/* The value is of the wrong type or out of range. Objects and lists are not quoted: what somebody
- * put there may be long, or secret. */
+/* The value has the wrong type or is out of range. Objects and lists are not quoted: they may be
+ * long or hold secrets. */
 int rt_config_refuse_value(const rt_config_input *in, const rt_config_field *f) {
     char expected[80];
     char line[32] = "";
     rt_slice raw = rt_json_get(in->text, rt_slice_of(f->key));
-    if (raw.n == 0) /* cJSON ends a name at an escaped NUL and has found another one */
+    if (raw.n == 0) /* cJSON cuts a name at an escaped NUL, json/ does not: not the same member */
         raw = rt_slice_make(in->text.p, 0);
     enum rt_json_type type = rt_json_type_of(raw);
     describe_expected(f, expected, sizeof expected);
     if (in->from != RT_FROM_CALLER)
         snprintf(line, sizeof line, ", line %u", line_of(in->text, (size_t)(raw.p - in->text.p)));
     if (type == RT_JSON_OBJECT || type == RT_JSON_ARRAY)
-        return rt_config_refuse(
-            in, "%s%s: %s is %s, expected %s", in->name, line, f->key,
-            type == RT_JSON_OBJECT ? "an object" : "a list with other things than texts", expected);
+        return rt_config_refuse(in, "%s%s: %s is %s, expected %s", in->name, line, f->key,
+                                describe_nested(f, type), expected);
     return rt_config_refuse(in, "%s%s: %s is %.*s, expected %s", in->name, line, f->key,
                             quoted_len(raw), raw.p, expected);
 }

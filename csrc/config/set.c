@@ -1,4 +1,4 @@
-/* One value into its member, by the rules of its field. */
+/* Stores one value in its member, by the rules of its field. */
 #include "config/input.h"
 
 #include "base/alloc.h"
@@ -41,7 +41,7 @@ static int set_word(rt_config *c, const rt_config_field *f, rt_slice text) {
     return RT_EINVAL;
 }
 
-/* A word of the field's list. */
+/* Stores `text` if it is one of the field's words. */
 static int set_choice(rt_config *c, const rt_config_field *f, rt_slice text) {
     for (rt_slice left = rt_slice_of(f->def); left.n > 0;) {
         size_t end = rt_slice_find(left, '|');

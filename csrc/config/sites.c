@@ -1,4 +1,4 @@
-/* Looking at configuration files again while the server runs. */
+/* Checks configuration files for changes while the server runs. */
 #include "config/sites.h"
 
 #include "base/alloc.h"
@@ -15,25 +15,25 @@
 
 RT_COUNTERS_DEFINE(rt_config_sites, RT_CONFIG_SITES_COUNTERS)
 
-/* A file, and what it said when it was last read. */
+/* A file, and the values it had when it was last read. */
 typedef struct config_file {
-    rt_list node; /* in rt_config_sites.order; unlinked: not a site's */
+    rt_list node; /* in rt_config_sites.order; unlinked: not the file of a site */
     struct stat seen;
-    bool there;
-    bool settled;    /* it is whole, and cannot have changed without another time stamp */
-    bool looked_at;  /* ever */
-    bool broken;     /* and said so */
-    uint64_t looked; /* ms; when */
-    char *set[RT_CONFIG_SITE_KEYS]; /* in the order of the table; NULL: not set */
+    bool there;      /* it exists */
+    bool settled;    /* read well, and any later change would also change its time stamp */
+    bool looked_at;  /* at least once */
+    bool broken;     /* and the log has said so */
+    uint64_t looked; /* ms; time of the last look */
+    char *set[RT_CONFIG_SITE_KEYS]; /* values in the order of the table; NULL: not set */
     size_t site_len;
-    char path[]; /* in the bench, NUL; then the site */
+    char path[]; /* inside the bench, with its NUL; then the site */
 } config_file;
 
 struct rt_config_sites {
     const rt_config *c;
     config_file *legacy, *common;
     rt_map by_site;
-    rt_list order; /* sites, the one asked longest ago first */
+    rt_list order; /* files of sites, the least recently used first */
     rt_buf list;
     rt_config_sites_counters counters;
 };
@@ -70,15 +70,16 @@ static void file_free(config_file *f) {
 
 /* --- reading --- */
 
-/* Once, until it is good again. */
+/* Logs once, until the file is good again. */
 static void unreadable(rt_config_sites *s, config_file *f, const char *why) {
     count(s, RT_CONFIG_UNREADABLE);
     if (!f->broken)
-        rt_log(RT_LOG_WARN, "config", "%s; the origins allowed by it stay as they were", why);
+        rt_log(RT_LOG_WARN, "config",
+               "%s; the origins that it allowed before stay allowed until it can be read", why);
     f->broken = true;
 }
 
-/* Takes the texts out of `values`. */
+/* Moves the strings of `values` into the file's record. */
 static void keep(config_file *f, rt_config *values) {
     char **kept = f->set;
     for (size_t i = 0; i < RT_CONFIG_FIELDS; i++) {
@@ -91,21 +92,21 @@ static void keep(config_file *f, rt_config *values) {
     }
 }
 
-/* A file written in this moment may be written again without a change of its time stamp, which
- * moves on only with the kernel's tick, or once a second on some file systems. */
+/* A file that was written just now may be written again within the same time stamp. Time stamps
+ * advance with the kernel's tick, on some file systems only once a second. */
 static bool is_settled(const struct stat *st) {
     struct timespec now;
     clock_gettime(CLOCK_REALTIME, &now);
     return now.tv_sec - st->st_mtim.tv_sec > 2;
 }
 
-/* A file that is broken is read again at each look: it may have been no more than a lack of
- * memory. */
+/* A file that could not be read is read again at each look, because the reason may have been a
+ * moment without memory. */
 static void read_again(rt_config_sites *s, config_file *f, const char *path) {
     rt_config values = {0};
     char why[400];
     rt_config_input in = {.c = &values, .site_keys = true, .name = f->path};
-    in.from = RT_FROM_COMMON_FILE; /* what counts as absent is the same in every file */
+    in.from = RT_FROM_COMMON_FILE; /* all files have the same rule for absent values */
     in.why = why;
     in.why_len = sizeof why;
     int rc = rt_config_parse_file(&in, path, &f->seen);
@@ -152,13 +153,13 @@ static void forget_oldest(rt_config_sites *s) {
     count(s, RT_CONFIG_OVER_MAX);
 }
 
-/* The name stands for one folder inside sites/, whatever a client has sent as its Host. */
+/* Whether the name can only be a folder inside sites/. A client chooses it by its Host header. */
 static bool is_folder_name(rt_slice site) {
     return site.n > 0 && site.n <= NAME_MAX && site.p[0] != '.' && !memchr(site.p, '/', site.n) &&
            !memchr(site.p, '\0', site.n);
 }
 
-/* The file of a site, made when it is new; NULL: no name for a folder, or out of memory. */
+/* The file of a site; a new one is added. NULL: not a folder name, or out of memory. */
 static config_file *file_of(rt_config_sites *s, rt_slice site) {
     config_file *f = rt_map_get(&s->by_site, site);
     if (f) {
@@ -217,7 +218,7 @@ static void put_list(rt_buf *b, rt_slice list) {
     rt_buf_puts(b, list);
 }
 
-/* The value in force for a site of the field whose place in config_file.set is `key`. */
+/* The value of field `f` that holds for a site. `key` is the field's index in config_file.set. */
 static const char *find_value(const rt_config_sites *s, const config_file *site,
                               const rt_config_field *f, size_t key) {
     const config_file *files[] = {site, s->common, s->legacy};

@@ -1,4 +1,5 @@
-/* The effective values as a JSON object, for Python, which publishes by the same configuration. */
+/* The effective values as a JSON object, for Python, which publishes with the same configuration.
+ */
 #include "json/write.h"
 #include "config/fields.h"
 

@@ -20,8 +20,7 @@ def get_path(bench: str | None) -> str:
     except ValueError as error:
         fail(str(error))
     if effective.local_socket is None:
-        hint = "" if effective.bench else "; change into a bench, or use --bench"
-        fail(f"no local socket to ask: {effective.no_local_socket}{hint}")
+        fail(f"no local socket to ask: {effective.no_local_socket}")
     return effective.local_socket
 
 

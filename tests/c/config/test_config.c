@@ -254,7 +254,8 @@ static void test_syntax_errors(void **state) {
         {"{\"a\": \"\xff\"}", "line 1, column 8: not valid UTF-8"},
         {"{\"a\": 1} x", "line 1, column 10: not valid JSON: unexpected x"},
         {"\n[1]", "line 1, column 1: expected an object: { ... }"},
-        {"{\"a\":\n \"\\ud800\"}", "line 2, column 3: this text cannot be read"},
+        {"{\"a\":\n \"\\ud800\"}", "line 2, column 3: this text cannot be read: it has half "
+                                   "of a surrogate pair, or memory ran out"},
     };
     (void)state;
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
@@ -289,9 +290,11 @@ static void test_value_errors(void **state) {
         {"{\"webserver_port\": \"0\"}",
          "line 1: webserver_port is \"0\", expected a whole number from 1 to 65535"},
         {"{\"developer_mode\": \"x\"}", "line 1: developer_mode is \"x\", expected true or false"},
-        {"{\"default_site\": 5}", "line 1: default_site is 5, expected a text"},
+        {"{\"default_site\": 5}", "line 1: default_site is 5, expected a string"},
         {"{\"redis_queue\": [\"a\", 1]}",
-         "line 1: redis_queue is a list with other things than texts, expected a text"},
+         "line 1: redis_queue is a list with values that are not strings, expected a string"},
+        {"{\"socketio_port\": [\"1\"]}",
+         "line 1: socketio_port is a list, expected a whole number from 0 to 65535"},
         {"{\"socketio_port\\u0000\": \"x\"}",
          "line 1: socketio_port is , expected a whole number from 0 to 65535"},
         {"{\"frappe_rt_cache_ms\": \"abcdefghijklmnopqrstuvwxyzabcdefghijklmnopqrstuvwxyzabcde"
@@ -377,7 +380,7 @@ static void test_paths(void **state) {
     }
     common("{\"frappe_rt_local_socket\": true}");
     load_fails(NULL, "sites/common_site_config.json, line 1: frappe_rt_local_socket is true, "
-                     "expected a text");
+                     "expected a string");
 }
 
 static void test_override_errors(void **state) {

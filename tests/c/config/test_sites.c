@@ -282,16 +282,17 @@ static void test_what_is_wrong(void **state) {
     static const struct {
         const char *text, *why;
     } cases[] = {
-        {"{\n\"allow_cors\": 5}", ERP ", line 2: allow_cors is 5, expected a text"},
+        {"{\n\"allow_cors\": 5}", ERP ", line 2: allow_cors is 5, expected a string"},
         {"{\"allow_cors\":[\"b\",5]}",
-         ERP ", line 1: allow_cors is a list with other things than texts, expected a text"},
+         ERP ", line 1: allow_cors is a list with values that are not strings, expected a string"},
         {"{\"a\":1,}",
          ERP ", line 1, column 8: not valid JSON: a comma before the closing bracket"},
         {"[]", ERP ", line 1, column 1: expected an object: { ... }"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         char want[400];
-        snprintf(want, sizeof want, "%s; the origins allowed by it stay as they were",
+        snprintf(want, sizeof want,
+                 "%s; the origins that it allowed before stay allowed until it can be read",
                  cases[i].why);
         write_file(ERP, "{\"allow_cors\":\"a\"}");
         open_sites(NULL);
