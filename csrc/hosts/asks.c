@@ -1,5 +1,5 @@
-/* What hosts wait for: acknowledgements of clients, permissions, the socket secret. An answer comes
- * exactly once; if the host has gone meanwhile it is dropped. */
+/* The questions of hosts: acknowledgements of clients, permissions, the socket secret. Each is
+ * answered exactly once. The answer is dropped if the host has gone. */
 #include "base/alloc.h"
 #include "frappe/secret.h"
 #include "json/write.h"
@@ -37,8 +37,8 @@ void rt_host_asks_orphan(rt_host *host) {
     host->ask_count = 0;
 }
 
-/* Frees it; who it is for, or NULL. */
-static rt_host *take(rt_host_ask *ask, uint64_t *q) {
+/* Frees the question. Returns the host that asked it, or NULL if that has gone. */
+static rt_host *end_ask(rt_host_ask *ask, uint64_t *q) {
     rt_host *host = ask->host;
     *q = ask->q;
     rt_host_ask_free(ask);
@@ -57,7 +57,7 @@ void rt_host_say_ack_error(rt_host *host, uint64_t q, const char *error) {
     rt_host_say(host->hosts, host->bit);
 }
 
-/* A client's answer may be as large as a message, and so be too long for a line. */
+/* A client's answer may be as large as a whole message, and so longer than a line may be. */
 static void say_answer(rt_host *host, uint64_t q, const rt_sio_event *answer) {
     rt_buf *b = start_answer(host, RT_LIT("ack"), q);
     rt_host_put_args(b, answer->args, answer->attachments, answer->attachment_count);
@@ -72,7 +72,7 @@ static void say_answer(rt_host *host, uint64_t q, const rt_sio_event *answer) {
 
 void rt_host_acknowledged(void *arg, int status, const rt_sio_event *answer) {
     uint64_t q;
-    rt_host *host = take(arg, &q);
+    rt_host *host = end_ask(arg, &q);
     if (!host)
         return;
     if (status == RT_OK)
@@ -92,7 +92,7 @@ void rt_host_say_allowed(rt_host *host, uint64_t q, enum rt_frappe_allowed allow
 
 void rt_host_allowed(void *arg, enum rt_frappe_allowed allowed) {
     uint64_t q;
-    rt_host *host = take(arg, &q);
+    rt_host *host = end_ask(arg, &q);
     if (host)
         rt_host_say_allowed(host, q, allowed);
 }
@@ -110,7 +110,7 @@ void rt_host_say_secret(rt_host *host, uint64_t q, int status, rt_slice secret) 
 
 void rt_host_secret_came(void *arg, int status, bool found, rt_slice value) {
     uint64_t q;
-    rt_host *host = take(arg, &q);
+    rt_host *host = end_ask(arg, &q);
     bool some = status == RT_OK && found && rt_secret_is_clean(value);
     if (host)
         rt_host_say_secret(host, q, status, some ? value : RT_EMPTY);

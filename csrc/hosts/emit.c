@@ -1,4 +1,4 @@
-/* What a host emits: to rooms and sockets of a namespace, or to one socket. */
+/* Emits for a host: to rooms and sockets of a namespace, or to one socket. */
 #include "json/scan.h"
 #include "hosts/work.h"
 
@@ -6,20 +6,20 @@ static bool put_socket(rt_buf *list, rt_sio_socket *s) {
     return rt_buf_put(list, &s, sizeof s) == RT_OK;
 }
 
-/* A room, which may also be the id of a socket. */
-static bool take_room(rt_host_work *w, rt_slice room) {
+/* The name of a room may also be the id of a socket. */
+static bool add_room(rt_host_work *w, rt_slice room) {
     rt_sio_socket *s = room.n == RT_ID_LEN ? rt_host_find_socket(w, room) : NULL;
     if (s && !put_socket(&w->h->named, s))
         return false;
     return rt_buf_put(&w->h->rooms, &room, sizeof room) == RT_OK;
 }
 
-static bool take_exception(rt_host_work *w, rt_slice id) {
+static bool add_exception(rt_host_work *w, rt_slice id) {
     rt_sio_socket *s = rt_host_find_socket(w, id);
     return !s || put_socket(&w->h->excepted, s);
 }
 
-/* Those of another namespace are not meant. */
+/* Removes the sockets of other namespaces. */
 static void keep_those_of(const rt_sio_ns *ns, rt_buf *list) {
     rt_sio_socket **s = (rt_sio_socket **)(void *)list->p;
     size_t count = list->n / sizeof *s, kept = 0;
@@ -36,10 +36,11 @@ static bool emit_to_rooms(rt_host_work *w, rt_slice args) {
     rt_buf_clear(&h->named);
     rt_buf_clear(&h->excepted);
     if (!rt_host_read_text(w, w->m.ns, &name))
-        return rt_host_wrong(w, "\"ns\" is not a namespace, and there is no \"s\"");
-    if ((w->m.r.n && !rt_host_read_texts(w, w->m.r, "\"r\" is not an array of rooms", take_room)) ||
+        return rt_host_wrong(w, "\"ns\" is not the name of a namespace, and there is no \"s\"");
+    if ((w->m.r.n &&
+         !rt_host_read_texts(w, w->m.r, "\"r\" is not an array of names of rooms", add_room)) ||
         (w->m.x.n &&
-         !rt_host_read_texts(w, w->m.x, "\"x\" is not an array of sockets", take_exception)))
+         !rt_host_read_texts(w, w->m.x, "\"x\" is not an array of ids of sockets", add_exception)))
         return false;
     rt_sio_ns *ns = rt_sio_ns_find(h->io, name);
     if (!ns)

@@ -1,12 +1,12 @@
-/* What a handshake said, as JSON. */
+/* The contents of a handshake, as JSON. */
 #include "json/write.h"
 #include "hosts/state.h"
 #include "wire/query.h"
 
 #include "base/utf8.h"
 
-/* A newline in JSON text is white space between its parts, and so is a carriage return, at which
- * some readers of lines end one. */
+/* A newline in JSON is white space, because strings escape it. So is a carriage return, which some
+ * readers take for the end of a line. */
 void rt_host_put_json(rt_buf *b, rt_slice json) {
     size_t from = b->n;
     if (rt_buf_puts(b, json) != RT_OK || json.n == 0)
@@ -18,8 +18,8 @@ void rt_host_put_json(rt_buf *b, rt_slice json) {
             *p = ' ';
 }
 
-/* Bytes that came without a word about their encoding: UTF-8 if that can be, else each is a
- * character of its own, as Node reads a head. */
+/* Appends bytes whose encoding nobody stated: as UTF-8 if they are valid UTF-8, else as Latin-1, as
+ * Node reads headers. */
 static void put_foreign(rt_buf *b, rt_slice text) {
     if (rt_utf8_valid(text)) {
         rt_json_put_str(b, text);
@@ -45,7 +45,7 @@ static bool is_repeat(const rt_http_request *req, unsigned at) {
     return false;
 }
 
-/* Names in small letters; of a name that comes twice the values are joined, as Node joins them. */
+/* The name is in lower case. Values of a repeated name are joined, as Node joins them. */
 static void put_header(rt_buf *b, const rt_http_request *req, unsigned at) {
     char name[256];
     rt_slice raw = req->headers[at].name;
@@ -85,7 +85,7 @@ static void put_parameter(rt_buf *b, rt_slice name, rt_slice value) {
     put_decoded(b, value);
 }
 
-/* A parameter that comes twice is there twice: JSON's readers take the last. */
+/* A repeated parameter appears twice, and JSON readers use the last. */
 static void put_query(rt_buf *b, rt_slice query) {
     while (query.n > 0) {
         size_t end = rt_slice_find(query, '&');

@@ -1,4 +1,4 @@
-/* What each host does and has counted: as figures, and as JSON. */
+/* The state and counters of each host: as figures, and as JSON. */
 #include "hosts/state.h"
 
 #include "json/write.h"

@@ -1,4 +1,4 @@
-/* The first line of a host: who it is, and what it takes. */
+/* Reads the first line of a host: who it is, and which events it takes. */
 #include "hosts/state.h"
 
 #include "json/scan.h"
@@ -20,7 +20,7 @@ int rt_host_refuse(rt_hosts *h, rt_buf *answer, int counter, const char *fmt, ..
     return rt_buf_putc(answer, '}') == RT_OK ? RT_EINVAL : answer->err;
 }
 
-/* A short plain text of ASCII that can be shown; false: it is something else. */
+/* Reads a short string of printable ASCII without spaces. False: it is anything else. */
 static bool read_word(rt_slice value, char out[RT_HOST_ID_MAX + 1]) {
     rt_slice text;
     if (!rt_json_str_plain(value, &text) || text.n == 0 || text.n > RT_HOST_ID_MAX)
@@ -54,7 +54,7 @@ static int read_events(rt_host *host, rt_slice events) {
     return status == RT_OK || status == RT_ENOMEM || status == RT_ELIMIT ? status : RT_EINVAL;
 }
 
-/* The names are for people who ask which host serves an app. */
+/* The names only serve people who ask which host runs an app. */
 static int read_apps(rt_host *host, rt_slice apps) {
     rt_json_iter it;
     rt_slice name;
@@ -69,7 +69,6 @@ static int read_apps(rt_host *host, rt_slice apps) {
     return rt_buf_puts(&host->apps, apps);
 }
 
-/* Who it is. */
 static int read_identity(rt_host *host, rt_slice line, rt_buf *answer) {
     rt_hosts *h = host->hosts;
     unsigned long long version = 0, pid = 0;
@@ -77,19 +76,20 @@ static int read_identity(rt_host *host, rt_slice line, rt_buf *answer) {
     if (rt_slice_to_u64(stated, UINT32_MAX, &version) != RT_OK || version != RT_HOST_PROTOCOL)
         return rt_host_refuse(
             h, answer, RT_HOSTS_REFUSED,
-            "it speaks version %.*s of the protocol, this server version %d: let both be of the "
+            "it speaks version %.*s of the protocol, and this server version %d: run both from the "
             "same installation, and restart the older one",
             stated.n == 0 ? 4 : (int)(stated.n < 20 ? stated.n : 20), stated.n ? stated.p : "none",
             RT_HOST_PROTOCOL);
     if (!read_word(rt_json_get(line, RT_LIT("id")), host->id))
         return rt_host_refuse(h, answer, RT_HOSTS_REFUSED,
-                              "its id must be a text of 1 to %d characters", RT_HOST_ID_MAX);
+                              "its id must be a string of 1 to %d ASCII characters without spaces",
+                              RT_HOST_ID_MAX);
     if (rt_host_find(h, host->id))
         return rt_host_refuse(h, answer, RT_HOSTS_REFUSED,
-                              "a host with the id %s is attached already", host->id);
+                              "a host with the id %s is already attached", host->id);
     if (rt_host_was_missed(h, host->id))
         return rt_host_refuse(h, answer, RT_HOSTS_REFUSED,
-                              "another host has taken the place of %s before it came", host->id);
+                              "another host replaced %s before it attached", host->id);
     if (!read_word(rt_json_get(line, RT_LIT("language")), host->language))
         snprintf(host->language, sizeof host->language, "unnamed");
     if (!read_word(rt_json_get(line, RT_LIT("replaces")), host->replaces))
@@ -110,16 +110,16 @@ int rt_host_read_hello(rt_host *host, rt_slice line, rt_buf *answer) {
     status = read_apps(host, rt_json_get(line, RT_LIT("apps")));
     if (status == RT_EINVAL)
         return rt_host_refuse(h, answer, RT_HOSTS_REFUSED,
-                              "its apps must be an array of names, of at most %d bytes",
+                              "its apps must be an array of names, and together at most %d bytes",
                               RT_HOST_APPS_MAX);
     if (status == RT_OK)
         status = read_events(host, rt_json_get(line, RT_LIT("events")));
     if (status == RT_EINVAL)
         return rt_host_refuse(h, answer, RT_HOSTS_REFUSED,
-                              "its events must be an array of names of 1 to %d bytes",
+                              "its events must be an array of names, each of 1 to %d bytes",
                               RT_HOST_EVENT_NAME_MAX);
     if (status == RT_ELIMIT)
-        return rt_host_refuse(h, answer, RT_HOSTS_REFUSED, "it takes more than %d events",
-                              RT_HOST_EVENTS_MAX);
+        return rt_host_refuse(h, answer, RT_HOSTS_REFUSED,
+                              "it takes more than the %d events allowed", RT_HOST_EVENTS_MAX);
     return status;
 }

@@ -1,4 +1,4 @@
-/* Hosts attach and leave. hello.c reads their first line, takeover.c makes them active. */
+/* How hosts attach and leave. hello.c reads their first line, takeover.c activates them. */
 #include "hosts/hosts.h"
 
 #include "base/alloc.h"
@@ -8,14 +8,14 @@
 RT_COUNTERS_DEFINE(rt_host, RT_HOST_COUNTERS)
 RT_COUNTERS_DEFINE(rt_hosts, RT_HOSTS_COUNTERS)
 
-/* --- what the rules tell --- */
+/* --- called by Frappe's rules --- */
 
 static void on_let_in(void *ctx, rt_sio_socket *s, rt_slice auth) {
     rt_hosts *h = ctx;
     rt_sio_socket_set_bits(s, 0);
     if (rt_map_put(&h->sockets, rt_sio_socket_id(s), s) != RT_OK) {
         rt_hosts_count(h, RT_HOSTS_NO_MEMORY);
-        rt_sio_drop_client(s, RT_EIO_NO_MEMORY); /* it comes back by itself */
+        rt_sio_drop_client(s, RT_EIO_NO_MEMORY); /* the client reconnects by itself */
         return;
     }
     rt_host_keep(h, s, auth);
@@ -31,9 +31,10 @@ static void on_gone(void *ctx, rt_sio_socket *s, enum rt_eio_reason reason) {
     rt_host_tell_gone(h, s, reason);
 }
 
-/* --- the first and the last --- */
+/* --- the first host and the last --- */
 
-/* Visits every socket that is in, to know it by its id, and takes the bit of a place from it. */
+/* Visits every socket: clears the bit of this place, and for the first host adds it to h->sockets.
+ * Appends the names of all namespaces. */
 static int collect(rt_hosts *h, uint8_t bit, rt_buf *namespaces) {
     bool first = h->attached == 0;
     size_t cursor = 0;
@@ -69,7 +70,7 @@ static void watch(rt_hosts *h) {
 
 /* --- attaching --- */
 
-/* Gives a place back. */
+/* Frees a place. */
 static void clear(rt_host *host) {
     rt_hosts *h = host->hosts;
     uint8_t others = (uint8_t)~host->bit;
@@ -103,7 +104,7 @@ int rt_host_attach(rt_hosts *h, rt_slice line, rt_host **out, rt_buf *answer) {
     rt_host *host = free_place(h);
     if (!host)
         return rt_host_refuse(h, answer, RT_HOSTS_OVER_MAX,
-                              "%d handler hosts are attached, and there may be no more",
+                              "%d handler hosts are attached, and more are not allowed",
                               RT_HOSTS_MAX);
     int status = rt_host_read_hello(host, line, answer);
     if (status == RT_OK)

@@ -1,4 +1,4 @@
-/* What is kept of handshakes, for a host that will take over from the one which saw them. */
+/* Keeps handshakes for a host that takes over later from the one that saw them. */
 #include "base/alloc.h"
 #include "hosts/state.h"
 
@@ -7,7 +7,7 @@ typedef struct rt_host_kept {
     char text[]; /* `"query":{..},"auth":{..}` */
 } rt_host_kept;
 
-/* Once a socket: an id is never let in a second time. */
+/* Called once for each socket: ids are never reused. */
 static int put(rt_hosts *h, const rt_sio_socket *s, rt_slice text) {
     rt_host_kept *kept = rt_alloc(sizeof *kept + text.n);
     if (!kept)

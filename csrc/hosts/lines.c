@@ -1,5 +1,5 @@
-/* Lines from hosts: a table of operations. A host is trusted with rooms and receivers, but its
- * programs may be wrong in any way: a line that cannot be done is skipped and counted. */
+/* Lines from hosts: a table of operations. A host may choose any room and receiver, but its
+ * programs may have bugs: a line that cannot be carried out is skipped and counted. */
 #include "frappe/site.h"
 #include "json/scan.h"
 #include "json/write.h"
@@ -9,7 +9,7 @@
 
 #define SKIP_SAY_MS 1000
 #define TEXT_KEPT (64u << 10)     /* bytes of memory kept between lines */
-#define ID_MAX 999999999999999ull /* of a client's acknowledgement: socketio/packet.c */
+#define ID_MAX 999999999999999ull /* of an acknowledgement, as in socketio/packet.c */
 
 static const struct {
     rt_slice key;
@@ -23,7 +23,7 @@ static const struct {
 #undef MEMBER
 };
 
-/* --- operations that want no answer --- */
+/* --- operations without an answer --- */
 
 static bool do_join(rt_host_work *w) {
     rt_sio_socket *s;
@@ -77,13 +77,13 @@ static bool do_ack(rt_host_work *w) {
     return true;
 }
 
-static bool take_event(rt_host_work *w, rt_slice name) {
+static bool add_event(rt_host_work *w, rt_slice name) {
     return rt_host_add_event(w->host, name) == RT_OK;
 }
 
 static bool do_events(rt_host_work *w) {
-    return rt_host_read_texts(w, w->m.e, "\"e\" is not an array of names, or there are too many",
-                              take_event);
+    return rt_host_read_texts(
+        w, w->m.e, "\"e\" is not an array of event names, or there are too many", add_event);
 }
 
 /* --- questions --- */
@@ -96,7 +96,7 @@ static bool do_permission(rt_host_work *w) {
     bool named = w->m.name.n && rt_json_type_of(w->m.name) != RT_JSON_NULL;
     if (!rt_host_read_text(w, w->m.doctype, &doctype) ||
         (named && !rt_host_read_text(w, w->m.name, &name)))
-        return rt_host_wrong(w, "\"doctype\" or \"name\" is not a text");
+        return rt_host_wrong(w, "\"doctype\" or \"name\" is not a string");
     enum rt_frappe_allowed allowed = RT_FRAPPE_UNANSWERED;
     rt_host_ask *ask = s ? rt_host_ask_new(w->host, w->q) : NULL;
     int status =
@@ -110,7 +110,7 @@ static bool do_permission(rt_host_work *w) {
     return true;
 }
 
-/* Asked anew each time: what Redis has is the secret that counts. */
+/* Ask Redis each time: only the secret that it holds now is valid. */
 static bool do_secret(rt_host_work *w) {
     if (!rt_host_read_q(w))
         return false;
@@ -130,7 +130,7 @@ static rt_buf *start_result(rt_host_work *w) {
     return b;
 }
 
-/* Says the list, or, when it is longer than a line may be, an empty one that says so. */
+/* Sends the list. If it is longer than a line may be, sends an empty list and the error `limit`. */
 static void say_list(rt_host_work *w, const char *key) {
     rt_buf *b = &w->h->line;
     if (b->n + 1 > b->max || b->err == RT_ELIMIT) {
@@ -171,13 +171,14 @@ static void put_participant(rt_buf *b, const rt_sio_socket *s) {
     rt_buf_putc(b, ']');
 }
 
-/* Of a room, which may also be the id of a socket, or, without one, of the namespace. */
+/* Lists the sockets of a room, or of the namespace if no room is given. The name of a room may also
+ * be the id of a socket. */
 static bool do_participants(rt_host_work *w) {
     rt_slice name, room = RT_EMPTY;
     if (!rt_host_read_q(w))
         return false;
     if (!rt_host_read_text(w, w->m.ns, &name) || (w->m.r.n && !rt_host_read_text(w, w->m.r, &room)))
-        return rt_host_wrong(w, "\"ns\" is not a namespace, or \"r\" not a room");
+        return rt_host_wrong(w, "\"ns\" is not the name of a namespace, or \"r\" not of a room");
     const rt_sio_ns *ns = rt_sio_ns_find(w->h->io, name);
     rt_sio_socket *named = room.n == RT_ID_LEN ? rt_host_find_socket(w, room) : NULL, *s = NULL;
     rt_buf *b = start_result(w);
@@ -208,7 +209,7 @@ static bool do_sync(rt_host_work *w) {
 
 static const struct {
     rt_slice name;
-    bool (*run)(rt_host_work *w); /* false: w->wrong says why it was not done */
+    bool (*run)(rt_host_work *w); /* false: w->wrong says why */
 } operations[] = {
 #define OPERATION(name)                                                                            \
     { {#name, sizeof #name - 1}, do_##name }
@@ -241,13 +242,13 @@ static void split(rt_slice line, rt_host_message *m) {
 static bool run(rt_host_work *w, rt_slice line) {
     split(line, &w->m);
     rt_buf_clear(&w->h->text);
-    /* Decoded once, and what of it is base64 once more. */
+    /* Enough for every string decoded once, and for attachments decoded from base64 after that. */
     if (rt_buf_reserve(&w->h->text, 2 * line.n) != RT_OK)
         return rt_host_wrong(w, "out of memory");
     for (size_t i = 0; i < sizeof operations / sizeof operations[0]; i++)
         if (rt_json_str_is(w->m.op, operations[i].name))
             return operations[i].run(w);
-    return rt_host_wrong(w, "there is no such operation");
+    return rt_host_wrong(w, "\"op\" is not a known operation");
 }
 
 static void skip(rt_host *host, rt_slice line, const char *why) {
@@ -257,7 +258,8 @@ static void skip(rt_host *host, rt_slice line, const char *why) {
     rt_buf shown = RT_BUF_INIT;
     rt_site_put_shown(&shown, line);
     rt_log(RT_LOG_WARN, "handlers",
-           "a line of the %s handlers (process %llu) is skipped, %s: %.*s (%u more since the last)",
+           "a line of the %s handlers (process %llu) is skipped: %s: %.*s (%u more since the last "
+           "such message)",
            host->language, (unsigned long long)host->pid, why, (int)shown.n, shown.n ? shown.p : "",
            host->skipped_gate.reported);
     rt_buf_fini(&shown);
@@ -282,7 +284,7 @@ void rt_host_line(rt_host *host, rt_slice line) {
         do_line(host, rt_json_trim(line));
         return;
     }
-    rt_buf fixed = RT_BUF_INIT; /* NaN and the infinities, as in what Frappe publishes */
+    rt_buf fixed = RT_BUF_INIT; /* NaN and Infinity become null, as in Frappe's events */
     if (rt_json_copy_fixed(line, &fixed) == RT_OK)
         do_line(host, rt_json_trim(rt_buf_slice(&fixed)));
     else

@@ -1,9 +1,9 @@
-/* Reading the members of a host's line. */
+/* Reads the members of a host's line. */
 #include "base/digest.h"
 #include "json/scan.h"
 #include "hosts/work.h"
 
-#define Q_MAX 9007199254740991ull /* what a JavaScript number holds exactly */
+#define Q_MAX 9007199254740991ull /* the largest integer that JavaScript numbers hold exactly */
 
 bool rt_host_wrong(rt_host_work *w, const char *why) {
     w->wrong = why;
@@ -44,10 +44,10 @@ bool rt_host_read_socket(rt_host_work *w, rt_sio_socket **s) {
 
 bool rt_host_read_q(rt_host_work *w) {
     return rt_host_read_u64(w->m.q, Q_MAX, &w->q) ||
-           rt_host_wrong(w, "\"q\" is not a number it can be answered by");
+           rt_host_wrong(w, "\"q\" is not an integer from 0 to 2^53 - 1");
 }
 
-/* `a` without its brackets; missing: no arguments. */
+/* Reads `a`, without its brackets. If it is absent there are no arguments. */
 static bool read_args(rt_host_work *w, rt_slice *args) {
     *args = RT_EMPTY;
     if (w->m.a.n == 0)
@@ -82,7 +82,7 @@ static bool read_attachments(rt_host_work *w) {
 bool rt_host_read_payload(rt_host_work *w, rt_slice *args) {
     return read_args(w, args) && read_attachments(w) &&
            (rt_sio_sound(w->m.e, w->m.a, w->attachment_count) ||
-            rt_host_wrong(w, "a name of Socket.IO's own, or a placeholder without its attachment"));
+            rt_host_wrong(w, "\"e\" is reserved by Socket.IO, or a placeholder has no attachment"));
 }
 
 bool rt_host_read_texts(rt_host_work *w, rt_slice raw, const char *why,

@@ -1,4 +1,4 @@
-/* One host takes over from another, once it has been told of every socket. */
+/* A host takes over from another once it has been told of every socket. */
 #include "hosts/state.h"
 
 #include <stdio.h>
@@ -25,8 +25,8 @@ rt_host *rt_host_find(rt_hosts *h, const char *id) {
     return NULL;
 }
 
-/* Who is replaced and is not there may have gone, or may still be starting: it must not come
- * beside the one that has its work. */
+/* A replaced host that is not attached has gone, or is still starting. If it came now, two hosts
+ * would do the same work, so rt_host_was_missed lets it be refused. */
 static void miss(rt_hosts *h, const char *id) {
     char *place = h->missed[h->missed_count++ % RT_HOSTS_MAX];
     snprintf(place, sizeof h->missed[0], "%s", id);
@@ -45,9 +45,9 @@ static void activate(rt_host *host) {
     host->state = RT_HOST_ACTIVE;
     h->active |= host->bit;
     rt_buf_fini(&host->waiting);
-    rt_log(RT_LOG_INFO, "handlers", "the %s handlers (process %llu) take %u named events%s",
-           host->language, (unsigned long long)host->pid, host->names,
-           host->all ? " and every other" : "");
+    rt_log(RT_LOG_INFO, "handlers", "the %s handlers (process %llu) take %u named event%s%s",
+           host->language, (unsigned long long)host->pid, host->names, host->names == 1 ? "" : "s",
+           host->all ? " and all others" : "");
     if (!old && *host->replaces)
         miss(h, host->replaces);
     if (old && old != host && old->state != RT_HOST_DRAINING) {
@@ -56,7 +56,7 @@ static void activate(rt_host *host) {
     }
 }
 
-/* The namespace that is told of now; NULL: none is left. */
+/* The namespace whose sockets are told of now; NULL: none is left. */
 static rt_sio_ns *waiting_ns(rt_host *host) {
     while (host->waiting.n > 0) {
         size_t start = host->waiting.n - 1;
@@ -72,8 +72,8 @@ static rt_sio_ns *waiting_ns(rt_host *host) {
     return NULL;
 }
 
-/* Iterate backwards: swap-remove moves the last, already announced socket into the gap, and one
- * that comes is announced when it comes. */
+/* Iterate backwards: swap-remove moves the last, already announced socket into the gap. A new
+ * socket is announced when it connects. */
 static rt_sio_socket *next_waiting(rt_host *host) {
     rt_sio_ns *ns;
     while ((ns = waiting_ns(host))) {

@@ -1,4 +1,4 @@
-/* Which host takes which event. */
+/* Which hosts take which event. */
 #include "base/alloc.h"
 #include "json/scan.h"
 #include "json/write.h"
@@ -14,7 +14,7 @@ static rt_slice name_of(const rt_taken_event *r) {
     return rt_slice_make(r->name, r->name_len);
 }
 
-/* The text of a string, or a number as it stands: a JavaScript client's `emit(1)`. */
+/* The text of a string, or the digits of a number: JavaScript clients may `emit(1)`. */
 static bool text_of(rt_slice raw, rt_buf *scratch, rt_slice *text) {
     if (rt_json_type_of(raw) == RT_JSON_NUMBER) {
         *text = raw;
@@ -95,7 +95,7 @@ void rt_host_drop_events(rt_host *host) {
         size_t cap = h->takers.cap;
         (void)rt_map_del(&h->takers, name_of(r));
         rt_free(r);
-        /* What comes later may have moved to its place, or, in a smaller map, to any. */
+        /* A later entry may have moved here; if the map shrank, entries may be anywhere. */
         cursor = h->takers.cap == cap ? cursor - 1 : 0;
     }
 }

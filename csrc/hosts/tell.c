@@ -1,4 +1,4 @@
-/* Lines to hosts. */
+/* Builds the lines to hosts, and sends them. */
 #include "base/digest.h"
 #include "json/scan.h"
 #include "json/write.h"
@@ -7,7 +7,7 @@
 #define SCRATCH_KEPT (64u << 10)
 #define LOST_SAY_MS 10000
 
-/* --- making and saying a line --- */
+/* --- any line --- */
 
 rt_buf *rt_host_start_line(rt_hosts *h, rt_slice op) {
     if (h->line.cap > SCRATCH_KEPT)
@@ -29,8 +29,7 @@ void rt_host_give_up(rt_host *host, int counter, const char *why) {
 static void say_to(rt_host *host, rt_slice line) {
     const rt_host_link *link = host->hosts->link;
     if (link->owed(host->peer) + line.n + 1 > RT_HOST_OWED_MAX)
-        rt_host_give_up(host, RT_HOSTS_CLOSED_SLOW,
-                        "they have not read 32 MB of what they must know");
+        rt_host_give_up(host, RT_HOSTS_CLOSED_SLOW, "they do not read, and 32 MB wait for them");
     else
         link->say(host->peer, line);
 }
@@ -41,7 +40,8 @@ void rt_host_say(rt_hosts *h, uint8_t mask) {
         if (!(mask & h->attached & host->bit))
             continue;
         if (h->line.err)
-            rt_host_give_up(host, RT_HOSTS_NO_MEMORY, "no memory for what they must know");
+            rt_host_give_up(host, RT_HOSTS_NO_MEMORY,
+                            "memory ran out for a line that they must get");
         else
             say_to(host, rt_buf_slice(&h->line));
     }
@@ -69,7 +69,7 @@ void rt_host_put_args(rt_buf *b, rt_slice args, const rt_slice *attachments, uns
 static rt_buf *start_about(rt_hosts *h, rt_slice op, const rt_sio_socket *s) {
     rt_buf *b = rt_host_start_line(h, op);
     rt_buf_puts(b, RT_LIT(",\"s\":\""));
-    rt_buf_puts(b, rt_sio_socket_id(s)); /* needs no escapes: base/random.h */
+    rt_buf_puts(b, rt_sio_socket_id(s)); /* needs no escapes, see base/random.h */
     rt_buf_putc(b, '"');
     return b;
 }
@@ -154,16 +154,18 @@ static void lose(rt_host *host, const char *why) {
     rt_host_count(host, RT_HOST_EVENTS_LOST);
     rt_hosts_count(host->hosts, RT_HOSTS_EVENTS_LOST);
     if (rt_log_allowed(&host->lost_gate, rt_hosts_now(host->hosts), LOST_SAY_MS))
-        rt_log(RT_LOG_WARN, "handlers",
-               "the %s handlers (process %llu) lose events: %s (%u more since the last line)",
-               host->language, (unsigned long long)host->pid, why, host->lost_gate.reported);
+        rt_log(
+            RT_LOG_WARN, "handlers",
+            "the %s handlers (process %llu) lose events: %s (%u more since the last such message)",
+            host->language, (unsigned long long)host->pid, why, host->lost_gate.reported);
 }
 
-/* Where there was a host when the event came; telling it of the socket may have ended it. */
+/* Whether a host can get an event of this socket. It is told of the socket first, which may close
+ * the host. */
 static bool ready_for(rt_host *host, rt_sio_socket *s) {
     rt_hosts *h = host->hosts;
     if (h->link->owed(host->peer) > RT_HOST_OWED_SOFT) {
-        lose(host, "they do not read them");
+        lose(host, "they do not read, and 8 MB wait for them");
         return false;
     }
     if (!rt_host_was_told(host, s))
@@ -191,10 +193,10 @@ bool rt_host_tell_event(void *hosts, rt_sio_socket *s, const rt_sio_event *ev, b
             continue;
         put_event(h, s, ev);
         if (h->line.err == RT_ELIMIT) {
-            lose(host, "a line has at most 16 MB");
+            lose(host, "the event is longer than a line may be, 16 MB");
         } else if (h->line.err) {
             rt_hosts_count(h, RT_HOSTS_NO_MEMORY);
-            lose(host, "no memory");
+            lose(host, "out of memory");
         } else {
             rt_host_count(host, RT_HOST_EVENTS);
             h->link->say(host->peer, rt_buf_slice(&h->line));

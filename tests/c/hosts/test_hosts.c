@@ -50,19 +50,19 @@ static void test_first_lines(void **state) {
            "web:1\",\"threads\":4}\n",
            s.hosts->server_id);
     refused(&s, "\"id\":\"B\",\"events\":[]",
-            "{\"error\":\"it speaks version none of the protocol, this server version 2: let both "
-            "be of the same installation, and restart the older one\"}");
+            "{\"error\":\"it speaks version none of the protocol, and this server version 2: run "
+            "both from the same installation, and restart the older one\"}");
     refused(&s, "\"version\":1,\"id\":\"B\",\"events\":[]",
-            "{\"error\":\"it speaks version 1 of the protocol, this server version 2: let both "
-            "be of the same installation, and restart the older one\"}");
+            "{\"error\":\"it speaks version 1 of the protocol, and this server version 2: run "
+            "both from the same installation, and restart the older one\"}");
     refused(&s, "\"version\":2,\"id\":\"A\",\"events\":[]",
-            "{\"error\":\"a host with the id A is attached already\"}");
+            "{\"error\":\"a host with the id A is already attached\"}");
     refused(&s, "\"version\":2,\"events\":[]",
-            "{\"error\":\"its id must be a text of 1 to 64 characters\"}");
+            "{\"error\":\"its id must be a string of 1 to 64 ASCII characters without spaces\"}");
     refused(&s, "\"version\":2,\"id\":\"B\",\"events\":[\"a\",1]",
-            "{\"error\":\"its events must be an array of names of 1 to 1024 bytes\"}");
+            "{\"error\":\"its events must be an array of names, each of 1 to 1024 bytes\"}");
     refused(&s, "\"version\":2,\"id\":\"B\"",
-            "{\"error\":\"its events must be an array of names of 1 to 1024 bytes\"}");
+            "{\"error\":\"its events must be an array of names, each of 1 to 1024 bytes\"}");
     static char members[RT_HOST_APPS_MAX + 80];
     memset(members, ' ', sizeof members);
     snprintf(members + RT_HOST_APPS_MAX + 7, 60, "],\"version\":2,\"id\":\"B\",\"events\":[]");
@@ -70,15 +70,16 @@ static void test_first_lines(void **state) {
     const char *apps[] = {members, "\"version\":2,\"id\":\"B\",\"events\":[],\"apps\":{}",
                           "\"version\":2,\"id\":\"B\",\"events\":[],\"apps\":[\"a\",null]"};
     for (int i = 0; i < 3; i++)
-        refused(&s, apps[i],
-                "{\"error\":\"its apps must be an array of names, of at most 16384 bytes\"}");
+        refused(
+            &s, apps[i],
+            "{\"error\":\"its apps must be an array of names, and together at most 16384 bytes\"}");
     assert_int_equal(scene_counter(&s, RT_HOSTS_REFUSED), 9);
     for (int i = 1; i < RT_HOSTS_MAX; i++) {
         snprintf(members, sizeof members, "\"version\":2,\"id\":\"%d\",\"events\":[\"e\"]", i);
         assert_non_null(scene_try_attach(&s, members));
     }
     refused(&s, "\"version\":2,\"id\":\"B\",\"events\":[]",
-            "{\"error\":\"8 handler hosts are attached, and there may be no more\"}");
+            "{\"error\":\"8 handler hosts are attached, and more are not allowed\"}");
     assert_int_equal(scene_counter(&s, RT_HOSTS_OVER_MAX), 1);
     scene_leaves(h);
     assert_non_null(scene_try_attach(&s, "\"version\":2,\"id\":\"A\",\"events\":[]"));
@@ -582,8 +583,8 @@ static void test_skipped_lines(void **state) {
     scene_says(h, "x");
     assert_int_equal(logged, 2);
     snprintf(text, sizeof text,
-             "a line of the unnamed handlers (process 0) is skipped, it is not JSON: x (%zu more "
-             "since the last)",
+             "a line of the unnamed handlers (process 0) is skipped: it is not JSON: x (%zu more "
+             "since the last such message)",
              n - 1);
     assert_string_equal(last_line, text);
     rt_log_set_sink(NULL, RT_LOG_ERROR);
@@ -619,6 +620,30 @@ static void test_rooms_over_max(void **state) {
     assert_int_equal(h->host->counters.v[RT_HOST_LINES_SKIPPED], 2);
     rt_log_set_sink(NULL, RT_LOG_ERROR);
     rt_buf_fini(&line);
+    scene_fini(&s);
+}
+
+/* --- what the log says of an active host --- */
+
+static void test_says_what_it_takes(void **state) {
+    static const struct {
+        const char *members, *said;
+    } cases[] = {
+        {"\"id\":\"A\",\"events\":[\"e\"]", "the unnamed handlers (process 0) take 1 named event"},
+        {"\"id\":\"B\",\"events\":[\"e\",\"f\"]",
+         "the unnamed handlers (process 0) take 2 named events"},
+        {"\"id\":\"C\",\"events\":[\"e\",\"*\"]",
+         "the unnamed handlers (process 0) take 1 named event and all others"},
+    };
+    (void)state;
+    scene s;
+    scene_init(&s);
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        rt_log_set_sink(count_line, RT_LOG_INFO);
+        scene_attach(&s, cases[i].members);
+        rt_log_set_sink(NULL, RT_LOG_ERROR);
+        assert_string_equal(last_line, cases[i].said);
+    }
     scene_fini(&s);
 }
 
@@ -677,7 +702,8 @@ static void test_loss_is_logged(void **state) {
         session_emit(c, "[\"e\"]");
     assert_int_equal(logged, 1);
     assert_string_equal(last_line, "the python handlers (process 77) lose events: they do not "
-                                   "read them (0 more since the last line)");
+                                   "read, and 8 MB wait for them (0 more since the last such "
+                                   "message)");
     s.w.now += 9999;
     session_emit(c, "[\"e\"]");
     assert_int_equal(logged, 1);
@@ -685,12 +711,13 @@ static void test_loss_is_logged(void **state) {
     session_emit(c, "[\"e\"]");
     assert_int_equal(logged, 2);
     assert_string_equal(last_line, "the python handlers (process 77) lose events: they do not "
-                                   "read them (3 more since the last line)");
+                                   "read, and 8 MB wait for them (3 more since the last such "
+                                   "message)");
     h->owed_more = RT_HOST_OWED_MAX;
     scene_says(h, "{\"op\":\"sync\",\"q\":1}");
     assert_int_equal(logged, 3);
-    assert_string_equal(last_line, "the python handlers (process 77) are disconnected: they have "
-                                   "not read 32 MB of what they must know");
+    assert_string_equal(last_line, "the python handlers (process 77) are disconnected: they do "
+                                   "not read, and 32 MB wait for them");
     rt_log_set_sink(NULL, RT_LOG_ERROR);
     scene_fini(&s);
 }
@@ -774,8 +801,7 @@ static void test_replaced_before_it_came(void **state) {
     fake_host *b = scene_attach(&s, "\"id\":\"B\",\"events\":[\"*\"],\"replaces\":\"A\"");
     rt_log_set_sink(NULL, RT_LOG_ERROR);
     assert_null(scene_try_attach(&s, "\"version\":2,\"id\":\"A\",\"events\":[\"*\"]"));
-    static const char why[] =
-        "{\"error\":\"another host has taken the place of A before it came\"}";
+    static const char why[] = "{\"error\":\"another host replaced A before it attached\"}";
     assert_int_equal(s.answer.n, sizeof why - 1);
     assert_memory_equal(s.answer.p, why, sizeof why - 1);
     assert_int_equal(scene_counter(&s, RT_HOSTS_REFUSED), 1);
@@ -968,6 +994,7 @@ int main(void) {
         cmocka_unit_test(test_long_lines),
         cmocka_unit_test(test_skipped_lines),
         cmocka_unit_test(test_rooms_over_max),
+        cmocka_unit_test(test_says_what_it_takes),
         cmocka_unit_test(test_slow),
         cmocka_unit_test(test_loss_is_logged),
         cmocka_unit_test(test_slow_before_its_first_event),
