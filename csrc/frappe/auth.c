@@ -30,7 +30,7 @@ static int put_path(rt_question *q, rt_buf *path) {
     return rt_buf_puts(path, RT_LIT("/api/method/frappe.realtime.get_user_info"));
 }
 
-static enum rt_meaning take_user(rt_question *q, rt_slice message, rt_slice user) {
+static enum rt_meaning store_user(rt_question *q, rt_slice message, rt_slice user) {
     rt_slice kind, value;
     rt_question_subject(q, &kind, &value);
     rt_credential credential = {(enum rt_credential_kind)kind.p[0], value};
@@ -70,7 +70,7 @@ static enum rt_meaning judge(rt_question *q, int status, rt_slice message) {
     else if (rc == RT_ELIMIT || rc == RT_EUTF8 || !is_clean(rt_buf_slice(&user)))
         meaning = RT_MEANS_NO;
     else if (rc == RT_OK && user.n > 0)
-        meaning = take_user(q, message, rt_buf_slice(&user));
+        meaning = store_user(q, message, rt_buf_slice(&user));
     rt_buf_fini(&user);
     return meaning;
 }

@@ -99,7 +99,7 @@ typedef struct envelope {
 } envelope;
 
 /* As with JSON.parse, the last of two members with the same name wins. */
-static int take_apart(rt_slice json, envelope *e) {
+static int read_members(rt_slice json, envelope *e) {
     rt_json_iter it;
     rt_slice key, value;
     *e = (envelope){0};
@@ -119,7 +119,7 @@ static int take_apart(rt_slice json, envelope *e) {
 }
 
 /* Appends the text of `room` or `namespace`; null and absent are empty text. */
-static int take_text(rt_slice value, rt_buf *b) {
+static int read_text(rt_slice value, rt_buf *b) {
     enum rt_json_type type = rt_json_type_of(value);
     if (type == RT_JSON_NONE || type == RT_JSON_NULL)
         return RT_OK;
@@ -128,10 +128,10 @@ static int take_text(rt_slice value, rt_buf *b) {
 
 static int send_envelope(rt_frappe *f, const envelope *e, unsigned python_numbers) {
     rt_buf text = RT_BUF_INIT; /* the site, then the room */
-    int status = take_text(e->namespace, &text);
+    int status = read_text(e->namespace, &text);
     size_t site_len = text.n;
     if (status == RT_OK)
-        status = take_text(e->room, &text);
+        status = read_text(e->room, &text);
     address to = {rt_slice_make(text.p, site_len), rt_slice_from(rt_buf_slice(&text), site_len)};
     rt_slice message = e->message.n ? e->message : RT_LIT("null");
     if (status == RT_ENOMEM) {
@@ -159,7 +159,7 @@ int rt_frappe_envelope(rt_frappe *f, rt_slice json) {
         return malformed(f, "it is longer than 16 MB");
     if (rt_json_check(json, RT_JSON_PYTHON_NUMBERS, &python_numbers, NULL))
         return malformed(f, "not JSON");
-    if (take_apart(json, &e))
+    if (read_members(json, &e))
         return malformed(f, "not an object");
     if (rt_json_type_of(e.event) != RT_JSON_STRING || is_reserved(e.event))
         return malformed(f, "the event name is missing or reserved");

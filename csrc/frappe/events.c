@@ -18,7 +18,7 @@ typedef struct client_event {
 
 /* Appends the text of the next argument: a string, or, if `number`, the digits of a number. False:
  * there is no argument; it is empty, not UTF-8 or has a NUL; or b is full. */
-static bool take_text(rt_json_iter *args, bool number, rt_buf *b, rt_slice *raw) {
+static bool read_text(rt_json_iter *args, bool number, rt_buf *b, rt_slice *raw) {
     size_t before = b->n;
     if (!rt_json_next(args, raw))
         return false;
@@ -32,16 +32,16 @@ static bool take_text(rt_json_iter *args, bool number, rt_buf *b, rt_slice *raw)
 }
 
 /* Reads (doctype) or (doctype, name) and builds the room: its text in *b, its parts in *name. */
-static bool take_name(const client_event *e, rt_json_iter *args, rt_buf *b, rt_subject_name *name) {
+static bool read_name(const client_event *e, rt_json_iter *args, rt_buf *b, rt_subject_name *name) {
     rt_slice doctype;
     *name = (rt_subject_name){0};
     rt_buf_init(b, RT_SIO_ROOM_NAME_MAX);
     size_t prefix = rt_rooms_prefix(e->kind).n;
-    if (rt_buf_puts(b, rt_rooms_prefix(e->kind)) || !take_text(args, false, b, &doctype))
+    if (rt_buf_puts(b, rt_rooms_prefix(e->kind)) || !read_text(args, false, b, &doctype))
         return false;
     name->doctype_len = b->n - prefix;
     if (e->kind != RT_ROOM_DOCTYPE &&
-        (rt_buf_putc(b, '/') || !take_text(args, true, b, &name->docname)))
+        (rt_buf_putc(b, '/') || !read_text(args, true, b, &name->docname)))
         return false;
     name->room = rt_buf_slice(b);
     return true;
@@ -66,7 +66,7 @@ static void ignore_name(rt_frappe *f, rt_sio_socket *s, const rt_buf *room) {
 static void subscribe(rt_frappe *f, rt_sio_socket *s, const client_event *e, rt_json_iter *args) {
     rt_buf room;
     rt_subject_name name;
-    if (take_name(e, args, &room, &name))
+    if (read_name(e, args, &room, &name))
         rt_permission_ask(f, s, e->want, &name);
     else
         ignore_name(f, s, &room);
@@ -87,26 +87,26 @@ static bool leave(rt_sio_socket *s, const client_event *e, const rt_subject_name
 static void unsubscribe(rt_frappe *f, rt_sio_socket *s, const client_event *e, rt_json_iter *args) {
     rt_buf room;
     rt_subject_name name;
-    if (!take_name(e, args, &room, &name))
+    if (!read_name(e, args, &room, &name))
         ignore_name(f, s, &room);
     else if (leave(s, e, &name) && e->kind == RT_ROOM_OPEN_DOC)
         rt_viewers_changed(f, s, &name);
     rt_buf_fini(&room);
 }
 
-static bool take_task(rt_json_iter *args, rt_buf *room) {
+static bool read_task(rt_json_iter *args, rt_buf *room) {
     rt_slice raw;
     rt_buf_init(room, RT_SIO_ROOM_NAME_MAX);
     return rt_buf_puts(room, rt_rooms_prefix(RT_ROOM_TASK)) == RT_OK &&
-           take_text(args, true, room, &raw);
+           read_text(args, true, room, &raw);
 }
 
 static void watch_task(rt_frappe *f, rt_sio_socket *s, const client_event *e, rt_json_iter *args) {
     (void)e;
     rt_buf room;
-    bool taken = take_task(args, &room);
-    int status = taken ? rt_sio_join(s, rt_buf_slice(&room)) : RT_OK;
-    if (!taken)
+    bool read = read_task(args, &room);
+    int status = read ? rt_sio_join(s, rt_buf_slice(&room)) : RT_OK;
+    if (!read)
         ignore_name(f, s, &room);
     else if (status == RT_ELIMIT)
         rt_limits_reached(f, s, RT_LIMIT_ROOMS);
@@ -118,7 +118,7 @@ static void watch_task(rt_frappe *f, rt_sio_socket *s, const client_event *e, rt
 static void leave_task(rt_frappe *f, rt_sio_socket *s, const client_event *e, rt_json_iter *args) {
     (void)e;
     rt_buf room;
-    if (take_task(args, &room))
+    if (read_task(args, &room))
         rt_sio_leave(s, rt_buf_slice(&room));
     else
         ignore_name(f, s, &room);
