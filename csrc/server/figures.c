@@ -1,4 +1,4 @@
-/* The walk over all figures of a server, in the order in which they are shown. */
+/* Visits all figures of a server, in the order in which they are shown. */
 #include "server/instance.h"
 
 static void show_process(const rt_instance *in, const rt_figures *to) {

@@ -47,10 +47,10 @@ static void on_published(void *arg, int status, long long receivers) {
     f->shared = receivers > (redis.subscribed ? 1 : 0);
     f->alone_until = f->shared ? 0 : f->loop->now + RT_FORWARD_ALONE_MS;
     if (!f->always && !f->shared)
-        drop_all(f, RT_FORWARD_NOT_NEEDED); /* they waited for this answer */
+        drop_all(f, RT_FORWARD_NOT_NEEDED); /* they waited for this answer, and nobody listens */
 }
 
-/* While it is not known whether anybody listens, one event asks and the others wait. */
+/* Until it is known whether others listen, one event is in flight and the rest wait. */
 static unsigned in_flight_max(const rt_forward *f) {
     return f->always || f->shared ? RT_FORWARD_IN_FLIGHT : 1;
 }
@@ -62,7 +62,7 @@ static void at_turn_end(void *arg) {
         int status = rt_redis_publish(f->redis, RT_LIT(RT_FRAPPE_CHANNEL),
                                       rt_slice_make(p->bytes, p->n), on_published, f);
         if (status == RT_ELIMIT)
-            return; /* others have filled the connection; its next answer wakes us */
+            return; /* the connection is full; its next answer starts another turn */
         if (status == RT_ECLOSED) {
             drop_all(f, RT_FORWARD_LOST_REDIS_AWAY);
             return;
@@ -99,7 +99,7 @@ static void put(rt_forward *f, const rt_buf *text) {
     rt_list_push(&f->queue, &p->node);
 }
 
-/* False when this event goes to nobody else, or cannot. `n`: at least so many bytes. */
+/* Whether to forward an event of at least `n` bytes: others may listen, and the queue has room. */
 static bool wanted(rt_forward *f, size_t n) {
     if (f->off)
         return false;
@@ -109,7 +109,7 @@ static bool wanted(rt_forward *f, size_t n) {
     }
     if (has_room(f, n))
         return true;
-    add(f, RT_FORWARD_LOST_QUEUE_FULL, 1); /* before anything is copied */
+    add(f, RT_FORWARD_LOST_QUEUE_FULL, 1); /* checked before anything is copied */
     return false;
 }
 
@@ -128,7 +128,7 @@ void rt_forward_event(rt_forward *f, const rt_event *e) {
     rt_buf_fini(&text);
 }
 
-/* The mark goes behind the opening brace. Python's NaN would end other parsers. */
+/* Insert the mark after the opening brace. Replace Python's NaN, which other parsers refuse. */
 void rt_forward_envelope(rt_forward *f, rt_slice json) {
     json = rt_json_trim(json);
     if (!wanted(f, json.n))
@@ -182,8 +182,9 @@ void rt_forward_fini(rt_forward *f) {
     drop_all(f, RT_FORWARD_LOST_REDIS_AWAY);
     uint64_t lost = f->counters.v[RT_FORWARD_LOST_REDIS_AWAY] - before;
     if (lost > 0)
-        rt_log(RT_LOG_WARN, "forward",
-               "%llu events did not reach the other servers: Redis took no more before the stop",
-               (unsigned long long)lost);
+        rt_log(
+            RT_LOG_WARN, "forward",
+            "%llu event%s did not reach the other servers: Redis did not accept %s before the stop",
+            (unsigned long long)lost, lost == 1 ? "" : "s", lost == 1 ? "it" : "them");
     rt_loop_remove_hook(f->loop, &f->hook);
 }

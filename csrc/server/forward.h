@@ -1,16 +1,16 @@
-/* Passing local publishes on to the other servers at the same Redis, ours or Node.
+/* Passes local publishes on to the other servers at the same Redis, ours or Node's.
  *
- *     this server alone ──250 ms──► not known ──► the next event is published, the answer awaited:
- *            ▲                                      │
- *            └── nobody else has heard it ──────────┤
- *                                                   └── somebody has ──► shared: all are published
+ *     ALONE ──250 ms──► UNKNOWN ──► publish the next event, wait for the answer
+ *       ▲                             │
+ *       └── no other receiver ────────┤
+ *                                     └── another receiver ──► SHARED: publish every event
  *
- * Redis answers PUBLISH with the number of its receivers, and that is the whole of how it is known
- * whether others listen. Each envelope begins with this server's mark, by which it knows its own
- * when they come back through its subscription; to everybody else that is a member to ignore.
+ * Redis answers PUBLISH with the number of receivers; nothing else says whether others listen. Each
+ * envelope begins with this server's mark. By it the server recognises its own events when they
+ * come back through its subscription. Everybody else ignores that member.
  *
- * Ownership: caller's memory; the queue is ours. Thread: the loop's; never blocks it.
- * Must not know: who published, rooms. */
+ * Ownership: caller's memory; the queue is freed by rt_forward_fini. Thread: the loop's; never
+ * blocks it. Must not know: who published, rooms. */
 #ifndef RT_SERVER_FORWARD_H
 #define RT_SERVER_FORWARD_H
 
@@ -22,8 +22,8 @@
 #include "net/redis.h"
 #include "frappe/envelope.h"
 
-#define RT_FORWARD_ALONE_MS 250          /* for so long an answer "nobody else" is believed */
-#define RT_FORWARD_IN_FLIGHT 200         /* publishes whose answers are awaited */
+#define RT_FORWARD_ALONE_MS 250          /* how long the answer "no other receiver" counts */
+#define RT_FORWARD_IN_FLIGHT 200         /* publishes that wait for their answer */
 #define RT_FORWARD_QUEUE_MAX (16u << 20) /* bytes waiting for Redis */
 
 #define RT_FORWARD_COUNTERS(X)                                                                     \
@@ -44,32 +44,32 @@ typedef struct rt_forward {
     rt_loop *loop;
     rt_redis *redis;
     bool off;    /* nothing is forwarded */
-    bool always; /* also when nobody else seems to listen */
+    bool always; /* forward even if nobody else seems to listen */
     rt_loop_hook hook;
     rt_list queue;
     size_t bytes;         /* in `queue` */
-    unsigned in_flight;   /* publishes at Redis, not answered yet */
-    bool shared;          /* the last answer: others listen */
-    uint64_t alone_until; /* ms; the last answer: nobody else does */
+    unsigned in_flight;   /* publishes that Redis has not answered yet */
+    bool shared;          /* by the last answer, others listen */
+    uint64_t alone_until; /* ms; until then nobody else listens, by the last answer */
     char mark[64];        /* `"frappe_rt_from":"<id>",` */
     size_t mark_len;
     rt_forward_counters counters;
 } rt_forward;
 
-/* `mode` is auto, on or off; no `redis` is off. RT_OK, or RT_EIO: the system gives no random bytes.
- */
+/* `mode` is auto, on or off; without `redis` it is off. RT_OK; RT_EIO: the system has no random
+ * bytes. */
 RT_MUST_CHECK int rt_forward_init(rt_forward *f, rt_loop *loop, rt_redis *redis, const char *mode);
-/* Before rt_redis_close. What waits is lost: it is counted, and the log says how much. All zero is
- * fine. */
+/* Call it before rt_redis_close. Events that still wait are lost, counted and logged. A struct of
+ * zeros is fine. */
 void rt_forward_fini(rt_forward *f);
-/* Something waits for Redis, or for its answer. */
+/* Whether an event waits for Redis, or for its answer. */
 bool rt_forward_owes(const rt_forward *f);
 
-/* Events that this server has delivered: taken apart, or as an envelope it has accepted. */
+/* Forwards an event that this server has delivered: as its parts, or as the accepted envelope. */
 void rt_forward_event(rt_forward *f, const rt_event *e);
 void rt_forward_envelope(rt_forward *f, rt_slice json);
 
-/* An envelope from the channel is one that this very server has forwarded. Counts it. */
+/* Whether an envelope from the channel was forwarded by this server. Counts it if so. */
 bool rt_forward_is_own(rt_forward *f, rt_slice envelope);
 
 #endif

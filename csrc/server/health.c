@@ -1,4 +1,4 @@
-/* What a probe is told, over HTTP and over the local socket. */
+/* The health of the server, for probes over HTTP and over the local socket. */
 #include "server/instance.h"
 
 rt_health rt_instance_health(const rt_instance *in) {

@@ -1,4 +1,4 @@
-/* Handler hosts at the local socket: how they attach, how they are reached, what they are told. */
+/* Handler hosts on the local socket: attaches them, and carries lines both ways. */
 #include "base/status.h"
 #include "server/instance.h"
 #include "server/web_address.h"
@@ -18,14 +18,15 @@ static void on_gone(void *host, rt_local_peer *peer) {
     rt_host_gone(host);
 }
 
-/* The limit of the local socket lies above the host's own, which is the one that counts. */
+/* The local socket's limit is above the host's own limit, so that only the latter is ever reached.
+ */
 static const rt_local_role role = {
     .on_line = on_line,
     .on_room = on_room,
     .on_gone = on_gone,
     .owed_max = RT_HOST_OWED_MAX + RT_HOST_LINE_MAX,
     .low = RT_HOST_TELL_LOW,
-    .reads = 1, /* a host that floods must not be felt by clients */
+    .reads = 1, /* so that clients do not notice a host that floods */
 };
 
 static void say(void *peer, rt_slice line) {

@@ -1,4 +1,4 @@
-/* Building one server out of its layers, and taking it apart. */
+/* Builds one server from its layers, and frees it. */
 #include "server/instance.h"
 
 #include "base/alloc.h"
@@ -21,7 +21,7 @@ static void reap(void *arg) {
     rt_trim_look(&in->trim, rt_front_connections(in->front), in->loop.now);
 }
 
-/* A stopping server has sent its clients away: what comes now is for the others. */
+/* A stopping server has no clients left; the events from now on are for other servers. */
 static void on_redis_message(void *arg, rt_slice payload) {
     rt_instance *in = arg;
     if (!in->stopping && !rt_forward_is_own(&in->forward, payload))
@@ -81,7 +81,7 @@ static int open_redis(rt_instance *in, char *why, size_t why_len) {
     int status = rt_redis_new(&in->loop, in->config.redis_queue, RT_FRAPPE_CHANNEL,
                               on_redis_message, in, &in->redis, reason, sizeof reason);
     if (status == RT_EINVAL) /* the value is not shown: it may hold a password */
-        snprintf(why, why_len, "%s: redis_queue is no URL of a Redis: %s",
+        snprintf(why, why_len, "%s: redis_queue is not the URL of a Redis server: %s",
                  rt_config_origin(&in->config, "redis_queue"), reason);
     return status;
 }
@@ -110,7 +110,7 @@ static int build_net(rt_instance *in, char *why, size_t why_len) {
                            : status;
 }
 
-/* Opens the sockets first: that fails most often, and costs least. */
+/* Open the sockets first: that is cheap, and fails most often. */
 static int build(rt_instance *in, rt_server_address *where, char *why, size_t why_len) {
     rt_listeners listeners = {.count = 0};
     int given = 0;
@@ -164,7 +164,7 @@ void rt_instance_run(rt_instance *in) {
     rt_loop_run(&in->loop);
 }
 
-/* Closes everything by running the loop down, as at an ordinary end. */
+/* Closes everything by running the loop to its end, as an ordinary stop does. */
 static void run_down(rt_instance *in) {
     if (in->front && in->web) {
         rt_instance_shut_down(in, 0);

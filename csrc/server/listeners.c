@@ -1,4 +1,4 @@
-/* Sockets to listen on: opened, or taken over. */
+/* Opens the sockets to listen on, or adopts those handed over. */
 #include "server/listeners.h"
 
 #include "base/status.h"
@@ -15,7 +15,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#define UDS_MODE 0666 /* the proxy in front runs as another user */
+#define UDS_MODE 0666 /* the proxy in front may run as another user */
 
 static int open_unix(rt_listeners *l, const rt_config *c, rt_server_address *where, char *why,
                      size_t why_len) {
@@ -50,7 +50,7 @@ int rt_listeners_open(rt_listeners *l, const rt_config *c, rt_server_address *wh
     return status;
 }
 
-/* A listening socket that will neither block us nor be inherited by programs we start. */
+/* Checks that it is a listening stream socket. Makes it non-blocking and close-on-exec. */
 static bool make_ours(int fd) {
     int kind = 0, listening = 0;
     socklen_t n = sizeof kind;
@@ -94,15 +94,17 @@ int rt_listeners_adopt(rt_listeners *l, const rt_handed *handed, rt_server_addre
     int count = handed->count;
     *where = (rt_server_address){0};
     if (count > RT_FRONT_LISTENERS_MAX) {
-        snprintf(why, why_len, "%d sockets were handed over, at most %d can be listened on", count,
+        snprintf(why, why_len,
+                 "%d sockets were handed over to listen on, but at most %d are allowed", count,
                  RT_FRONT_LISTENERS_MAX);
         return RT_EINVAL;
     }
     for (int i = 0; i < count; i++) {
         if (!make_ours(fds[i])) {
-            snprintf(why, why_len,
-                     "descriptor %d, handed over to listen on, is no listening stream socket",
-                     fds[i]);
+            snprintf(
+                why, why_len,
+                "descriptor %d was handed over to listen on, but is not a listening stream socket",
+                fds[i]);
             return RT_EINVAL;
         }
         l->fds[i] = fds[i];

@@ -47,7 +47,7 @@ static int refuse(rt_buf *answer, rt_slice why) {
     return status == RT_OK ? RT_EINVAL : status;
 }
 
-/* What is remembered about a user of a site, or without one about the whole site. */
+/* Drops what is cached about a user of a site, or about the whole site if no user is given. */
 static int do_forget(rt_instance *in, const rt_local_request *request, rt_buf *answer) {
     rt_slice line = request->line;
     rt_buf text = RT_BUF_INIT; /* the site, then the user */
@@ -62,14 +62,14 @@ static int do_forget(rt_instance *in, const rt_local_request *request, rt_buf *a
                          rt_slice_from(both, site_len));
         status = rt_buf_puts(answer, RT_LIT("{\"ok\":true}"));
     } else if (status != RT_ENOMEM) {
-        status = refuse(answer, RT_LIT("forget takes a site and perhaps a user, both texts"));
+        status = refuse(answer, RT_LIT("forget needs a site and may have a user, both strings"));
     }
     rt_buf_fini(&text);
     return status;
 }
 
 static int do_host(rt_instance *in, const rt_local_request *request, rt_buf *answer) {
-    (void)answer; /* welcome, or why not: said there, in its place among the other lines */
+    (void)answer; /* the welcome or the refusal is sent there, in order with other lines */
     rt_instance_attach_host(in, request->peer, request->line);
     return RT_OK;
 }
@@ -99,7 +99,7 @@ static const struct {
 
 static int refuse_unknown(rt_buf *answer) {
     rt_buf why = RT_BUF_INIT;
-    rt_buf_puts(&why, RT_LIT("no such command; there are"));
+    rt_buf_puts(&why, RT_LIT("there is no such command; the commands are"));
     for (size_t i = 0; i < COMMANDS; i++)
         rt_buf_printf(&why, "%s %s", i ? "," : "", commands[i].name);
     int status = why.err == RT_OK ? refuse(answer, rt_buf_slice(&why)) : why.err;

@@ -10,7 +10,8 @@
 
 RT_COUNTERS_DEFINE(rt_local_line, RT_LOCAL_LINE_COUNTERS)
 
-_Static_assert(RT_LOCAL_LINE_MAX >= RT_FRAPPE_ENVELOPE_MAX, "what is allowed in Redis is here too");
+_Static_assert(RT_LOCAL_LINE_MAX >= RT_FRAPPE_ENVELOPE_MAX,
+               "an envelope that Redis may carry fits a line");
 
 static void count(rt_instance *in, int which) {
     in->local_lines.v[which]++;
@@ -39,21 +40,21 @@ static void on_line(void *arg, rt_local_peer *peer, rt_slice line) {
         count(in, RT_LOCAL_LINE_ENVELOPES);
         rt_forward_envelope(&in->forward, line);
     } else {
-        count(in, RT_LOCAL_LINE_BAD); /* the envelope's own counters and log line say what it was */
+        count(in, RT_LOCAL_LINE_BAD); /* rt_frappe_envelope has counted and logged the reason */
     }
 }
 
 static const char *advice(int code) {
     switch (code) {
     case EADDRINUSE:
-        return "another server listens there, and serves this host's processes";
+        return "another server listens there, and serves the processes of this host";
     case EEXIST:
-        return "a file that is no socket is in the way: move it, or set frappe_rt_local_socket";
+        return "a file that is not a socket is in the way: move it, or set frappe_rt_local_socket";
     case ENOENT:
     case ENOTDIR:
-        return "make its folder, or set frappe_rt_local_socket";
+        return "create its folder, or set frappe_rt_local_socket";
     default:
-        return "let this user write to its folder, or set frappe_rt_local_socket";
+        return "allow this user to write to its folder, or set frappe_rt_local_socket";
     }
 }
 
@@ -102,8 +103,9 @@ void rt_instance_open_local(rt_instance *in) {
     int code = errno;
     if (status == RT_EIO)
         rt_log(RT_LOG_WARN, "local", "no local socket: %s (%s); %s", why, advice(code),
-               code == EADDRINUSE ? "taking it over, and keeping it, once that one has ended"
-                                  : "trying again, until then other processes publish by Redis");
+               code == EADDRINUSE
+                   ? "this server takes it over when that one ends"
+                   : "trying again; until then other processes publish through Redis");
     else if (status != RT_OK)
         rt_log(RT_LOG_WARN, "local", "no local socket: %s; trying again", rt_status_text(status));
 }

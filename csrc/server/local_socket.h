@@ -1,7 +1,8 @@
-/* The local socket's place in the server: what its lines mean.
+/* The local socket of the server: what its lines mean.
  *
- * A line is an envelope, exactly as on the Redis channel, or, when its object has the member "rt",
- * a command, which is answered by one line of JSON. The name "rt" is to be written without escapes.
+ * A line whose object has the member "rt" is a command, and gets one line of JSON as its answer.
+ * Any other line is an envelope, exactly as on the Redis channel. The name "rt" must be written
+ * without escapes.
  *
  *     {"rt":"stats"}     all figures               {"rt":"health"}   {"ok":true,"degraded":null}
  *     {"rt":"figures"}   each with its help        {"rt":"metrics"}  {"text": for Prometheus}
@@ -10,7 +11,8 @@
  *     {"rt":"host",..}   makes the peer a handler host (docs/handlers.md)
  *     {"event":"e","message":1,"room":"all","namespace":"one.localhost"}
  *
- * Thread: the loop's, once it runs. Must not know: bytes and descriptors. */
+ * Ownership: rt_instance owns the socket. Thread: the loop's, once it runs. Must not know: bytes
+ * and descriptors. */
 #ifndef RT_SERVER_LOCAL_SOCKET_H
 #define RT_SERVER_LOCAL_SOCKET_H
 
@@ -28,40 +30,40 @@
     X(RT_LOCAL_LINE_BAD_COMMANDS, "bad_commands", "Commands on the local socket that were refused.")
 RT_COUNTERS_DECLARE(rt_local_line, RT_LOCAL_LINE_COUNTERS)
 
-/* Time until it is tried again, when it cannot be opened: doubles from the first to the last. */
+/* If opening fails, time until the next try. It doubles from the first value up to the second. */
 #define RT_LOCAL_RETRY_FIRST_MS 100
 #define RT_LOCAL_RETRY_MAX_MS 10000
 
 typedef struct rt_local_opening {
     rt_alarm retry;
-    uint32_t retry_ms; /* how long after the next failure */
-    uint64_t failed;   /* times */
+    uint32_t retry_ms; /* time to wait after the next failure */
+    uint64_t failed;   /* count of failures */
 } rt_local_opening;
 
 struct rt_instance;
 
 void rt_instance_init_local(struct rt_instance *in);
-/* Opens it, if the configuration wants one. A server works without it, so a failure is only logged,
- * once, and tried again until it is open: a server that ends may hold the file a moment longer than
- * the port. May wait RT_LISTEN_LOCK_MS: call it before the loop runs. */
+/* Opens it if the configuration asks for one. A server works without it, so a failure is logged
+ * once and opening is tried again until it works: an old server may release its port a moment
+ * before this file. May wait RT_LISTEN_LOCK_MS: call it before the loop runs. */
 void rt_instance_open_local(struct rt_instance *in);
-/* Call it while Frappe's rules still exist: what was sent so far is still delivered. */
+/* Call it while in->frappe still exists: it delivers what was sent so far. */
 void rt_instance_close_local(struct rt_instance *in);
 
-/* What a line is. With a command the line is JSON that has been checked. */
+/* A line of the socket. If it is a command, it is valid JSON. */
 typedef struct rt_local_request {
-    rt_slice command; /* value of "rt", JSON; empty: the line is an envelope, or broken */
+    rt_slice command; /* value of "rt", JSON; empty: the line is an envelope or malformed */
     rt_slice line;
-    rt_local_peer *peer; /* who says it */
+    rt_local_peer *peer; /* its sender */
 } rt_local_request;
 rt_local_request rt_local_parse(rt_slice line);
 
-/* Carries out a command and appends its answer, or `{"error":..}`; nothing, when the peer has it
- * already. RT_OK; RT_EINVAL: the command was wrong; or the buffer's error. */
+/* Carries out a command and appends its answer or `{"error":..}`. Appends nothing if the peer has
+ * its answer already. RT_OK; RT_EINVAL: the command was wrong; or the buffer's error. */
 RT_MUST_CHECK int rt_instance_do_command(struct rt_instance *in, const rt_local_request *request,
                                          rt_buf *answer);
 
-/* Makes a peer a handler host, or turns it away (host_socket.c). */
+/* Turns a peer into a handler host, or refuses and disconnects it (host_socket.c). */
 void rt_instance_attach_host(struct rt_instance *in, rt_local_peer *peer, rt_slice line);
 
 #endif

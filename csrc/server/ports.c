@@ -1,5 +1,4 @@
-/* Frappe's ports, plugged into net/: what a request to the web process carries, Redis, the clock.
- */
+/* The functions that Frappe's rules call for I/O: the web process, Redis, the clock. */
 #include "base/alloc.h"
 #include "base/status.h"
 #include "frappe/site.h"
@@ -8,7 +7,7 @@
 
 #define HEADERS_MAX 5
 
-/* One question under way: turns net's answer into frappe's. */
+/* A request in flight. Turns the answer of net/ into one of frappe/. */
 typedef struct web_question {
     rt_frappe_answer_fn *done;
     void *arg;

@@ -1,10 +1,10 @@
 /* Figures as Prometheus reads them: text exposition format 0.0.4,
  * https://prometheus.io/docs/instrumenting/exposition_formats/.
  *
- * `group` and `name` become frappe_rt_<group>_<name>. The unit's word moves to the end of it, ms
- * become seconds, a counter ends in _total. A family is one metric; its figures follow each other
- * in the walk, as the format wants. Nothing needs an escape: helps and reasons are ours, and a
- * host's id has no quote and no backslash (take_word in hosts/hosts.c). */
+ * `group` and `name` become frappe_rt_<group>_<name>. The unit moves to the end of the name, ms
+ * become seconds, and counters end in _total. A family is one metric; its figures are visited in a
+ * row, as the format requires. Nothing needs an escape: helps and reasons are our own texts, and
+ * the id of a host is plain ASCII (read_word in hosts/hello.c). */
 #include "server/instance.h"
 
 #include <string.h>
@@ -14,7 +14,7 @@ static const char *const unit_ends[] = {[RT_UNIT_BYTES] = "_bytes", [RT_UNIT_MS]
 
 typedef struct exposition {
     rt_buf *b;
-    const char *family; /* the name of the one whose HELP stands last; NULL: none */
+    const char *family; /* the family of the last figure; NULL: it had none */
 } exposition;
 
 static void put_words(rt_buf *b, const char *name, const char *but) {

@@ -1,4 +1,4 @@
-/* What a fresh reading changes. */
+/* Compares the running configuration with a fresh one, and adopts what may change. */
 #include "server/reload.h"
 
 #include "base/alloc.h"
@@ -17,7 +17,7 @@ static bool same(const rt_config *a, const rt_config *b, const rt_config_field *
     return strcmp(*(char *const *)x, *(char *const *)y) == 0;
 }
 
-/* Each side keeps a whole value, and the old one goes with `fresh`. */
+/* A swap, not a copy: `a` then owns the new string, and the old one is freed with `fresh`. */
 static void swap(rt_config *a, rt_config *b, const rt_config_field *f) {
     void *x = rt_config_value(a, f), *y = rt_config_value(b, f);
     size_t n = f->kind == RT_KIND_INT    ? sizeof(long)
@@ -43,13 +43,14 @@ static void tell(const rt_config *c, const rt_config_field *f) {
         rt_log(RT_LOG_INFO, "config", "%s is \"%s\" now", f->key, *(char *const *)value);
 }
 
-/* The layers that keep a copy of their own. */
+/* Updates the layers that have copies of values. */
 static void hand_down(rt_instance *in) {
     const rt_config *c = &in->config;
     if (rt_frappe_set_rules(in->frappe, rt_slice_of(c->default_site), c->developer_mode) != RT_OK)
-        rt_log(RT_LOG_ERROR, "config", "out of memory: default_site stays as it was");
+        rt_log(RT_LOG_ERROR, "config",
+               "out of memory: default_site and developer_mode keep their old values");
     if (rt_instance_tell_hosts(in) != RT_OK)
-        rt_log(RT_LOG_ERROR, "config", "out of memory: handlers go by the configuration before");
+        rt_log(RT_LOG_ERROR, "config", "out of memory: handlers keep the old configuration");
     rt_frappe_set_events_per_second(in->frappe, (uint32_t)c->events_per_second);
     rt_web_set_limits(in->web, (uint32_t)c->web_in_flight, (uint32_t)c->web_timeout_ms);
     rt_front_set_max_owed(in->front, (uint32_t)c->max_owed);
@@ -65,7 +66,8 @@ void rt_instance_reload(rt_instance *in, rt_config *fresh) {
             swap(&in->config, fresh, f);
             tell(&in->config, f);
         } else {
-            rt_log(RT_LOG_WARN, "config", "%s has changed; it counts from the next start", f->key);
+            rt_log(RT_LOG_WARN, "config", "%s has changed; restart the server to use the new value",
+                   f->key);
         }
     }
     hand_down(in);

@@ -1,7 +1,8 @@
 /* Reading the configuration again while the server runs.
  *
- * It is read by whoever asks (server.h: rt_server_reload), since the environment is the host
- * program's and may change under a thread; the server thread only takes over what is new.
+ * The thread that asks for it reads it (rt_server_reload): the environment belongs to the host
+ * program, which may change it while another thread reads. The server thread only adopts the
+ * result.
  *
  * Ownership: see below. Thread: the loop's. Must not know: where the values come from. */
 #ifndef RT_SERVER_RELOAD_H
@@ -9,8 +10,8 @@
 
 #include "server/instance.h"
 
-/* Takes the values of `fresh` that a running server may take, and logs each; what has changed and
- * counts from the next start only is logged as well. Frees `fresh`. */
+/* Adopts each changed value of `fresh` that a running server can adopt, and logs it. Logs a warning
+ * for each other changed value, which needs a restart. Takes `fresh`. */
 void rt_instance_reload(rt_instance *in, rt_config *fresh);
 
 #endif

@@ -1,11 +1,10 @@
-/* What is served outside /socket.io/: a health check, and a word to whoever looks in with a
- * browser. */
+/* Serves requests outside /socket.io/: a health check, and a 404 that says what this server is. */
 #include "server/instance.h"
 #include "wire/reply.h"
 
 typedef void handle_route(const rt_instance *in, rt_answer *answer);
 
-/* Frappe's own server says `ok`; probes compare the first line. */
+/* Frappe's own server answers `ok`, and probes compare the first line with that. */
 static void health(const rt_instance *in, rt_answer *answer) {
     rt_health is = rt_instance_health(in);
     rt_buf_puts(&answer->body, RT_LIT("ok"));
@@ -25,7 +24,7 @@ static const struct {
 };
 #define ROUTES (sizeof routes / sizeof routes[0])
 
-/* RFC 9110, section 15.5.6: the answer names the methods that the path has. */
+/* RFC 9110, section 15.5.6: the answer lists the methods that the path allows. */
 static void refuse_method(unsigned methods, rt_answer *answer) {
     static const char *const names[] = {[RT_HTTP_GET] = "GET", [RT_HTTP_HEAD] = "HEAD"};
     rt_buf allow = RT_BUF_INIT;

@@ -1,9 +1,9 @@
-/* Takes nothing more in, lets the rest out, closes everything. */
+/* Accepts nothing more, sends what is pending, closes everything. */
 #include "server/shut_down.h"
 
 #include "server/instance.h"
 
-#define LOOK_MS 10 /* between two looks at what is still owed */
+#define LOOK_MS 10 /* between two checks for pending data */
 
 static void drop(rt_instance *in) {
     rt_timerq_fini(&in->last_words.due);
@@ -34,10 +34,11 @@ void rt_instance_shut_down(rt_instance *in, uint32_t patience_ms) {
         return;
     in->stopping = true;
     rt_instance_close_local(in);
-    rt_unix_file_remove(&in->uds_file); /* before its listener: a successor may bind at once */
+    rt_unix_file_remove(
+        &in->uds_file); /* before the listener closes, so that a new server can bind at once */
     rt_eio_close_all(in->eio, RT_EIO_SERVER_SHUTDOWN);
     rt_front_finish(in->front);
-    rt_frappe_free(in->frappe); /* before the web client that holds its questions */
+    rt_frappe_free(in->frappe); /* before the web client, which has its questions in flight */
     in->frappe = NULL;
     rt_web_close(in->web);
     rt_timer_init(&in->last_words.look);

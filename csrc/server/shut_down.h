@@ -1,10 +1,13 @@
-/* The end of a running server, in two steps. First it takes nothing more in, delivers what it has
- * taken, and closes the sessions. Then it waits, for a while, until clients have got what they are
- * owed and other servers what is to be forwarded, and drops all connections.
+/* Stops a running server in two steps:
  *
- * Clients get no Socket.IO DISCONNECT, which is final to them: they are to come back.
+ *     1. Accept nothing more, deliver what has arrived, close the sessions.
+ *     2. Wait until pending data has been sent to clients and to other servers, or until
+ * patience_ms have passed. Then drop all connections.
  *
- * Ownership: the timer is the instance's. Thread: the loop's, or that which starts it and fails. */
+ * Clients get no Socket.IO DISCONNECT: after that they would not reconnect.
+ *
+ * Ownership: the timer belongs to the instance. Thread: the loop's; after a failed start,
+ * the thread that tried it. */
 #ifndef RT_SERVER_SHUT_DOWN_H
 #define RT_SERVER_SHUT_DOWN_H
 
@@ -14,14 +17,14 @@
 
 struct rt_instance;
 
-/* Waiting for what is owed. */
+/* The state of step 2. */
 typedef struct rt_last_words {
     rt_timerq due;
     rt_timer look;
     uint64_t until; /* ms, of the loop's clock */
 } rt_last_words;
 
-/* Ends the loop at last, which may be at once. The second call changes nothing. */
+/* Starts the stop. It ends the loop when it is done, maybe at once. Later calls do nothing. */
 void rt_instance_shut_down(struct rt_instance *in, uint32_t patience_ms);
 
 #endif

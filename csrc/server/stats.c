@@ -1,4 +1,4 @@
-/* Figures as JSON: `stats` has names and values, `figures` a record of each with its help. */
+/* Figures as JSON: `stats` is names and values, `figures` a list of objects with help and type. */
 #include "base/status.h"
 #include "json/write.h"
 #include "server/instance.h"
@@ -16,7 +16,7 @@ static void put_value(rt_buf *b, rt_slice key, const rt_figure *f) {
 
 typedef struct writer {
     rt_buf *b;
-    const char *group; /* whose object is open; "": none */
+    const char *group; /* the group whose object is open; "": none */
 } writer;
 
 static void enter(writer *w, const char *group) {

@@ -1,4 +1,4 @@
-/* One look a turn, one timer. */
+/* Compares the number of clients once a turn, and trims when a timer fires. */
 #include "server/trim.h"
 
 #include <malloc.h>
@@ -7,7 +7,7 @@ static void on_due(rt_timerq *q, rt_timer *timer) {
     rt_trim *t = q->arg;
     (void)timer;
     if (t->most - t->now < RT_TRIM_CLIENTS)
-        return; /* they came back */
+        return; /* clients have come back */
     t->most = t->now;
     t->trims++;
 #ifdef __GLIBC__

@@ -1,4 +1,4 @@
-/* server_ip, else webserver_host, else this machine. */
+/* Prefers server_ip, then webserver_host, then this machine. */
 #include "server/web_address.h"
 
 #include <string.h>

@@ -1,5 +1,5 @@
-/* Where the web process is, by the configuration alone: a client's Origin never decides which host
- * is called. One rule for the server's own requests and for those of handler hosts.
+/* The address of the web process. Only the configuration decides it, never a client's Origin. The
+ * server's own requests and those of handler hosts use the same address.
  *
  * Ownership: the caller's buffer. Thread: any. Must not know: who calls the web process. */
 #ifndef RT_SERVER_WEB_ADDRESS_H
@@ -7,7 +7,7 @@
 
 #include "config/config.h"
 
-/* Appends "http://127.0.0.1:8000", say, to which a path is added. */
+/* Appends the URL without a path, for example "http://127.0.0.1:8000". */
 void rt_web_address_put(const rt_config *c, rt_buf *b);
 
 #endif

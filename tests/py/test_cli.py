@@ -314,7 +314,7 @@ def test_a_descriptor_that_does_not_listen(bench):
         timeout=PATIENCE,
     )
     assert done.returncode == 1
-    assert "descriptor 3, handed over to listen on, is no listening stream socket" in done.stderr
+    assert "descriptor 3 was handed over to listen on, but is not a listening stream" in done.stderr
 
 
 @pytest.mark.parametrize("last", ["", "--"], ids=["plain", "read by Click"])
@@ -357,7 +357,7 @@ def test_a_redis_that_is_none_is_told_with_its_key_and_without_its_password(benc
     status, output = run("serve", "--port", "0", cwd=bench, **more)
     assert status == 1
     assert output == (
-        f"frappe_rt: {origin}: redis_queue is no URL of a Redis: "
+        f"frappe_rt: {origin}: redis_queue is not the URL of a Redis server: "
         "expected redis://, rediss:// or unix://\n"
     )
 
@@ -626,7 +626,7 @@ class TestReading:
         with self.serve(bench) as serve:
             configure(bench, socketio_port=1, frappe_rt_redis=False, developer_mode=True)
             serve.process.send_signal(signal.SIGHUP)
-            assert "it counts from the next start" in serve.read_until("socketio_port")
+            assert "restart the server to use the new value" in serve.read_until("socketio_port")
             assert "true now" in serve.read_until("developer_mode")
             assert serve.end() == 0
 

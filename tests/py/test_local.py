@@ -88,10 +88,10 @@ def test_what_hinders_it_is_one_line_and_the_server_runs(bench, path, case):
         hint = "another server listens there"
     elif case == "no folder":
         (bench / "config").rmdir()
-        hint = "make its folder, or set frappe_rt_local_socket"
+        hint = "create its folder, or set frappe_rt_local_socket"
     elif case == "no socket":
         (bench / "config/frappe_rt.sock").write_text("mine")
-        hint = "a file that is no socket is in the way"
+        hint = "a file that is not a socket is in the way"
     else:
         expected = "/" + "x" * 120
         common = {"frappe_rt_local_socket": expected}
@@ -146,7 +146,7 @@ def test_the_next_server_takes_it_over_with_the_handlers_of_apps(bench, path, ho
         seen = read_until(second, "handlers do not run yet")
         assert f"belongs to the server of process {first.pid}" in seen
         assert "another server listens there" in seen
-        assert "taking it over, and keeping it, once that one has ended" in seen
+        assert "this server takes it over when that one ends" in seen
         first.send_signal(how)
         first.wait(PATIENCE)
         seen += read_until(second, "handlers of chat: hello")
@@ -170,8 +170,8 @@ def test_commands(bench, path):
     health, unknown, stats = ask(path, b'{"rt":"health"}', b'{"rt":"x"}', b'{"rt":"stats"}')
     assert health == {"ok": True, "degraded": None}
     assert unknown == {
-        "error": "no such command; there are figures, forget, health, host, hosts, metrics, "
-        "reload, stats"
+        "error": "there is no such command; the commands are figures, forget, health, host, "
+        "hosts, metrics, reload, stats"
     }
     assert stats["local_peers"] == 1
     assert stats["local_lines"]["commands"] == 3

@@ -8,6 +8,7 @@
 
 #include <cmocka.h>
 
+#include "base/log.h"
 #include "base/status.h"
 #include "json/scan.h"
 #include "server/forward.h"
@@ -282,6 +283,37 @@ static void test_queue_is_full(void **state) {
     free(message);
 }
 
+static void keep_line(enum rt_log_level level, const char *part, const char *text) {
+    (void)level;
+    assert_string_equal(part, "forward");
+    snprintf(last, sizeof last, "%s", text);
+}
+
+static void lose_at_the_stop(int events) {
+    rt_forward leaving;
+    assert_int_equal(rt_forward_init(&leaving, &loop, redis, "on"), RT_OK);
+    for (int n = 0; n < events; n++)
+        rt_forward_event(&leaving, &(rt_event){RT_LIT("s"), RT_LIT("r"), RT_LIT("e"), RT_LIT("1")});
+    *last = '\0';
+    rt_log_set_sink(keep_line, RT_LOG_WARN);
+    rt_forward_fini(&leaving);
+    rt_log_set_sink(NULL, RT_LOG_ERROR);
+}
+
+/* What still waits at the stop is lost, and the log says how much. */
+static void test_lost_at_the_stop(void **state) {
+    (void)state;
+    start("on");
+    lose_at_the_stop(0);
+    assert_string_equal(last, "");
+    lose_at_the_stop(1);
+    assert_string_equal(last, "1 event did not reach the other servers: Redis did not accept it "
+                              "before the stop");
+    lose_at_the_stop(2);
+    assert_string_equal(last, "2 events did not reach the other servers: Redis did not accept "
+                              "them before the stop");
+}
+
 static int put_some(void *arg) {
     (void)arg;
     uint64_t lost = counted(RT_FORWARD_LOST_NO_MEMORY);
@@ -317,6 +349,7 @@ int main(void) {
         with_loop(test_redis_goes_meanwhile),
         with_loop(test_refused),
         with_loop(test_queue_is_full),
+        with_loop(test_lost_at_the_stop),
         with_loop(test_out_of_memory),
     };
     return cmocka_run_group_tests(tests, start_server, stop_server);

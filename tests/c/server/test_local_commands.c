@@ -89,10 +89,10 @@ static void test_commands(void **state) {
     static const char *const unknown[] = {"{\"rt\":\"x\"}", "{\"rt\":1}", "{\"rt\":null}",
                                           "{\"rt\":\"health \"}", "{\"rt\":{\"rt\":\"health\"}}"};
     for (size_t i = 0; i < sizeof unknown / sizeof unknown[0]; i++)
-        expect_answer(
-            unknown[i], RT_EINVAL,
-            "{\"error\":\"no such command; there are figures, forget, health, host, hosts, "
-            "metrics, reload, stats\"}");
+        expect_answer(unknown[i], RT_EINVAL,
+                      "{\"error\":\"there is no such command; the commands are figures, forget, "
+                      "health, host, hosts, "
+                      "metrics, reload, stats\"}");
 }
 
 static void test_forget_wants_texts(void **state) {
@@ -107,7 +107,7 @@ static void test_forget_wants_texts(void **state) {
     (void)state;
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++)
         expect_answer(bad[i], RT_EINVAL,
-                      "{\"error\":\"forget takes a site and perhaps a user, both texts\"}");
+                      "{\"error\":\"forget needs a site and may have a user, both strings\"}");
 }
 
 /* The process is asked, whoever that is; it may have nobody to reload. */
