@@ -14,6 +14,16 @@ void rt_log_set_sink(rt_log_sink *sink, enum rt_log_level least) {
     the_least = least;
 }
 
+/* The line was cut, perhaps inside its last character: that goes, so that the rest is UTF-8. */
+static void drop_cut_character(char text[LINE_MAX_BYTES]) {
+    size_t n = LINE_MAX_BYTES - 1;
+    while (n > 0 && ((unsigned char)text[n - 1] & 0xc0) == 0x80)
+        n--;
+    if (n > 0 && (unsigned char)text[n - 1] >= 0xc0)
+        n--;
+    text[n] = '\0';
+}
+
 void rt_log(enum rt_log_level level, const char *part, const char *fmt, ...) {
     if (!the_sink || level < the_least)
         return;
@@ -22,8 +32,11 @@ void rt_log(enum rt_log_level level, const char *part, const char *fmt, ...) {
     va_start(args, fmt);
     int n = vsnprintf(text, sizeof(text), fmt, args);
     va_end(args);
-    if (n >= 0)
-        the_sink(level, part, text);
+    if (n < 0)
+        return;
+    if ((size_t)n >= sizeof text)
+        drop_cut_character(text);
+    the_sink(level, part, text);
 }
 
 int rt_log_allowed(rt_log_gate *gate, uint64_t now_ms, uint32_t every_ms) {

@@ -5,7 +5,10 @@
 #include "base/status.h"
 #include "net/fds.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <string.h>
+#include <unistd.h>
 
 static void read_clock(rt_loop *l) {
     l->now = uv_now(&l->uv);
@@ -82,8 +85,24 @@ static void forget_fds(const uv_loop_t *uv) {
             rt_fds_forget(fds[i]);
 }
 
+#define DESCRIPTORS 8 /* what libuv opens for its first loop, and some */
+
+/* libuv aborts the process when it finds no descriptor for the pipe of its signals. */
+static bool has_descriptors(void) {
+    int fds[DESCRIPTORS], n = 0;
+    while (n < DESCRIPTORS && (fds[n] = open("/dev/null", O_RDONLY | O_CLOEXEC)) >= 0)
+        n++;
+    int error = errno;
+    for (int i = 0; i < n; i++)
+        close(fds[i]);
+    errno = error;
+    return n == DESCRIPTORS;
+}
+
 int rt_loop_init(rt_loop *l, void (*on_wake)(void *arg), void *wake_arg) {
     memset(l, 0, sizeof *l);
+    if (!has_descriptors())
+        return RT_EIO;
     l->on_wake = on_wake;
     l->wake_arg = wake_arg;
     rt_timers_init(&l->timers);

@@ -47,6 +47,7 @@ struct rt_loop {
     bool stopping;
 };
 
+/* RT_OK; RT_ENOMEM; RT_EIO with errno: the system has no descriptors left, mostly. */
 RT_MUST_CHECK int rt_loop_init(rt_loop *l, void (*on_wake)(void *arg), void *wake_arg);
 /* Runs until rt_loop_stop; then closes its own handles and waits for everybody else's to close. */
 void rt_loop_run(rt_loop *l);

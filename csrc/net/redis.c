@@ -46,6 +46,7 @@ struct rt_redis {
     rt_timerq command_due;
     uint64_t away_since; /* ms; meaningful while not subscribed */
     uint64_t gaps;
+    bool tried;     /* the command connection has stood, or failed, once */
     bool said_away; /* it was logged */
     bool closing;
     unsigned links; /* not yet gone */
@@ -64,6 +65,7 @@ static void stands(rt_redis *r, rt_redis_link *link) {
         return;
     rt_redis_link_stands(link);
     count(r, RT_REDIS_CONNECTS);
+    r->tried = r->tried || link == &r->commander;
     if (r->subscriber.state != RT_LINK_STANDS || r->commander.state != RT_LINK_STANDS)
         return;
     /* Log the recovery at the level of the outage, so that a log filtered at WARN shows both. */
@@ -190,6 +192,7 @@ static void on_answer(void *arg, const redisReply *reply) {
 
 static void on_commander_lost(void *arg, bool stood, const char *why) {
     rt_redis *r = arg;
+    r->tried = true;
     lost(r, stood, why);
     fail_commands(r);
 }
@@ -239,6 +242,8 @@ int rt_redis_get(rt_redis *r, rt_slice key, rt_redis_reply *done, void *arg) {
 int rt_redis_publish(rt_redis *r, rt_slice channel, rt_slice payload, rt_redis_published *done,
                      void *arg) {
     rt_slice words[] = {RT_LIT("PUBLISH"), channel, payload};
+    if (!r->closing && !r->tried)
+        return RT_AGAIN;
     return ask(r, words, 3, &(command){.publishes = true, .published = done, .arg = arg});
 }
 

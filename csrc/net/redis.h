@@ -45,7 +45,8 @@ RT_MUST_CHECK int rt_redis_new(rt_loop *loop, const char *url, const char *chann
 void rt_redis_close(rt_redis *r);
 
 /* RT_OK: `done` (which for a PUBLISH may be NULL) comes exactly once, never from inside this call.
- * RT_ECLOSED: not connected now. RT_ELIMIT, RT_ENOMEM. */
+ * RT_ECLOSED: not connected now. RT_ELIMIT, RT_ENOMEM. RT_AGAIN, of a PUBLISH alone: the first
+ * connection is still being made. */
 RT_MUST_CHECK int rt_redis_get(rt_redis *r, rt_slice key, rt_redis_reply *done, void *arg);
 RT_MUST_CHECK int rt_redis_publish(rt_redis *r, rt_slice channel, rt_slice payload,
                                    rt_redis_published *done, void *arg);

@@ -3,6 +3,7 @@
 #include "process/log_sink.h"
 
 #include "base/log.h"
+#include "net/sigpipe.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -34,7 +35,7 @@ static ssize_t write_if_ready(int fd, const char *line, size_t n) {
 
 /* O_NONBLOCK is shared with other holders of this pipe, so we may not set it. But a splice from
  * a pipe of our own can be told not to block. */
-static ssize_t write_pipe(int fd, const char *line, size_t n) {
+static ssize_t splice_pipe(int fd, const char *line, size_t n) {
     int own[2];
     if (pipe2(own, O_CLOEXEC | O_NONBLOCK) != 0)
         return write_if_ready(fd, line, n);
@@ -48,19 +49,32 @@ static ssize_t write_pipe(int fd, const char *line, size_t n) {
     return wrote < 0 && error == EINVAL ? write_if_ready(fd, line, n) : wrote;
 }
 
-/* Reopening a terminal gives a description of our own, with O_NONBLOCK. That fails if the
- * terminal is another user's (su). */
-static ssize_t write_device(int fd, const char *line, size_t n) {
+/* A description of our own, with O_NONBLOCK. -1: there is no /proc, or the pipe or terminal is
+ * another user's, as behind a supervisor that runs as root, or su. */
+static int open_anew(int fd) {
     char path[40];
     snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
-    int own = open(path, O_WRONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
-    if (own < 0)
-        return write_if_ready(fd, line, n);
+    return open(path, O_WRONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+}
+
+static ssize_t write_and_close(int own, const char *line, size_t n) {
     ssize_t wrote = write(own, line, n);
     int error = errno;
     close(own);
     errno = error;
     return wrote;
+}
+
+/* A pipe that may be opened anew takes lines one behind the other. Spliced, each line takes a page
+ * of it, so that a burst fills it sooner; but that needs no right to open it. */
+static ssize_t write_pipe(int fd, const char *line, size_t n) {
+    int own = open_anew(fd);
+    return own >= 0 ? write_and_close(own, line, n) : splice_pipe(fd, line, n);
+}
+
+static ssize_t write_device(int fd, const char *line, size_t n) {
+    int own = open_anew(fd);
+    return own >= 0 ? write_and_close(own, line, n) : write_if_ready(fd, line, n);
 }
 
 static ssize_t write_now(int fd, const char *line, size_t n) {
@@ -77,7 +91,11 @@ static ssize_t write_now(int fd, const char *line, size_t n) {
 }
 
 static bool put(const char *line, size_t n) {
-    return write_now(atomic_load(&log_fd), line, n) == (ssize_t)n;
+    rt_sigpipe sigpipe;
+    rt_sigpipe_block(&sigpipe);
+    ssize_t wrote = write_now(atomic_load(&log_fd), line, n);
+    rt_sigpipe_unblock(&sigpipe);
+    return wrote == (ssize_t)n;
 }
 
 /* Formats a whole line; cuts a longer one. */

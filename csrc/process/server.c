@@ -17,8 +17,11 @@
 #include "server/instance.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 
 typedef struct running {
@@ -94,6 +97,7 @@ static int start_thread(running *r) {
     pthread_sigmask(SIG_SETMASK, &all, &before);
     int code = pthread_create(&r->thread, NULL, thread_main, r);
     pthread_sigmask(SIG_SETMASK, &before, NULL);
+    errno = code;
     return code == 0 ? RT_OK : RT_EIO;
 }
 
@@ -147,6 +151,17 @@ static void free_late(uint32_t ms) {
 
 /* --- start --- */
 
+/* A host process may have closed 0, 1 or 2. A socket that took such a number would get what is
+ * printed there, and libuv aborts when it has to close one. So they lead nowhere from now on; a
+ * program that this process starts finds them closed, as before. */
+static void take_standard_descriptors(void) {
+    int fd;
+    while ((fd = open("/dev/null", O_RDWR | O_CLOEXEC)) >= 0 && fd <= STDERR_FILENO)
+        continue;
+    if (fd >= 0)
+        close(fd);
+}
+
 static int start(rt_config *config, const rt_handed *handed, rt_server_address *where, char *why,
                  size_t why_len) {
     rt_surroundings around = {handed, on_wake, reload_handlers, rt_log_lines_lost};
@@ -163,8 +178,12 @@ static int start(rt_config *config, const rt_handed *handed, rt_server_address *
     rt_inbox_open(&r->instance->loop);
     status = start_thread(r);
     if (status != RT_OK) {
+        int saved = errno;
+        snprintf(why, why_len, "cannot start the server's thread: %s", strerror(saved));
         rt_messages_drop(rt_inbox_close());
+        r->joined = true; /* there is none */
         running_free(r);
+        errno = saved;
         return status;
     }
     owner = getpid();
@@ -178,6 +197,7 @@ int rt_server_start(rt_config *config, const rt_handed *handed, rt_server_addres
     *why = '\0';
     begin(BUILDING);
     free_late(0);
+    take_standard_descriptors();
     if (mine())
         rt_config_fini(config);
     else

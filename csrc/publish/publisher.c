@@ -13,13 +13,13 @@
 #include "base/alloc.h"
 #include "base/status.h"
 #include "net/redis_io.h"
+#include "net/sigpipe.h"
 
 #include <errno.h>
 #include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
-#include <signal.h>
 #include <stdio.h>
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -291,32 +291,13 @@ static int publish(rt_publisher *p, rt_slice channel, rt_slice payload) {
     return publish_first(p, channel, payload);
 }
 
-/* OpenSSL writes without MSG_NOSIGNAL. So with TLS, SIGPIPE is blocked in this thread, and a
- * pending one is consumed before it is unblocked. The signal's disposition in the process is not
- * changed. */
-static bool block_sigpipe(const rt_publisher *p, sigset_t *pipe_only, sigset_t *before) {
-    sigset_t pending;
-    sigemptyset(&pending);
-    sigemptyset(pipe_only);
-    sigaddset(pipe_only, SIGPIPE);
-    if (!p->url.tls || sigpending(&pending) != 0 || sigismember(&pending, SIGPIPE))
-        return false;
-    return pthread_sigmask(SIG_BLOCK, pipe_only, before) == 0;
-}
-
-static void unblock_sigpipe(const sigset_t *pipe_only, const sigset_t *before) {
-    struct timespec at_once = {0, 0};
-    while (sigtimedwait(pipe_only, NULL, &at_once) < 0 && errno == EINTR)
-        continue;
-    pthread_sigmask(SIG_SETMASK, before, NULL);
-}
-
 int rt_publisher_send(rt_publisher *p, rt_slice channel, rt_slice payload, const rt_waits *waits,
                       char *why, size_t why_len) {
-    sigset_t pipe_only, before;
+    rt_sigpipe sigpipe = {.blocked = false};
     char shown[400];
     p->waits = waits;
-    bool blocked = block_sigpipe(p, &pipe_only, &before);
+    if (p->url.tls) /* OpenSSL writes without MSG_NOSIGNAL */
+        rt_sigpipe_block(&sigpipe);
     int rc = publish(p, channel, payload);
     if (rc == RT_OK) {
         p->retry_at = 0;
@@ -333,7 +314,6 @@ int rt_publisher_send(rt_publisher *p, rt_slice channel, rt_slice payload, const
         snprintf(why, why_len, "%s: %s", shown, p->error);
     }
     p->waits = NULL;
-    if (blocked)
-        unblock_sigpipe(&pipe_only, &before);
+    rt_sigpipe_unblock(&sigpipe);
     return rc;
 }

@@ -33,7 +33,7 @@ static PyObject *raise_start(int status, int code, const char *why) {
     case RT_EINVAL:
         return PyErr_Format(PyExc_ValueError, "%s", why);
     case RT_EIO: {
-        PyObject *args = Py_BuildValue("(is)", code, *why ? why : rt_status_text(status));
+        PyObject *args = Py_BuildValue("(is)", code, *why ? why : strerror(code));
         if (args)
             PyErr_SetObject(PyExc_OSError, args);
         Py_XDECREF(args);

@@ -61,8 +61,8 @@ static void at_turn_end(void *arg) {
         parcel *p = RT_OF(rt_list_first(&f->queue), parcel, node);
         int status = rt_redis_publish(f->redis, RT_LIT(RT_FRAPPE_CHANNEL),
                                       rt_slice_make(p->bytes, p->n), on_published, f);
-        if (status == RT_ELIMIT)
-            return; /* the connection is full; its next answer starts another turn */
+        if (status == RT_ELIMIT || status == RT_AGAIN)
+            return; /* its next answer, or the connection itself, starts another turn */
         if (status == RT_ECLOSED) {
             drop_all(f, RT_FORWARD_LOST_REDIS_AWAY);
             return;

@@ -93,12 +93,15 @@ static int build_net(rt_instance *in, char *why, size_t why_len) {
     rt_front_opts_default(&fo);
     fo.max_owed = (uint32_t)c->max_owed;
     fo.listeners_lent = in->handed;
+    errno = ENOMEM;
     in->front = rt_front_new(&in->loop, in->eio, &fo, rt_instance_route, in);
+    if (!in->front)
+        return errno == ENOMEM ? RT_ENOMEM : RT_EIO;
     rt_web_opts_default(&wo);
     wo.in_flight = (uint32_t)c->web_in_flight;
     wo.timeout_ms = (uint32_t)c->web_timeout_ms;
     in->web = rt_web_new(&in->loop, &wo);
-    if (!in->front || !in->web)
+    if (!in->web)
         return RT_ENOMEM;
     rt_trim_init(&in->trim, &in->loop.timers);
     rt_instance_init_local(in);
@@ -116,7 +119,6 @@ static int build(rt_instance *in, rt_server_address *where, char *why, size_t wh
     int given = 0;
     int status = in->handed ? rt_listeners_adopt(&listeners, in->around.handed, where, why, why_len)
                             : rt_listeners_open(&listeners, &in->config, where, why, why_len);
-    int saved = errno;
     in->uds_file = listeners.file;
     if (status == RT_OK)
         status = build_rules(in);
@@ -126,6 +128,7 @@ static int build(rt_instance *in, rt_server_address *where, char *why, size_t wh
         status = rt_front_listen(in->front, listeners.fds[given]);
         given += status == RT_OK;
     }
+    int saved = errno;
     in->started_ms = in->loop.now;
     if (status == RT_OK)
         rt_instance_open_local(in);
@@ -164,9 +167,10 @@ void rt_instance_run(rt_instance *in) {
     rt_loop_run(&in->loop);
 }
 
-/* Closes everything by running the loop to its end, as an ordinary stop does. */
+/* Closes everything by running the loop to its end, as an ordinary stop does. What is built last
+ * is `web`: without it there is nothing to shut down. */
 static void run_down(rt_instance *in) {
-    if (in->front && in->web) {
+    if (in->web) {
         rt_instance_shut_down(in, 0);
     } else {
         if (in->front)

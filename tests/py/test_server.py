@@ -530,3 +530,58 @@ def test_import_is_light():
         """
     )
     assert heavy.split() == []
+
+
+@pytest.mark.parametrize("closed", ["0", "1", "2", "0 1 2"])
+def test_a_process_without_standard_descriptors(closed):
+    """No socket takes such a number: what is printed there must not reach a client, and libuv
+    aborts the process when it closes one."""
+    program = f"""
+        import os, sys
+        for fd in map(int, "{closed}".split()):
+            os.close(fd)
+        import frappe_rt
+        for _ in range(2):
+            frappe_rt.start(
+                "", "one.localhost", socketio_port=0, frappe_rt_host="127.0.0.1",
+                frappe_rt_redis=False,
+            )
+            where = [os.readlink(f"/proc/self/fd/{{fd}}") for fd in {closed.split()}]
+            assert set(where) == {{"/dev/null"}}
+            frappe_rt.stop()
+        os._exit(7)
+    """
+    done = subprocess.run([sys.executable, "-c", textwrap.dedent(program)], timeout=PATIENCE)
+    assert done.returncode == 7
+
+
+def test_a_start_without_descriptors_is_an_error_and_leaks_none():
+    """At each number of free ones: it starts, or says why not, and never ends the process."""
+    program = """
+        import os, resource, frappe_rt
+        options = dict(socketio_port=0, frappe_rt_host="127.0.0.1", frappe_rt_redis=False)
+        with frappe_rt.start("", "one.localhost", **options):
+            pass  # libuv keeps a pipe of its own from the first loop on
+        messages = set()
+        for free in range(40):
+            before = os.listdir("/proc/self/fd")
+            limit = max(map(int, before)) + free
+            resource.setrlimit(resource.RLIMIT_NOFILE, (limit, 4096))
+            try:
+                frappe_rt.start("", "one.localhost", **options)
+            except OSError as error:
+                messages.add(error.errno)
+            else:
+                frappe_rt.stop()
+            resource.setrlimit(resource.RLIMIT_NOFILE, (1024, 4096))
+            assert len(os.listdir("/proc/self/fd")) == len(before), free
+        assert messages == {24}, messages
+        print("done")
+    """
+    done = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(program)],
+        stdout=subprocess.PIPE,
+        text=True,
+        timeout=PATIENCE,
+    )
+    assert (done.returncode, done.stdout) == (0, "done\n")

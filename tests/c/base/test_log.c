@@ -6,6 +6,7 @@
 #include <cmocka.h>
 
 #include "base/log.h"
+#include "base/utf8.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -46,6 +47,28 @@ static void test_long_lines_are_cut(void **state) {
     rt_log_set_sink(NULL, RT_LOG_DEBUG);
 }
 
+/* A cut never leaves a part of a character: who reads the log may insist on UTF-8. */
+static void test_a_cut_line_is_utf8(void **state) {
+    static const char *const characters[] = {"\xc3\xa9", "\xe2\x82\xac", "\xf0\x9f\x98\x80"};
+    char text[2000];
+    (void)state;
+    rt_log_set_sink(keep, RT_LOG_DEBUG);
+    for (size_t c = 0; c < sizeof characters / sizeof *characters; c++) {
+        size_t len = strlen(characters[c]);
+        for (size_t before = 0; before < len; before++) {
+            size_t n = before;
+            memset(text, 'x', before);
+            for (; n + len < sizeof text; n += len)
+                memcpy(text + n, characters[c], len);
+            text[n] = '\0';
+            rt_log(RT_LOG_DEBUG, "p", "%s", text);
+            assert_true(strlen(last) > 1000);
+            assert_true(rt_utf8_valid(rt_slice_of(last)));
+        }
+    }
+    rt_log_set_sink(NULL, RT_LOG_DEBUG);
+}
+
 static void test_gate(void **state) {
     (void)state;
     rt_log_gate g = {0};
@@ -69,6 +92,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_lines_reach_the_sink),
         cmocka_unit_test(test_long_lines_are_cut),
+        cmocka_unit_test(test_a_cut_line_is_utf8),
         cmocka_unit_test(test_gate),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

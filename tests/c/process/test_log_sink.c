@@ -15,6 +15,7 @@
 
 #include <fcntl.h>
 #include <pty.h>
+#include <signal.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -83,6 +84,43 @@ static void test_a_pipe(void **state) {
     (void)state;
     assert_int_equal(pipe2(fds, O_CLOEXEC), 0);
     never_waits(fds[1], fds[0]);
+    close(fds[0]);
+    close(fds[1]);
+}
+
+/* The host program may treat SIGPIPE as it comes: it ends the process. */
+static void test_a_reader_that_has_gone(void **state) {
+    int fds[2];
+    sigset_t pending;
+    (void)state;
+    uint64_t before = rt_log_lines_lost();
+    signal(SIGPIPE, SIG_DFL);
+    for (int socket = 0; socket < 2; socket++) {
+        assert_int_equal(socket ? socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds)
+                                : pipe2(fds, O_CLOEXEC),
+                         0);
+        close(fds[0]);
+        rt_log_to(RT_LOG_INFO, fds[1]);
+        rt_log(RT_LOG_INFO, "part", "to nobody");
+        close(fds[1]);
+    }
+    assert_int_equal(rt_log_lines_lost() - before, 2);
+    assert_int_equal(sigpending(&pending), 0);
+    assert_false(sigismember(&pending, SIGPIPE));
+}
+
+/* As many lines as its bytes are enough for, and not one for each of its pages. */
+static void test_a_burst_into_a_pipe(void **state) {
+    int fds[2];
+    (void)state;
+    uint64_t before = rt_log_lines_lost();
+    assert_int_equal(pipe2(fds, O_CLOEXEC), 0);
+    rt_log_to(RT_LOG_INFO, fds[1]);
+    for (int i = 0; i < 300; i++)
+        rt_log(RT_LOG_INFO, "part", "line %d", i);
+    drain(fds[0]);
+    assert_int_equal(count_lines("INFO frappe_rt.part line "), 300);
+    assert_int_equal(rt_log_lines_lost(), before);
     close(fds[0]);
     close(fds[1]);
 }
@@ -158,6 +196,8 @@ static void test_a_long_line_is_cut_and_ends(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_pipe),
+        cmocka_unit_test(test_a_reader_that_has_gone),
+        cmocka_unit_test(test_a_burst_into_a_pipe),
         cmocka_unit_test(test_a_socket),
         cmocka_unit_test(test_a_terminal),
         cmocka_unit_test(test_a_closed_descriptor_loses_lines),

@@ -58,13 +58,17 @@ static bool is_up(void) {
     return f.subscribed && f.connected;
 }
 
-static void start(const char *mode) {
+static void connect_to_redis(const char *mode) {
     char url[64];
-    uint64_t until = rt_test_ms() + 10000;
     snprintf(url, sizeof url, "redis://127.0.0.1:%d", server.port);
     assert_int_equal(rt_redis_new(&loop, url, "events", on_message, NULL, &redis, why, sizeof why),
                      RT_OK);
     assert_int_equal(rt_forward_init(&forward, &loop, redis, mode), RT_OK);
+}
+
+static void start(const char *mode) {
+    uint64_t until = rt_test_ms() + 10000;
+    connect_to_redis(mode);
     while (!is_up()) {
         assert_true(rt_test_ms() < until);
         rt_loop_for(&loop, 10);
@@ -147,6 +151,20 @@ static void test_shared(void **state) {
     wait_counted(RT_FORWARD_SENT, 1001);
     event(1001);
     assert_int_equal(counted(RT_FORWARD_NOT_NEEDED), 1);
+}
+
+/* Before the connection stands: they wait for it. */
+static void test_from_the_first_moment(void **state) {
+    (void)state;
+    redisContext *c = rt_redis_server_subscribe(&server, "events");
+    connect_to_redis("on");
+    for (int n = 0; n < 10; n++)
+        event(n);
+    wait_counted(RT_FORWARD_SENT, 10);
+    for (int n = 0; n < 10; n++)
+        expect_number(c, n);
+    assert_int_equal(counted(RT_FORWARD_LOST_REDIS_AWAY), 0);
+    redisFree(c);
 }
 
 static void test_on(void **state) {
@@ -340,6 +358,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         with_loop(test_alone),
         with_loop(test_shared),
+        with_loop(test_from_the_first_moment),
         with_loop(test_on),
         with_loop(test_off),
         with_loop(test_without_redis),
