@@ -34,7 +34,9 @@ def lost() -> int:
     within the deadline of its stop. A forked child inherits the number."""
 
 def local_publish(path: str, site: str, room: str, event: str, message: bytes) -> str | None:
-    """To the server that listens at `path`; releases the GIL only to wait. None, or the failure."""
+    """To the server that listens at `path`; releases the GIL only to wait. None, or the failure.
+
+    Raises PermissionError when a process of another user listens there: at most once a second."""
 
 def redis_publish(url: str, site: str, room: str, event: str, message: bytes) -> None:
     """PUBLISH on ``events``; releases the GIL only to wait. Raises OSError when Redis is away."""

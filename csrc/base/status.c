@@ -21,6 +21,8 @@ const char *rt_status_text(int status) {
         return "not found";
     case RT_EUTF8:
         return "not valid UTF-8";
+    case RT_EPERM:
+        return "belongs to another user";
     case RT_EJSON_SYNTAX:
         return "not valid JSON";
     case RT_EJSON_DEPTH:

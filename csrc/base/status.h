@@ -20,6 +20,7 @@ enum rt_status {
     RT_EIO = -5,     /* the system refused; errno says why */
     RT_ENOENT = -6,  /* no such thing */
     RT_EUTF8 = -7,   /* not valid UTF-8 */
+    RT_EPERM = -8,   /* belongs to another user */
 
     /* json */
     RT_EJSON_SYNTAX = -100, /* not what JSON.parse accepts */

@@ -1,15 +1,20 @@
 /* Connects to the local socket when needed, and writes lines to it. */
+#define _GNU_SOURCE /* struct ucred */
 #include "publish/local_client.h"
 
 #include "base/status.h"
 
 #include <errno.h>
+#include <linux/sockios.h>
 #include <poll.h>
 #include <stdio.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <time.h>
 #include <unistd.h>
+
+#define FOREIGN "another user's process listens there, and only this user's or root's may"
 
 static uint64_t now_ms(void) {
     struct timespec t;
@@ -47,17 +52,46 @@ void rt_local_client_forget(rt_local_client *c) {
     c->absent_until = 0;
 }
 
-/* Remembers for RT_LOCAL_ABSENT_MS that there is no usable server. */
-static int absent(rt_local_client *c, int status, const char *why, int code) {
+/* Skips the socket for `ms`. */
+static int absent_for(rt_local_client *c, uint32_t ms, int status, const char *why, int code) {
     drop(c);
     rt_local_client_clear(c);
-    c->absent_until = now_ms() + RT_LOCAL_ABSENT_MS;
+    c->absent_until = now_ms() + ms;
     c->why = why;
     c->why_errno = code;
     return status;
 }
 
-/* RT_OK; RT_ENOENT; RT_AGAIN, without a descriptor: the server's backlog is full. */
+static int absent(rt_local_client *c, int status, const char *why, int code) {
+    return absent_for(c, RT_LOCAL_ABSENT_MS, status, why, code);
+}
+
+/* A wait was in vain. A stopped server costs each publisher such a wait after each pause, so the
+ * pauses grow. */
+static int stalled(rt_local_client *c) {
+    uint32_t pause = c->pause_ms * 2;
+    if (pause < RT_LOCAL_ABSENT_MS)
+        pause = RT_LOCAL_ABSENT_MS;
+    c->pause_ms = pause < RT_LOCAL_PAUSE_MAX_MS ? pause : RT_LOCAL_PAUSE_MAX_MS;
+    return absent_for(c, c->pause_ms, RT_ECLOSED, "the server does not read, it may be stuck", 0);
+}
+
+/* A write proves nothing: the kernel takes it, whether somebody reads or not. */
+static void look_if_read(rt_local_client *c) {
+    int unread = 0;
+    if (ioctl(c->fd, SIOCOUTQ, &unread) == 0 && unread == 0)
+        c->pause_ms = 0;
+}
+
+/* Whoever listens gets every event. In a folder that others may write to, it may be anybody. */
+static bool is_trusted(int fd) {
+    struct ucred peer;
+    socklen_t n = sizeof peer;
+    return getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &n) == 0 &&
+           (peer.uid == geteuid() || peer.uid == 0);
+}
+
+/* RT_OK; RT_ENOENT; RT_EPERM; RT_AGAIN, without a descriptor: the server's backlog is full. */
 static int open_connection(rt_local_client *c) {
     struct sockaddr_un address = {.sun_family = AF_UNIX};
     memcpy(address.sun_path, c->path, sizeof address.sun_path);
@@ -65,7 +99,7 @@ static int open_connection(rt_local_client *c) {
     c->absent_until = 0;
     c->sent = 0;
     if (c->fd >= 0 && connect(c->fd, (const struct sockaddr *)&address, sizeof address) == 0)
-        return RT_OK;
+        return is_trusted(c->fd) ? RT_OK : absent(c, RT_EPERM, FOREIGN, 0);
     if (errno != EAGAIN)
         return absent(c, RT_ENOENT, NULL, errno);
     drop(c);
@@ -103,6 +137,7 @@ static void set_path(rt_local_client *c, const char *path) {
         return;
     drop(c);
     c->absent_until = 0;
+    c->pause_ms = 0;
     snprintf(c->path, sizeof c->path, "%s", path);
 }
 
@@ -115,6 +150,8 @@ int rt_local_client_start(rt_local_client *c, const char *path) {
         }
         return write_anew(c);
     }
+    if (c->pause_ms)
+        look_if_read(c);
     int status = write_some(c);
     return status == RT_ECLOSED ? write_anew(c) : status;
 }
@@ -138,7 +175,7 @@ int rt_local_client_finish(rt_local_client *c, const rt_waits *waits) {
     int status = RT_AGAIN;
     while (status == RT_AGAIN) {
         if (!wait_until(c, deadline, waits))
-            return absent(c, RT_ECLOSED, "the server does not read, it may be stuck", 0);
+            return stalled(c);
         status = c->fd >= 0 ? write_some(c) : write_anew(c);
         if (status == RT_ECLOSED && !anew && c->fd >= 0) {
             anew = true;

@@ -184,7 +184,7 @@ int rt_remote_publish_local(const char *path, const rt_event *e, rt_remote_befor
         status = rt_local_client_start(&local, path);
     if (status == RT_AGAIN)
         status = rt_local_client_finish(&local, &waits);
-    if (status == RT_ENOENT || status == RT_ECLOSED)
+    if (status == RT_ENOENT || status == RT_ECLOSED || status == RT_EPERM)
         rt_local_client_explain(&local, why, why_len);
     end(&local_turn);
     return status;

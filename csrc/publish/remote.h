@@ -22,8 +22,9 @@ RT_MUST_CHECK int rt_remote_publish(const char *url, const rt_event *e,
                                     rt_remote_before_wait *before_wait, void *arg, char *why,
                                     size_t why_len);
 
-/* To the local socket at `path`. RT_OK; RT_ENOENT: no server listens there; RT_ECLOSED: it went
- * away, or has not read for RT_LOCAL_WAIT_MS; RT_ELIMIT: too long for it; RT_ENOMEM. */
+/* To the local socket at `path`. RT_OK; RT_ENOENT: no server listens there; RT_EPERM: another
+ * user's process does; RT_ECLOSED: it went away, or has not read for RT_LOCAL_WAIT_MS; RT_ELIMIT:
+ * too long for it; RT_ENOMEM. */
 RT_MUST_CHECK int rt_remote_publish_local(const char *path, const rt_event *e,
                                           rt_remote_before_wait *before_wait, void *arg, char *why,
                                           size_t why_len);

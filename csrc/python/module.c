@@ -21,7 +21,8 @@ static PyMethodDef methods[] = {
      "Hand an event to the server thread of this process. False: it is full. None: none runs."},
     {"local_publish", WITH_KEYWORDS(rt_py_local_publish), METH_FASTCALL,
      "local_publish(path, site, room, event, message) -> None | str\n\n"
-     "Hand an event to the server that listens on a Unix socket; None, or why that failed."},
+     "Hand an event to the server that listens on a Unix socket; None, or why that failed.\n"
+     "PermissionError when a process of another user listens there."},
     {"redis_publish", WITH_KEYWORDS(rt_py_redis_publish), METH_FASTCALL,
      "redis_publish(url, site, room, event, message) -> None\n\n"
      "PUBLISH on `events`; OSError when Redis is away."},

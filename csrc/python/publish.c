@@ -96,6 +96,8 @@ PyObject *rt_py_local_publish(PyObject *module, PyObject *const *args, Py_ssize_
         return NULL;
     if (out.status == RT_OK)
         Py_RETURN_NONE;
+    if (out.status == RT_EPERM)
+        return PyErr_Format(PyExc_PermissionError, "%s", out.why);
     return PyUnicode_FromString(out.why);
 }
 

@@ -58,6 +58,7 @@ _counters = {
         "to_thread",
         "to_local",
         "to_redis",
+        "local_not_trusted",
         "lost_inbox_full",
         "lost_local_away",
         "lost_redis_away",
@@ -125,7 +126,10 @@ def deliver(event: str, content: Any, room: str | None, site: str | None = None)
                 return lose("lost_inbox_full", "event %r: the server does not keep up", event)
         why = plan.why_not_local
         if plan.local is not None:
-            failed = _rt.local_publish(plan.local, site, room or "", event, encoded)
+            try:
+                failed = _rt.local_publish(plan.local, site, room or "", event, encoded)
+            except PermissionError as error:
+                failed = _mistrust(error)
             if failed is None:
                 _to_local.add()
                 return True
@@ -170,13 +174,29 @@ def is_of_signal(error: Exception) -> bool:
 def lose(counter: str, text: str, *values: Any) -> bool:
     """Count a lost event, and log it unless its cause was logged lately. Returns False."""
     _counters[counter].add()
+    if _may_tell(counter):
+        _warn(f"not published, {text} (%d lost so far)", *values, _counters[counter].get())
+    return False
+
+
+def _mistrust(error: PermissionError) -> str:
+    """Count and log that the local socket is another user's. Returns why, in words."""
+    if is_of_signal(error):
+        raise error
+    _counters["local_not_trusted"].add()
+    if _may_tell("local_not_trusted"):
+        _warn("the local socket is not used: %s", error)
+    return str(error)
+
+
+def _may_tell(cause: str) -> bool:
+    """Whether a line with this cause may be logged now."""
     now = monotonic()
     with _lock:
-        if now < _told.get(counter, now):
+        if now < _told.get(cause, now):
             return False
-        _told[counter] = now + QUIET_SECONDS
-    _warn(f"not published, {text} (%d lost so far)", *values, _counters[counter].get())
-    return False
+        _told[cause] = now + QUIET_SECONDS
+    return True
 
 
 def _warn(text: str, *values: Any) -> None:

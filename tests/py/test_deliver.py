@@ -288,6 +288,18 @@ def test_local_socket_away_means_redis(beside):
     assert {name for name, count in get_counters().items() if count} == {"to_redis"}
 
 
+def test_local_socket_of_another_user_means_redis_and_a_line(beside, complaints):
+    beside.local_error = PermissionError("/s: another user's process listens there")
+    for _ in range(3):
+        publish_realtime("e", {"n": 1})
+    assert len(beside.envelopes) == 3
+    counted = {name: count for name, count in get_counters().items() if count}
+    assert counted == {"to_redis": 3, "local_not_trusted": 3}
+    assert complaints() == [
+        "the local socket is not used: /s: another user's process listens there"
+    ]
+
+
 @pytest.mark.parametrize(
     ("way", "here", "went"),
     [

@@ -321,6 +321,23 @@ def test_a_socket_of_another_user_is_explained(bench, path):
     assert f"{path}: Permission denied; only root and the user" in line
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can let another user listen")
+def test_another_users_socket_gets_nothing(bench, path, redis, complaints):
+    use(bench, frappe_rt_redis=True, redis_queue=redis.url)
+    with FakeServer(path) as squatter, redis.subscribe("events") as subscriber:
+        os.seteuid(NOBODY)
+        try:
+            squatter.socket.listen(5)  # the kernel notes who does this
+        finally:
+            os.seteuid(0)
+        assert deliver.deliver("e", "payroll", "all")
+        assert subscriber.read()["message"] == "payroll"
+        with squatter.accept() as stream:
+            assert stream.read() == b""
+    assert counted()["local_not_trusted"] >= 1
+    assert "another user's process listens there" in complaints()[0]
+
+
 def test_what_cannot_be_text_is_refused(bench, path):
     use(bench)
     with FakeServer(path) as server:

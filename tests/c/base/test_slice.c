@@ -118,13 +118,13 @@ static void test_reads_only_the_slice(void **state) {
 
 static void test_status_texts(void **state) {
     (void)state;
-    static const int all[] = {RT_OK,           RT_AGAIN,         RT_ENOMEM,
-                              RT_EINVAL,       RT_ELIMIT,        RT_ECLOSED,
-                              RT_EIO,          RT_ENOENT,        RT_EUTF8,
-                              RT_EJSON_SYNTAX, RT_EJSON_DEPTH,   RT_EJSON_TYPE,
-                              RT_EHTTP_SYNTAX, RT_EHTTP_HEADERS, RT_EHTTP_TARGET,
-                              RT_EWS_PROTOCOL, RT_EWS_UTF8,      RT_EWS_TOO_BIG,
-                              RT_EEIO_PACKET,  RT_ESIO_PACKET,   RT_EFRAPPE_ENVELOPE};
+    static const int all[] = {
+        RT_OK,           RT_AGAIN,           RT_ENOMEM,        RT_EINVAL,
+        RT_ELIMIT,       RT_ECLOSED,         RT_EIO,           RT_ENOENT,
+        RT_EUTF8,        RT_EPERM,           RT_EJSON_SYNTAX,  RT_EJSON_DEPTH,
+        RT_EJSON_TYPE,   RT_EHTTP_SYNTAX,    RT_EHTTP_HEADERS, RT_EHTTP_TARGET,
+        RT_EWS_PROTOCOL, RT_EWS_UTF8,        RT_EWS_TOO_BIG,   RT_EEIO_PACKET,
+        RT_ESIO_PACKET,  RT_EFRAPPE_ENVELOPE};
     const char *unknown = rt_status_text(-99999);
     assert_non_null(unknown);
     for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++) {

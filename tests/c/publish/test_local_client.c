@@ -15,6 +15,7 @@
 
 #include <errno.h>
 #include <pthread.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 #include <sys/wait.h>
 
@@ -291,6 +292,102 @@ static void test_backlog_is_full(void **state) {
     close(listener);
 }
 
+/* After each vain wait the pause is longer. It is short again once the server has read. */
+static void test_pauses_grow(void **state) {
+    static char line[2000001], piece[65536];
+    (void)state;
+    int listener = listen_here(5);
+    memset(line, 'x', sizeof line - 1);
+    for (uint32_t pause = RT_LOCAL_ABSENT_MS; pause <= 4 * RT_LOCAL_ABSENT_MS; pause *= 2) {
+        uint64_t before = rt_test_ms();
+        client.absent_until = 0; /* the pause before is over */
+        assert_int_equal(start_line(line), RT_AGAIN);
+        assert_int_equal(rt_local_client_finish(&client, NULL), RT_ECLOSED);
+        assert_int_equal(client.pause_ms, pause);
+        assert_true(client.absent_until >= before + pause);
+    }
+    client.pause_ms = RT_LOCAL_PAUSE_MAX_MS - 1;
+    client.absent_until = 0;
+    assert_int_equal(start_line("taken by the kernel\n"), RT_OK);
+    assert_int_equal(start_line("and this\n"), RT_OK);
+    assert_int_equal(client.pause_ms, RT_LOCAL_PAUSE_MAX_MS - 1); /* nobody has read them */
+    for (int i = 0; i < 3; i++) {
+        int dropped = accept_from(listener);
+        while (recv(dropped, piece, sizeof piece, 0) > 0)
+            continue;
+        close(dropped);
+    }
+    int fd = accept_from(listener);
+    expect(fd, "taken by the kernel\nand this\n");
+    assert_int_equal(start_line("read\n"), RT_OK);
+    assert_int_equal(client.pause_ms, 0);
+    close(fd);
+    close(listener);
+}
+
+static void test_pauses_end(void **state) {
+    (void)state;
+    int listener = listen_here(0);
+    rt_local_client others[2];
+    for (int i = 0; i < 2; i++) { /* the backlog is full: no byte needs to be written */
+        rt_local_client_init(&others[i]);
+        rt_buf_puts(&others[i].line, RT_LIT("x\n"));
+        assert_int_not_equal(rt_local_client_start(&others[i], path), RT_ENOENT);
+    }
+    snprintf(client.path, sizeof client.path, "%s", path);
+    client.pause_ms = RT_LOCAL_PAUSE_MAX_MS - 1;
+    assert_int_equal(start_line("x\n"), RT_AGAIN);
+    assert_int_equal(rt_local_client_finish(&client, NULL), RT_ECLOSED);
+    assert_int_equal(client.pause_ms, RT_LOCAL_PAUSE_MAX_MS);
+    for (int i = 0; i < 2; i++)
+        rt_local_client_fini(&others[i]);
+    close(listener);
+}
+
+/* --- another user's --- */
+
+/* A child of another user listens at `path` and takes what comes; its pid. */
+static pid_t start_squatter(int *ready) {
+    int pipe_ends[2];
+    assert_int_equal(pipe(pipe_ends), 0);
+    assert_int_equal(chmod(folder, 0777), 0);
+    pid_t child = fork();
+    if (child == 0) {
+        char got[100];
+        if (setuid(65534) != 0)
+            _exit(1);
+        int listener = listen_here(5);
+        chmod(path, 0666);
+        if (write(pipe_ends[1], "x", 1) != 1)
+            _exit(2);
+        int fd = accept_from(listener);
+        _exit(recv(fd, got, sizeof got, 0) == 0 ? 0 : 3); /* the end, and not one byte before */
+    }
+    close(pipe_ends[1]);
+    *ready = pipe_ends[0];
+    return child;
+}
+
+static void test_another_user_gets_nothing(void **state) {
+    int ready, status;
+    char byte, expected[300];
+    (void)state;
+    if (geteuid() != 0)
+        skip();
+    pid_t child = start_squatter(&ready);
+    assert_int_equal(read(ready, &byte, 1), 1);
+    assert_int_equal(start_line("secret\n"), RT_EPERM);
+    rt_local_client_explain(&client, why, sizeof why);
+    snprintf(expected, sizeof expected,
+             "%s: another user's process listens there, and only this user's or root's may", path);
+    assert_string_equal(why, expected);
+    assert_int_equal(client.line.n, 0);
+    assert_int_equal(start_line("secret\n"), RT_ENOENT); /* not looked at again at once */
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_int_equal(status, 0);
+    close(ready);
+}
+
 /* --- fork --- */
 
 /* The child's line comes on a connection of its own; the parent's is as it was. */
@@ -334,6 +431,9 @@ int main(void) {
         with_folder(test_closed_again_and_again),
         with_folder(test_never_reads),
         with_folder(test_backlog_is_full),
+        with_folder(test_pauses_grow),
+        with_folder(test_pauses_end),
+        with_folder(test_another_user_gets_nothing),
         with_folder(test_fork),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

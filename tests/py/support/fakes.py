@@ -45,6 +45,8 @@ class FakeRt:
         return True
 
     def local_publish(self, path, site, room, event, message):
+        if isinstance(self.local_error, Exception):
+            raise self.local_error
         if self.local_error:
             return self.local_error
         self.local.append((path, site, room, event, json.loads(message)))
