@@ -16,7 +16,8 @@
 
 #define RT_REDIS_RETRY_FIRST_MS 100
 #define RT_REDIS_RETRY_MAX_MS 5000
-#define RT_REDIS_COMMAND_MS 5000         /* without a byte for so long, commands are failed */
+#define RT_REDIS_STOOD_MS 500    /* a connection that stood so long starts the waiting times anew */
+#define RT_REDIS_COMMAND_MS 5000 /* without a byte for so long, commands are failed */
 #define RT_REDIS_COMMANDS_MAX 1000       /* commands waiting for answers */
 #define RT_REDIS_MESSAGE_MAX (64u << 20) /* bytes of one reply; more closes the connection */
 

@@ -116,15 +116,15 @@ static uint64_t retry_delay(unsigned failures) {
     return ms / 2 + (ms / 2) * dice / UINT16_MAX;
 }
 
-/* After a connection that stood for a while the waiting times start again from the shortest. After
- * one that was closed at once they do not. */
+/* After a connection that stood for a moment the waiting times start again from the shortest, so
+ * that a Redis that restarts is soon found. After one that was closed at once they do not. */
 void rt_redis_link_fail(rt_redis_link *l, const char *why) {
     char text[sizeof l->error];
     bool stood = l->state == RT_LINK_STANDS;
     if (l->state == RT_LINK_CLOSED)
         return;
     snprintf(text, sizeof text, "%s", why); /* `why` may be what is dropped now */
-    if (stood && uv_now(&l->loop->uv) - l->stood_at >= RT_REDIS_RETRY_MAX_MS)
+    if (stood && uv_now(&l->loop->uv) - l->stood_at >= RT_REDIS_STOOD_MS)
         l->failures = 0;
     drop_socket(l);
     drop_addresses(l);
