@@ -1,6 +1,8 @@
 /* One sink for log lines. */
 #include "base/log.h"
 
+#include "base/shown.h"
+
 #include <stdarg.h>
 #include <stdio.h>
 
@@ -36,6 +38,7 @@ void rt_log(enum rt_log_level level, const char *part, const char *fmt, ...) {
         return;
     if ((size_t)n >= sizeof text)
         drop_cut_character(text);
+    rt_shown_clean(text);
     the_sink(level, part, text);
 }
 
@@ -49,4 +52,11 @@ int rt_log_allowed(rt_log_gate *gate, uint64_t now_ms, uint32_t every_ms) {
     gate->reported = gate->skipped;
     gate->skipped = 0;
     return 1;
+}
+
+const char *rt_log_more(const rt_log_gate *gate, char *text) {
+    *text = '\0';
+    if (gate->reported)
+        snprintf(text, RT_LOG_MORE, " (%u more since the last such line)", gate->reported);
+    return text;
 }

@@ -1,4 +1,5 @@
-/* Log lines, handed to one sink: the level, the part of the server that logs, the text.
+/* Log lines, handed to one sink: the level, the part of the server that logs, the text. In each
+ * line, what a terminal would obey is replaced (shown.h), wherever the text is from.
  *
  * Ownership: the sink is process-wide and set once, before threads start (not atomic). Thread: any;
  * the sink must be thread-safe and must not block. A line never holds credentials: cookies, tokens
@@ -26,5 +27,10 @@ typedef struct rt_log_gate {
     uint32_t reported; /* what was skipped before the line now allowed */
 } rt_log_gate;
 RT_MUST_CHECK int rt_log_allowed(rt_log_gate *gate, uint64_t now_ms, uint32_t every_ms);
+
+/* " (3 more since the last such line)" for the end of the line now allowed, or "" when none was
+ * left out. Returns `text`, which has RT_LOG_MORE bytes. */
+#define RT_LOG_MORE 48
+const char *rt_log_more(const rt_log_gate *gate, char *text);
 
 #endif

@@ -13,6 +13,8 @@
 #include <string.h>
 #include <time.h>
 
+#define SAY_MS 1000
+
 RT_COUNTERS_DEFINE(rt_config_sites, RT_CONFIG_SITES_COUNTERS)
 
 /* A file, and the values it had when it was last read. */
@@ -35,6 +37,7 @@ struct rt_config_sites {
     rt_map by_site;
     rt_list order; /* files of sites, the least recently used first */
     rt_buf list;
+    rt_log_gate gate;
     rt_config_sites_counters counters;
 };
 
@@ -70,12 +73,14 @@ static void file_free(config_file *f) {
 
 /* --- reading --- */
 
-/* Logs once, until the file is good again. */
+/* Logs once, until the file is good again; and one file a second, since clients choose the names of
+ * sites. */
 static void unreadable(rt_config_sites *s, config_file *f, const char *why) {
     count(s, RT_CONFIG_UNREADABLE);
-    if (!f->broken)
-        rt_log(RT_LOG_WARN, "config",
-               "%s; the origins that it allowed before stay allowed until it can be read", why);
+    if (f->broken || !rt_log_allowed(&s->gate, f->looked, SAY_MS))
+        return;
+    rt_log(RT_LOG_WARN, "config",
+           "%s; the origins that it allowed before stay allowed until it can be read", why);
     f->broken = true;
 }
 

@@ -15,6 +15,7 @@
  * as rt_sio_client_user, has the site and the credential. */
 #include "frappe/state.h"
 
+#include "base/shown.h"
 #include "base/status.h"
 #include "frappe/claim.h"
 #include "frappe/rooms.h"
@@ -77,36 +78,45 @@ static enum rt_meaning judge(rt_question *q, int status, rt_slice message) {
 
 /* --- the ways out --- */
 
-static void turn_away(rt_frappe *f, rt_sio_socket *s, int counter, rt_slice message) {
-    rt_frappe_count(f, counter);
+static void turn_away(rt_frappe *f, rt_sio_socket *s, enum rt_frappe_gate why, rt_slice message) {
+    static const int counters[] = {
+        [RT_GATE_NAMESPACE] = RT_FRAPPE_REFUSED_NAMESPACE,
+        [RT_GATE_ORIGIN] = RT_FRAPPE_REFUSED_ORIGIN,
+        [RT_GATE_CREDENTIAL] = RT_FRAPPE_REFUSED_NO_CREDENTIAL,
+        [RT_GATE_UNAUTHORIZED] = RT_FRAPPE_REFUSED_UNAUTHORIZED,
+    };
+    rt_frappe_count(f, counters[why]);
     rt_member_free(rt_member_of(s));
     rt_sio_socket_set_user(s, NULL);
     rt_sio_refuse(s, message);
 }
 
-static void refuse(rt_frappe *f, rt_sio_socket *s, int counter, rt_slice message) {
-    if (rt_frappe_may_log(f, RT_GATE_REFUSED))
-        rt_log(RT_LOG_INFO, "frappe", "refused: %.*s", (int)message.n, message.p);
-    turn_away(f, s, counter, message);
+static void refuse(rt_frappe *f, rt_sio_socket *s, enum rt_frappe_gate why, rt_slice message) {
+    char more[RT_LOG_MORE];
+    if (rt_frappe_may_log(f, why))
+        rt_log(RT_LOG_INFO, "frappe", "refused: %.*s%s", (int)message.n, message.p,
+               rt_log_more(&f->gates[why], more));
+    turn_away(f, s, why, message);
 }
 
 /* Refuses with `message`, or with `plain` if there was no memory to build `message`. */
-static void refuse_saying(rt_frappe *f, rt_sio_socket *s, int counter, const rt_buf *message,
-                          rt_slice plain) {
-    refuse(f, s, counter, message->err ? plain : rt_buf_slice(message));
+static void refuse_saying(rt_frappe *f, rt_sio_socket *s, enum rt_frappe_gate why,
+                          const rt_buf *message, rt_slice plain) {
+    refuse(f, s, why, message->err ? plain : rt_buf_slice(message));
 }
 
 static void drop_client(rt_frappe *f, rt_sio_socket *s) {
     rt_frappe_count(f, RT_FRAPPE_AUTH_WAITING_DROPPED);
     if (rt_frappe_may_log(f, RT_GATE_AWAY)) {
+        char more[RT_LOG_MORE];
         rt_slice name = rt_slice_from(rt_sio_socket_ns_name(s), 1);
         const rt_site *site = rt_map_get(&f->asker.sites.by_name, name);
         rt_log(
             RT_LOG_WARN, "frappe",
             "site %.*s does not answer get_user_info (%s): dropped a client, which reconnects by "
-            "itself (%u more since the last line)",
+            "itself%s",
             (int)name.n, name.p, site && site->away_since ? site->away_why : "no answer in time",
-            f->gates[RT_GATE_AWAY].reported);
+            rt_log_more(&f->gates[RT_GATE_AWAY], more));
     }
     rt_sio_drop_client(s, RT_EIO_FORCED_CLOSE);
 }
@@ -142,14 +152,16 @@ static void let_in(rt_frappe *f, rt_sio_socket *s, rt_identity *id, rt_slice aut
 /* A browser cannot tell a site that the web process does not have (HTTP 404) from a wrong password.
  * The log tells them apart. */
 static void refuse_user(rt_frappe *f, rt_sio_socket *s) {
-    if (rt_frappe_may_log(f, RT_GATE_REFUSED)) {
+    if (rt_frappe_may_log(f, RT_GATE_UNAUTHORIZED)) {
+        char more[RT_LOG_MORE];
         rt_slice name = rt_slice_from(rt_sio_socket_ns_name(s), 1);
         const rt_site *site = rt_map_get(&f->asker.sites.by_name, name);
         rt_log(RT_LOG_INFO, "frappe",
-               "refused: Unauthorized: site %.*s answered get_user_info with HTTP %d", (int)name.n,
-               name.p, site ? site->login_refused : 0);
+               "refused: Unauthorized: site %.*s answered get_user_info with HTTP %d%s",
+               (int)name.n, name.p, site ? site->login_refused : 0,
+               rt_log_more(&f->gates[RT_GATE_UNAUTHORIZED], more));
     }
-    turn_away(f, s, RT_FRAPPE_REFUSED_UNAUTHORIZED, RT_LIT("Unauthorized"));
+    turn_away(f, s, RT_GATE_UNAUTHORIZED, RT_LIT("Unauthorized"));
 }
 
 static void decide(rt_frappe *f, rt_sio_socket *s, enum rt_verdict verdict, rt_identity *id,
@@ -213,37 +225,37 @@ static void refuse_namespace(rt_frappe *f, rt_sio_socket *s, rt_slice site, cons
                              rt_slice other_host) {
     rt_buf b = RT_BUF_INIT;
     rt_buf_puts(&b, RT_LIT("Invalid namespace: asked for "));
-    rt_site_put_shown(&b, rt_sio_socket_ns_name(s));
+    rt_shown_put(&b, rt_sio_socket_ns_name(s));
     if (site.n == 0) {
         rt_buf_printf(&b, ", no site name in %s", source);
     } else {
         rt_buf_puts(&b, RT_LIT(", this host serves site "));
-        rt_site_put_shown(&b, site);
+        rt_shown_put(&b, site);
         rt_buf_printf(&b, " (named by %s", source);
         if (other_host.n > 0) {
             rt_buf_puts(&b, RT_LIT(", which is not the server "));
-            rt_site_put_shown(&b, other_host);
+            rt_shown_put(&b, other_host);
             rt_buf_puts(&b, RT_LIT(": see socketio_allowed_origins"));
         }
         rt_buf_putc(&b, ')');
     }
-    refuse_saying(f, s, RT_FRAPPE_REFUSED_NAMESPACE, &b, RT_LIT("Invalid namespace"));
+    refuse_saying(f, s, RT_GATE_NAMESPACE, &b, RT_LIT("Invalid namespace"));
     rt_buf_fini(&b);
 }
 
 static void refuse_origin(rt_frappe *f, rt_sio_socket *s, const rt_claim *c) {
     rt_buf b = RT_BUF_INIT;
     rt_buf_puts(&b, RT_LIT("Invalid origin: page "));
-    rt_site_put_shown(&b, c->origin.n ? c->origin : RT_LIT("without Origin"));
+    rt_shown_put(&b, c->origin.n ? c->origin : RT_LIT("without Origin"));
     rt_buf_puts(&b, RT_LIT(", server "));
-    rt_site_put_shown(&b, c->host.n ? c->host : RT_LIT("without Host"));
+    rt_shown_put(&b, c->host.n ? c->host : RT_LIT("without Host"));
     rt_buf_puts(&b, RT_LIT(" (see socketio_allowed_origins)"));
-    refuse_saying(f, s, RT_FRAPPE_REFUSED_ORIGIN, &b, RT_LIT("Invalid origin"));
+    refuse_saying(f, s, RT_GATE_ORIGIN, &b, RT_LIT("Invalid origin"));
     rt_buf_fini(&b);
 }
 
 static void refuse_credential(rt_frappe *f, rt_sio_socket *s, int status) {
-    refuse(f, s, RT_FRAPPE_REFUSED_NO_CREDENTIAL,
+    refuse(f, s, RT_GATE_CREDENTIAL,
            status == RT_ENOENT ? RT_LIT("Missing cookie and authorization header. Either one "
                                         "needed for authentication.")
                                : RT_LIT("No authentication method used. Use cookie or "

@@ -27,22 +27,33 @@ static bool is_reserved(rt_slice event) {
     return false;
 }
 
-static void skipped(rt_frappe *f, int counter, const char *why) {
+static void skipped(rt_frappe *f, int counter, enum rt_fault fault) {
+    static const char *const why[] = {
+        [RT_FAULT_LONG] = "it is longer than 16 MB",
+        [RT_FAULT_JSON] = "not JSON",
+        [RT_FAULT_OBJECT] = "not an object",
+        [RT_FAULT_EVENT] = "the event name is missing or reserved",
+        [RT_FAULT_TEXT] = "room or namespace is not text",
+        [RT_FAULT_UTF8] = "the event name is not UTF-8",
+        [RT_FAULT_MEMORY] = "out of memory",
+    };
+    unsigned gate = RT_GATE_ENVELOPE + fault;
+    char more[RT_LOG_MORE];
     rt_frappe_count(f, counter);
-    if (rt_frappe_may_log(f, RT_GATE_ENVELOPE))
-        rt_log(RT_LOG_WARN, "frappe", "an event was skipped: %s (%u more since the last line)", why,
-               f->gates[RT_GATE_ENVELOPE].reported);
+    if (rt_frappe_may_log(f, gate))
+        rt_log(RT_LOG_WARN, "frappe", "an event was skipped: %s%s", why[fault],
+               rt_log_more(&f->gates[gate], more));
 }
 
-static int malformed(rt_frappe *f, const char *why) {
-    skipped(f, RT_FRAPPE_ENVELOPES_MALFORMED, why);
+static int malformed(rt_frappe *f, enum rt_fault fault) {
+    skipped(f, RT_FRAPPE_ENVELOPES_MALFORMED, fault);
     return RT_EFRAPPE_ENVELOPE;
 }
 
 /* Nobody else learns that there was no memory to send it. */
 static int after_sending(rt_frappe *f, int status) {
     if (status == RT_ENOMEM)
-        skipped(f, RT_FRAPPE_ENVELOPES_NO_MEMORY, rt_status_text(status));
+        skipped(f, RT_FRAPPE_ENVELOPES_NO_MEMORY, RT_FAULT_MEMORY);
     return status;
 }
 
@@ -137,7 +148,7 @@ static int send_envelope(rt_frappe *f, const envelope *e, unsigned python_number
     if (status == RT_ENOMEM) {
         goto out;
     } else if (status) {
-        status = malformed(f, "room or namespace is not text");
+        status = malformed(f, RT_FAULT_TEXT);
     } else if (to.room.n > 0 && to.site.n == 0) {
         rt_frappe_count(f, RT_FRAPPE_ENVELOPES_NO_NAMESPACE);
         status = RT_EFRAPPE_ENVELOPE;
@@ -156,13 +167,13 @@ int rt_frappe_envelope(rt_frappe *f, rt_slice json) {
     unsigned python_numbers = 0;
     envelope e;
     if (json.n > RT_FRAPPE_ENVELOPE_MAX)
-        return malformed(f, "it is longer than 16 MB");
+        return malformed(f, RT_FAULT_LONG);
     if (rt_json_check(json, RT_JSON_PYTHON_NUMBERS, &python_numbers, NULL))
-        return malformed(f, "not JSON");
+        return malformed(f, RT_FAULT_JSON);
     if (read_members(json, &e))
-        return malformed(f, "not an object");
+        return malformed(f, RT_FAULT_OBJECT);
     if (rt_json_type_of(e.event) != RT_JSON_STRING || is_reserved(e.event))
-        return malformed(f, "the event name is missing or reserved");
+        return malformed(f, RT_FAULT_EVENT);
     return after_sending(f, send_envelope(f, &e, python_numbers));
 }
 
@@ -170,11 +181,11 @@ int rt_frappe_publish(rt_frappe *f, rt_slice site, rt_slice room, rt_slice event
                       rt_slice message) {
     unsigned python_numbers = 0;
     if (message.n > RT_FRAPPE_ENVELOPE_MAX)
-        return malformed(f, "it is longer than 16 MB");
+        return malformed(f, RT_FAULT_LONG);
     if (rt_json_check(message, RT_JSON_PYTHON_NUMBERS, &python_numbers, NULL))
-        return malformed(f, "message is not JSON");
+        return malformed(f, RT_FAULT_JSON);
     if (!rt_utf8_valid(event))
-        return malformed(f, "the event name is not UTF-8");
+        return malformed(f, RT_FAULT_UTF8);
     if (room.n > 0 && site.n == 0) {
         rt_frappe_count(f, RT_FRAPPE_ENVELOPES_NO_NAMESPACE);
         return RT_EFRAPPE_ENVELOPE;
@@ -182,7 +193,7 @@ int rt_frappe_publish(rt_frappe *f, rt_slice site, rt_slice room, rt_slice event
     rt_buf name = RT_BUF_INIT;
     int status = rt_json_put_str(&name, event);
     if (status == RT_OK && is_reserved(rt_buf_slice(&name)))
-        status = malformed(f, "a reserved event name");
+        status = malformed(f, RT_FAULT_EVENT);
     else if (status == RT_OK)
         status = send_fixed(f, &(address){site, room}, rt_buf_slice(&name), rt_json_trim(message),
                             python_numbers);

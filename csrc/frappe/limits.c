@@ -41,10 +41,13 @@ static void tell(const rt_frappe *f, rt_sio_socket *s, enum rt_limit limit) {
 
 void rt_limits_reached(rt_frappe *f, rt_sio_socket *s, enum rt_limit limit) {
     rt_member *m = rt_member_of(s);
-    if (rt_frappe_may_log(f, RT_GATE_LIMIT)) {
+    unsigned gate = RT_GATE_LIMIT + limit;
+    if (rt_frappe_may_log(f, gate)) {
+        char more[RT_LOG_MORE];
         rt_slice ns = rt_sio_socket_ns_name(s), user = rt_identity_user(m->identity);
-        rt_log(RT_LOG_WARN, "frappe", "%.*s, %.*s: %s (%s is %u)", (int)ns.n, ns.p, (int)user.n,
-               user.p, limits[limit].message, limits[limit].name, max_of(f, limit));
+        rt_log(RT_LOG_WARN, "frappe", "%.*s, %.*s: %s (%s is %u)%s", (int)ns.n, ns.p, (int)user.n,
+               user.p, limits[limit].message, limits[limit].name, max_of(f, limit),
+               rt_log_more(&f->gates[gate], more));
     }
     if (!rt_member_may_tell(m, rt_frappe_now(f)))
         return;

@@ -2,6 +2,7 @@
 #include "frappe/question.h"
 
 #include "base/alloc.h"
+#include "base/shown.h"
 #include "base/status.h"
 #include "frappe/frappe.h"
 #include "json/scan.h"
@@ -150,14 +151,6 @@ static void rest(rt_question *q) {
     q->rest_ms = q->rest_ms * 2 < RT_FRAPPE_RETRY_MAX_MS ? q->rest_ms * 2 : RT_FRAPPE_RETRY_MAX_MS;
 }
 
-/* Foreign text that can be shown: one line of ASCII. */
-static void make_plain(char *text) {
-    for (; *text; text++) {
-        if (*text < ' ' || *text > '~')
-            *text = '?';
-    }
-}
-
 /* No answer, or no usable one: keeps the reason for the figures, and logs the first of an
  * outage. */
 static void __attribute__((format(printf, 2, 3))) note_away(rt_question *q, const char *fmt, ...) {
@@ -168,15 +161,17 @@ static void __attribute__((format(printf, 2, 3))) note_away(rt_question *q, cons
     va_start(args, fmt);
     vsnprintf(site->away_why, sizeof site->away_why, fmt, args);
     va_end(args);
-    make_plain(site->away_why);
+    rt_shown_clean(site->away_why);
     site->away_for = q->kind->what;
     if (site->away_since)
         return;
     site->away_since = now ? now : 1;
-    site->away_told = rt_log_allowed(&q->asker->gate, now, LOG_EVERY_MS);
+    char more[RT_LOG_MORE];
+    rt_log_gate *gate = &q->asker->away_gate;
+    site->away_told = rt_log_allowed(gate, now, LOG_EVERY_MS);
     if (site->away_told)
-        rt_log(RT_LOG_WARN, "frappe", "site %.*s does not answer %s (%s), retrying", (int)name.n,
-               name.p, site->away_for, site->away_why);
+        rt_log(RT_LOG_WARN, "frappe", "site %.*s does not answer %s (%s), retrying%s", (int)name.n,
+               name.p, site->away_for, site->away_why, rt_log_more(gate, more));
 }
 
 static void note_useless(rt_question *q, const rt_frappe_answer *answer) {
@@ -188,15 +183,18 @@ static void note_useless(rt_question *q, const rt_frappe_answer *answer) {
         note_away(q, "%s", answer->error ? answer->error : "no answer");
 }
 
-/* Logs the recovery at the level of the outage, so that a log filtered at WARN shows both. */
+/* Logs the recovery where the log has the outage, at the same level. Thousands of sites, with names
+ * that somebody made up, may come back at once. */
 static void note_back(rt_question *q) {
-    if (!q->site->away_since)
-        return;
-    rt_slice site = rt_site_name(q->site);
-    rt_log(q->site->away_told ? RT_LOG_WARN : RT_LOG_INFO, "frappe",
-           "site %.*s answers again, after %llu s", (int)site.n, site.p,
-           (unsigned long long)(now_of(q) - q->site->away_since) / 1000);
-    q->site->away_since = 0;
+    char more[RT_LOG_MORE];
+    rt_site *site = q->site;
+    rt_log_gate *gate = &q->asker->back_gate;
+    uint64_t now = now_of(q), since = site->away_since;
+    rt_slice name = rt_site_name(site);
+    site->away_since = 0;
+    if (since && site->away_told && rt_log_allowed(gate, now, LOG_EVERY_MS))
+        rt_log(RT_LOG_WARN, "frappe", "site %.*s answers again, after %llu s%s", (int)name.n,
+               name.p, (unsigned long long)(now - since) / 1000, rt_log_more(gate, more));
 }
 
 /* Frappe answered `{}`, which it does without the right secret, and Redis does not give one. */
@@ -206,12 +204,14 @@ static void rest_without_secret(rt_question *q) {
 }
 
 static void log_secret_refused(rt_question *q) {
+    char more[RT_LOG_MORE];
     rt_slice site = rt_site_name(q->site);
-    if (rt_log_allowed(&q->asker->gate, now_of(q), LOG_EVERY_MS))
+    rt_log_gate *gate = &q->asker->secret_gate;
+    if (rt_log_allowed(gate, now_of(q), LOG_EVERY_MS))
         rt_log(RT_LOG_WARN, "frappe",
                "site %.*s: %s names no user although it was given socketio_auth_secret from Redis; "
-               "do the web process and this server use the same redis_queue?",
-               (int)site.n, site.p, q->kind->what);
+               "do the web process and this server use the same redis_queue?%s",
+               (int)site.n, site.p, q->kind->what, rt_log_more(gate, more));
 }
 
 /* Whether to keep it as an answer. rt_logins keeps the logins that were accepted. */

@@ -116,7 +116,7 @@ struct rt_asker {
     rt_timerq keep_refused;
     rt_timerq patience;
     rt_secret secret;
-    rt_log_gate gate;
+    rt_log_gate away_gate, back_gate, secret_gate;
     uint32_t open_count, waiting;
     uint32_t kept; /* in answered; rt_logins counts its own */
 };

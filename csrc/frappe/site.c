@@ -6,7 +6,6 @@
 #include "base/utf8.h"
 
 #define SITE_NAME_MAX 255 /* bytes: the longest host name, and the longest folder name */
-#define SHOWN_MAX 120     /* bytes of foreign text in a message */
 
 void rt_sites_init(rt_sites *s) {
     rt_map_init(&s->by_name);
@@ -88,21 +87,4 @@ bool rt_site_is_name(rt_slice name) {
 
 bool rt_site_is_namespace(rt_slice site, rt_slice ns) {
     return ns.n > 1 && ns.p[0] == '/' && rt_slice_eq_nocase(rt_slice_from(ns, 1), site);
-}
-
-void rt_site_put_shown(rt_buf *b, rt_slice text) {
-    bool cut = text.n > SHOWN_MAX;
-    if (cut) {
-        text.n = SHOWN_MAX;
-        while (text.n > 0 && ((unsigned char)text.p[text.n] & 0xc0) == 0x80)
-            text.n--; /* not in the middle of a character */
-    }
-    bool utf8 = rt_utf8_valid(text);
-    for (size_t i = 0; i < text.n; i++) {
-        unsigned char c = (unsigned char)text.p[i];
-        bool plain = c >= 0x80 ? utf8 : c >= 0x20 && c != 0x7f;
-        rt_buf_putc(b, plain ? (char)c : '?');
-    }
-    if (cut)
-        rt_buf_puts(b, RT_LIT("..."));
 }

@@ -59,8 +59,4 @@ bool rt_site_is_name(rt_slice name);
 /* True if `ns` is "/" and the site; case is ignored, as in DNS. */
 bool rt_site_is_namespace(rt_slice site, rt_slice ns);
 
-/* Appends untrusted text for a message: cut after 120 bytes, with `?` for control characters and
- * for bytes that are not UTF-8. */
-void rt_site_put_shown(rt_buf *b, rt_slice text);
-
 #endif

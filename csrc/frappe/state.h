@@ -7,7 +7,32 @@
 #include "frappe/frappe.h"
 #include "frappe/viewers.h"
 
-enum rt_frappe_gate { RT_GATE_REFUSED, RT_GATE_AWAY, RT_GATE_LIMIT, RT_GATE_ENVELOPE, RT_GATES };
+/* What a socket may be told that it has reached. */
+enum rt_limit { RT_LIMIT_EVENTS, RT_LIMIT_ROOMS, RT_LIMIT_NAME, RT_LIMIT_QUESTIONS, RT_LIMITS };
+
+/* Why a published event is skipped. */
+enum rt_fault {
+    RT_FAULT_LONG,
+    RT_FAULT_JSON,
+    RT_FAULT_OBJECT,
+    RT_FAULT_EVENT,
+    RT_FAULT_TEXT,
+    RT_FAULT_UTF8,
+    RT_FAULT_MEMORY,
+    RT_FAULTS
+};
+
+/* A gate for each cause of a line: a flood of one hides none of the others. */
+enum rt_frappe_gate {
+    RT_GATE_NAMESPACE,
+    RT_GATE_ORIGIN,
+    RT_GATE_CREDENTIAL,
+    RT_GATE_UNAUTHORIZED,
+    RT_GATE_AWAY,
+    RT_GATE_LIMIT,                                /* the first of RT_LIMITS */
+    RT_GATE_ENVELOPE = RT_GATE_LIMIT + RT_LIMITS, /* the first of RT_FAULTS */
+    RT_GATES = RT_GATE_ENVELOPE + RT_FAULTS
+};
 
 struct rt_frappe {
     rt_sio *io;
@@ -30,8 +55,8 @@ static inline uint64_t rt_frappe_now(const rt_frappe *f) {
     return f->ports.now(f->ports.ctx);
 }
 
-/* True if that gate allows a log line now: at most one a second. */
-static inline bool rt_frappe_may_log(rt_frappe *f, enum rt_frappe_gate gate) {
+/* True if that gate, or one behind it, allows a log line now: at most one a second. */
+static inline bool rt_frappe_may_log(rt_frappe *f, unsigned gate) {
     return rt_log_allowed(&f->gates[gate], rt_frappe_now(f), 1000);
 }
 
@@ -46,7 +71,6 @@ void rt_permission_ask(rt_frappe *f, rt_sio_socket *s, enum rt_want want,
 void rt_permission_gone(rt_sio_socket *s);
 
 /* --- limits.c --- */
-enum rt_limit { RT_LIMIT_EVENTS, RT_LIMIT_ROOMS, RT_LIMIT_NAME, RT_LIMIT_QUESTIONS };
 /* Logs it and tells the socket, both at most once a second; the caller counts. */
 void rt_limits_reached(rt_frappe *f, rt_sio_socket *s, enum rt_limit limit);
 

@@ -1,6 +1,6 @@
 /* Lines from hosts: a table of operations. A host may choose any room and receiver, but its
  * programs may have bugs: a line that cannot be carried out is skipped and counted. */
-#include "frappe/site.h"
+#include "base/shown.h"
 #include "json/scan.h"
 #include "json/write.h"
 #include "hosts/work.h"
@@ -256,7 +256,7 @@ static void skip(rt_host *host, rt_slice line, const char *why) {
     if (!rt_log_allowed(&host->skipped_gate, rt_hosts_now(host->hosts), SKIP_SAY_MS))
         return;
     rt_buf shown = RT_BUF_INIT;
-    rt_site_put_shown(&shown, line);
+    rt_shown_put(&shown, line);
     rt_log(RT_LOG_WARN, "handlers",
            "a line of the %s handlers (process %llu) is skipped: %s: %.*s (%u more since the last "
            "such message)",

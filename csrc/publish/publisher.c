@@ -11,6 +11,7 @@
 #include "publish/publisher.h"
 
 #include "base/alloc.h"
+#include "base/shown.h"
 #include "base/status.h"
 #include "net/redis_io.h"
 #include "net/sigpipe.h"
@@ -100,6 +101,7 @@ void rt_publisher_forget(rt_publisher *p) {
 
 static int fail(rt_publisher *p, int status, const char *what, const char *text) {
     snprintf(p->error, sizeof p->error, "%s%s", what, text);
+    rt_shown_clean(p->error); /* Redis may have said it */
     return status;
 }
 

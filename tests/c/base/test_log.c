@@ -69,6 +69,15 @@ static void test_a_cut_line_is_utf8(void **state) {
     rt_log_set_sink(NULL, RT_LOG_DEBUG);
 }
 
+/* Whatever a line is made of, a terminal obeys none of it. */
+static void test_controls_are_replaced(void **state) {
+    (void)state;
+    rt_log_set_sink(keep, RT_LOG_DEBUG);
+    rt_log(RT_LOG_WARN, "redis", "%s", "Redis refuses: \033]0;x\a\r\n\302\2332J \303\274");
+    assert_string_equal(last, "2 redis: Redis refuses: ?]0;x????2J \303\274");
+    rt_log_set_sink(NULL, RT_LOG_DEBUG);
+}
+
 static void test_gate(void **state) {
     (void)state;
     rt_log_gate g = {0};
@@ -83,9 +92,15 @@ static void test_gate(void **state) {
     assert_false(rt_log_allowed(&g, 2000, 1000));
     assert_true(rt_log_allowed(&g, 2001, 1000));
     assert_int_equal(g.reported, 1);
+    char more[RT_LOG_MORE];
+    assert_string_equal(rt_log_more(&g, more), " (1 more since the last such line)");
+    assert_true(rt_log_allowed(&g, 4000, 1000));
+    assert_string_equal(rt_log_more(&g, more), "");
     g.skipped = UINT32_MAX;
-    assert_false(rt_log_allowed(&g, 2001, 1000));
+    assert_false(rt_log_allowed(&g, 4000, 1000));
     assert_true(g.skipped == UINT32_MAX);
+    assert_true(rt_log_allowed(&g, 5000, 1000));
+    assert_string_equal(rt_log_more(&g, more), " (4294967295 more since the last such line)");
 }
 
 int main(void) {
@@ -93,6 +108,7 @@ int main(void) {
         cmocka_unit_test(test_lines_reach_the_sink),
         cmocka_unit_test(test_long_lines_are_cut),
         cmocka_unit_test(test_a_cut_line_is_utf8),
+        cmocka_unit_test(test_controls_are_replaced),
         cmocka_unit_test(test_gate),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

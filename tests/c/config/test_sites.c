@@ -306,6 +306,19 @@ static void test_what_is_wrong(void **state) {
     }
 }
 
+/* Which site's file is looked at is what a client says: one line a second, each file once. */
+static void test_broken_files_are_logged_one_by_one(void **state) {
+    (void)state;
+    write_file(COMMON, "{}");
+    open_sites(NULL);
+    write_file(COMMON, "{\"allow_cors\":");
+    write_file(ERP, "{\"allow_cors\":");
+    for (unsigned looks = 1; looks <= 3; looks++) {
+        assert_origins("erp.example", "");
+        assert_int_equal(warnings, looks < 2 ? looks : 2);
+    }
+}
+
 /* It is read again though it does not change: it may have been read while memory was short. */
 static void test_a_broken_file_is_not_settled(void **state) {
     (void)state;
@@ -415,6 +428,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(test_young_files, setup, teardown),
         cmocka_unit_test_setup_teardown(test_unreadable, setup, teardown),
         cmocka_unit_test_setup_teardown(test_what_is_wrong, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_broken_files_are_logged_one_by_one, setup, teardown),
         cmocka_unit_test_setup_teardown(test_a_broken_file_is_not_settled, setup, teardown),
         cmocka_unit_test_setup_teardown(test_too_large, setup, teardown),
         cmocka_unit_test_setup_teardown(test_names, setup, teardown),

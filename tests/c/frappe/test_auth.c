@@ -338,6 +338,13 @@ static void remember(enum rt_log_level level, const char *part, const char *text
     snprintf(said + n, sizeof said - n, "%s: %s\n", part, text);
 }
 
+static int count_said(const char *part) {
+    int n = 0;
+    for (const char *at = said; (at = strstr(at, part)); at++)
+        n++;
+    return n;
+}
+
 static void test_outage_is_logged(void **state) {
     (void)state;
     world w;
@@ -350,14 +357,11 @@ static void test_outage_is_logged(void **state) {
             world_answer_error(&w, 0, "", "Could not\nconnect to \303\274.");
         world_pass(&w, 250);
     }
-#define WHY                                                                                        \
-    "Could not?connect to ?"                                                                       \
-    "?."
+#define WHY "Could not?connect to \303\274."
     assert_string_equal(said,
                         "frappe: site a.example does not answer get_user_info (" WHY "), retrying\n"
                         "frappe: site a.example does not answer get_user_info (" WHY
-                        "): dropped a client, which reconnects by itself (0 more since the last "
-                        "line)\n");
+                        "): dropped a client, which reconnects by itself\n");
     said[0] = '\0';
     c = world_connect(&w, NS, SID);
     world_answer(&w, 200, system_user);
@@ -399,6 +403,75 @@ static void test_end_of_outage_is_logged(void **state) {
     rt_log_set_sink(NULL, RT_LOG_DEBUG);
     assert_string_equal(said, "frappe: site a.example does not answer get_user_info (HTTP 503), "
                               "retrying\nfrappe: site a.example answers again, after 3 s\n");
+    world_fini(&w);
+}
+
+/* Each of many made-up sites waited long enough to be logged. Their end is one line, and a count in
+ * the next. */
+static void test_many_sites_come_back(void **state) {
+    enum { SITES = 12 };
+    (void)state;
+    world w;
+    world_init(&w, NULL);
+    rt_log_set_sink(remember, RT_LOG_DEBUG);
+    said[0] = '\0';
+    for (int i = 0; i < SITES; i++) {
+        char ns[40], headers[80];
+        snprintf(ns, sizeof ns, "/s%d.example", i);
+        snprintf(headers, sizeof headers, "Host: s%d.example\nCookie: sid=s\n", i);
+        world_connect(&w, ns, headers);
+        while (w.calls)
+            world_answer(&w, 503, "");
+        world_pass(&w, 1000);
+    }
+    assert_int_equal(count_said("retrying\n"), SITES);
+    said[0] = '\0';
+    for (int ms = 0; ms < RT_FRAPPE_RETRY_MAX_MS; ms += 1000) {
+        world_pass(&w, 1000);
+        while (w.calls)
+            world_answer(&w, 200, system_user);
+    }
+    int lines = count_said("answers again"), counted = 0;
+    for (const char *at = said; (at = strstr(at, " s (")); at++)
+        counted += atoi(at + 4);
+    assert_in_range(lines, 1, RT_FRAPPE_RETRY_MAX_MS / 1000);
+    assert_in_range(lines + counted, lines, SITES);
+    rt_log_set_sink(NULL, RT_LOG_DEBUG);
+    world_fini(&w);
+}
+
+/* A flood of one cause is one line a second, with a count, and hides no other cause. */
+static void test_refusals_are_logged_by_cause(void **state) {
+    (void)state;
+    world w;
+    world_init(&w, NULL);
+    rt_log_set_sink(remember, RT_LOG_DEBUG);
+    said[0] = '\0';
+    for (int i = 0; i < 50; i++) {
+        char headers[80];
+        snprintf(headers, sizeof headers, "Host: \302\233%d.example\n", i);
+        world_connect(&w, NS, headers);
+    }
+    world_connect(&w, NS, "Host: a.example\n");
+    world_connect(&w, NS, "Host: a.example\nX-Frappe-Site-Name: a.example\nOrigin: null\n");
+    world_connect(&w, NS, SID);
+    world_answer(&w, 401, "");
+    assert_string_equal(
+        said,
+        "frappe: refused: Invalid namespace: asked for /a.example, this host serves site "
+        "?0.example (named by Host)\n"
+        "frappe: refused: Missing cookie and authorization header. Either one needed for "
+        "authentication.\n"
+        "frappe: refused: Invalid origin: page null, server a.example (see "
+        "socketio_allowed_origins)\n"
+        "frappe: refused: Unauthorized: site a.example answered get_user_info with HTTP 401\n");
+    said[0] = '\0';
+    world_pass(&w, 1000);
+    world_connect(&w, "/b.example", "Host: a.example\n");
+    assert_string_equal(
+        said, "frappe: refused: Invalid namespace: asked for /b.example, this host "
+              "serves site a.example (named by Host) (49 more since the last such line)\n");
+    rt_log_set_sink(NULL, RT_LOG_DEBUG);
     world_fini(&w);
 }
 
@@ -543,6 +616,8 @@ int main(void) {
         cmocka_unit_test(test_outage_is_logged),
         cmocka_unit_test(test_long_reason),
         cmocka_unit_test(test_end_of_outage_is_logged),
+        cmocka_unit_test(test_many_sites_come_back),
+        cmocka_unit_test(test_refusals_are_logged_by_cause),
         cmocka_unit_test(test_refusal_is_logged),
         cmocka_unit_test(test_connect_again),
         cmocka_unit_test(test_case_of_site),

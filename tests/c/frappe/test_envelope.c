@@ -158,6 +158,36 @@ static void test_bad(void **state) {
     world_fini(&f.w);
 }
 
+static char said[500];
+
+static void remember(enum rt_log_level level, const char *part, const char *text) {
+    size_t n = strlen(said);
+    assert_int_equal(level, RT_LOG_WARN);
+    assert_string_equal(part, "frappe");
+    snprintf(said + n, sizeof said - n, "%s\n", text);
+}
+
+/* A publisher that goes wrong again and again hides no other. */
+static void test_logged_by_cause(void **state) {
+    (void)state;
+    fixture f;
+    setup(&f);
+    said[0] = '\0';
+    rt_log_set_sink(remember, RT_LOG_DEBUG);
+    for (int i = 0; i < 100; i++)
+        assert_int_equal(rt_frappe_envelope(f.w.frappe, RT_LIT("{")), RT_EFRAPPE_ENVELOPE);
+    assert_int_equal(rt_frappe_envelope(f.w.frappe, RT_LIT("[]")), RT_EFRAPPE_ENVELOPE);
+    assert_string_equal(said, "an event was skipped: not JSON\n"
+                              "an event was skipped: not an object\n");
+    said[0] = '\0';
+    world_pass(&f.w, 1000);
+    assert_int_equal(rt_frappe_envelope(f.w.frappe, RT_LIT("{")), RT_EFRAPPE_ENVELOPE);
+    assert_string_equal(said,
+                        "an event was skipped: not JSON (99 more since the last such line)\n");
+    rt_log_set_sink(NULL, RT_LOG_DEBUG);
+    world_fini(&f.w);
+}
+
 static void test_room_without_namespace(void **state) {
     (void)state;
     fixture f;
@@ -303,6 +333,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_good),
         cmocka_unit_test(test_bad),
+        cmocka_unit_test(test_logged_by_cause),
         cmocka_unit_test(test_room_without_namespace),
         cmocka_unit_test(test_prefixes),
         cmocka_unit_test(test_too_large),

@@ -1,4 +1,4 @@
-/* Names of sites, the objects that go by them, and how foreign text is shown. */
+/* Names of sites, and the objects that go by them. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -87,42 +87,12 @@ static void test_apps(void **state) {
     assert_int_equal(rt_alloc_live(), 0);
 }
 
-/* --- what is shown --- */
-
-static void test_shown(void **state) {
-    (void)state;
-    static const struct {
-        const char *text, *shown;
-    } cases[] = {
-        {"", ""},
-        {"https://a.example", "https://a.example"},
-        {"a\tb\nc\177", "a?b?c?"},
-        {"\303\274\360\237\230\200", "\303\274\360\237\230\200"},
-        {"a\303", "a?"},
-        {"\377\303\274", "???"},
-    };
-    rt_buf b = RT_BUF_INIT;
-    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        rt_buf_clear(&b);
-        rt_site_put_shown(&b, rt_slice_of(cases[i].text));
-        assert_slice(rt_buf_slice(&b), cases[i].shown);
-    }
-    /* cut in the middle of a character: the character goes */
-    char text[200];
-    memset(text, 'x', sizeof text);
-    memcpy(text + 119, "\303\274", 2);
-    rt_buf_clear(&b);
-    rt_site_put_shown(&b, rt_slice_make(text, sizeof text));
-    assert_int_equal(b.n, 119 + 3);
-    assert_memory_equal(b.p + 118, "x...", 4);
-    rt_buf_fini(&b);
-}
-
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_names), cmocka_unit_test(test_namespaces),
-        cmocka_unit_test(test_sites), cmocka_unit_test(test_apps),
-        cmocka_unit_test(test_shown),
+        cmocka_unit_test(test_names),
+        cmocka_unit_test(test_namespaces),
+        cmocka_unit_test(test_sites),
+        cmocka_unit_test(test_apps),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -429,6 +429,7 @@ static void test_not_redis(void **state) {
     check_peer("*1\r\n*1\r\n*1\r\n:1\r\n", false, RT_EIO, "memory");
     check_peer("*4294967295\r\n", false, RT_EIO, "out of range");
     check_peer("-ERR go away\r\n", true, RT_EIO, "Redis refuses: ERR go away");
+    check_peer("-ERR \033[2J\302\2332J\r\n", true, RT_EIO, "Redis refuses: ERR ?[2J?2J");
     check_peer(NULL, true, RT_ECLOSED, "closed");
     check_peer(":1", true, RT_ECLOSED, "closed");
     check_peer(NULL, false, RT_ECLOSED, "in time");
