@@ -46,7 +46,7 @@ rt_frappe *rt_frappe_new(const rt_frappe_opts *opts, const rt_frappe_ports *port
                             .keep_refused_ms = opts->cache_refused_ms,
                             .keep_max = opts->cache_max};
     rt_asker_init(&f->asker, &asking, &f->ports, timers, f->counters.v);
-    rt_viewers_init(&f->viewers, timers, f);
+    rt_viewers_init(&f->viewers, timers);
     return f;
 
 fail:

@@ -28,7 +28,11 @@
 #define RT_FRAPPE_TICKETS_MAX 100          /* ... and permissions that one socket waits for */
 #define RT_FRAPPE_ENVELOPE_MAX (16u << 20) /* bytes of one envelope */
 #define RT_FRAPPE_VIEWERS_MS 20            /* debounce of one document's viewers */
-#define RT_FRAPPE_EVENTS_PER_SECOND 100    /* client events per socket and second ... */
+#define RT_FRAPPE_VIEWERS_NAMED 100        /* users in one list of viewers; the rest is counted */
+#define RT_FRAPPE_VIEWERS_BYTES_PER_MS                                                             \
+    1000 /* a doc_viewers of so many bytes: a pause of 1 ms ... */
+#define RT_FRAPPE_VIEWERS_PAUSE_MAX_MS 10000 /* ... up to this, before the document's next one */
+#define RT_FRAPPE_EVENTS_PER_SECOND 100      /* client events per socket and second ... */
 #define RT_FRAPPE_EVENTS_PER_SECOND_MAX 10000
 #define RT_FRAPPE_EVENTS_BURST 400 /* ... with credit saved for four seconds */
 #define RT_FRAPPE_AUTH_MAX 16384   /* bytes of a CONNECT payload kept for on_let_in */
@@ -81,6 +85,10 @@ void rt_frappe_opts_default(rt_frappe_opts *opts);
       "Client events ignored because a name was too long.")                                        \
     X(RT_FRAPPE_LIMITS_TOLD, "limits_told",                                                        \
       "Times a client was told that it had reached a limit.")                                      \
+    X(RT_FRAPPE_VIEWERS_OVER_MAX, "viewers_over_max",                                              \
+      "Events doc_viewers that named only some users, because there were too many.")               \
+    X(RT_FRAPPE_VIEWERS_PAUSED, "viewers_paused",                                                  \
+      "Events doc_viewers sent later because the one before was large.")                           \
     X(RT_FRAPPE_ENVELOPES, "envelopes", "Published events delivered, to nobody included.")         \
     X(RT_FRAPPE_ENVELOPES_MALFORMED, "envelopes_malformed",                                        \
       "Published events skipped because they were malformed.")                                     \

@@ -8,8 +8,10 @@
 #include "json/write.h"
 
 typedef struct changed_doc {
-    rt_timer timer;
+    rt_alarm alarm; /* the event is due, or the pause is over */
+    rt_frappe *f;
     rt_identity *by; /* the user who caused all changes; NULL: several users */
+    bool resting;    /* nothing has changed since the last event */
     uint32_t ns_len;
     uint32_t room_len;
     uint32_t doctype_len;
@@ -34,17 +36,21 @@ static rt_slice key_of(const changed_doc *c) {
 }
 
 static void free_doc(changed_doc *c) {
-    rt_timer_disarm(&c->timer);
+    rt_alarm_disarm(&c->alarm);
     rt_identity_rele(c->by);
     rt_free(c);
 }
 
-static changed_doc *make(rt_slice ns, const rt_subject_name *name) {
+static void due(rt_alarm *a);
+
+static changed_doc *make(rt_frappe *f, rt_slice ns, const rt_subject_name *name) {
     changed_doc *c = rt_alloc(sizeof *c + ns.n + 1 + name->room.n + name->docname.n);
     if (!c)
         return NULL;
-    rt_timer_init(&c->timer);
+    rt_alarm_init(&c->alarm, due);
+    c->f = f;
     c->by = NULL;
+    c->resting = false;
     c->ns_len = (uint32_t)ns.n;
     c->room_len = (uint32_t)name->room.n;
     c->doctype_len = (uint32_t)name->doctype_len;
@@ -61,32 +67,53 @@ static bool same_user(const rt_identity *a, const rt_identity *b) {
     return rt_slice_eq(rt_identity_user(a), rt_identity_user(b));
 }
 
+/* Another change of a document whose event is pending already. */
+static void join(changed_doc *c, const rt_identity *by) {
+    if (!c->by || same_user(c->by, by))
+        return;
+    rt_identity_rele(c->by);
+    c->by = NULL;
+}
+
+/* Takes the record of a paused document off, for a new one with the name as the client says it now.
+ * Returns when the pause is over. */
+static uint64_t wake(rt_viewers *v, changed_doc *c) {
+    uint64_t deadline = c->alarm.deadline;
+    rt_frappe_count(c->f, RT_FRAPPE_VIEWERS_PAUSED);
+    (void)rt_map_del(&v->changed, key_of(c));
+    free_doc(c);
+    return deadline;
+}
+
 void rt_viewers_changed(rt_frappe *f, rt_sio_socket *s, const rt_subject_name *name) {
     rt_viewers *v = &f->viewers;
     rt_identity *by = rt_member_of(s)->identity;
-    changed_doc *c = make(rt_sio_socket_ns_name(s), name);
+    uint64_t deadline = rt_frappe_now(f) + RT_FRAPPE_VIEWERS_MS;
+    changed_doc *c = make(f, rt_sio_socket_ns_name(s), name);
     if (!c) /* no memory: this event is lost, but the next change sends the full list */
         return;
     changed_doc *known = rt_map_get(&v->changed, key_of(c));
-    if (known) {
+    if (known && !known->resting) {
         rt_free(c);
-        if (known->by && !same_user(known->by, by)) {
-            rt_identity_rele(known->by);
-            known->by = NULL;
-        }
+        join(known, by);
         return;
+    }
+    if (known) {
+        uint64_t over = wake(v, known);
+        deadline = over > deadline ? over : deadline;
     }
     if (rt_map_put(&v->changed, key_of(c), c)) {
         rt_free(c);
         return;
     }
     c->by = rt_identity_hold(by);
-    rt_timer_arm(&v->soon, &c->timer, rt_frappe_now(f));
+    rt_alarm_arm(v->alarms, &c->alarm, deadline);
 }
 
 /* --- telling --- */
 
-static int put_users(rt_buf *b, const rt_sio_ns *ns, rt_slice room) {
+/* The names of the first RT_FRAPPE_VIEWERS_NAMED users in the room; how many there are in all. */
+static uint32_t put_users(rt_buf *b, const rt_sio_ns *ns, rt_slice room) {
     rt_map seen;
     rt_map_init(&seen);
     rt_sio_socket *s;
@@ -94,14 +121,16 @@ static int put_users(rt_buf *b, const rt_sio_ns *ns, rt_slice room) {
         rt_identity *id = rt_member_of(s)->identity;
         if (rt_map_get(&seen, rt_identity_user(id)))
             continue;
-        if (seen.count > 0)
+        if (seen.count > 0 && seen.count < RT_FRAPPE_VIEWERS_NAMED)
             rt_buf_putc(b, ',');
-        rt_json_put_str(b, rt_identity_user(id));
+        if (seen.count < RT_FRAPPE_VIEWERS_NAMED)
+            rt_json_put_str(b, rt_identity_user(id));
         if (rt_map_put(&seen, rt_identity_user(id), id))
             b->err = RT_ENOMEM;
     }
+    uint32_t users = (uint32_t)seen.count;
     rt_map_fini(&seen);
-    return b->err;
+    return users;
 }
 
 static int put_args(rt_buf *b, const rt_sio_ns *ns, const changed_doc *c) {
@@ -116,8 +145,13 @@ static int put_args(rt_buf *b, const rt_sio_ns *ns, const changed_doc *c) {
         rt_json_put_str(b, rt_slice_from(rest, c->doctype_len + 1));
     rt_json_put_key(b, RT_LIT("users"));
     rt_buf_putc(b, '[');
-    put_users(b, ns, room);
-    return rt_buf_puts(b, RT_LIT("]}"));
+    uint32_t users = put_users(b, ns, room);
+    rt_buf_putc(b, ']');
+    if (users > RT_FRAPPE_VIEWERS_NAMED) {
+        rt_frappe_count(c->f, RT_FRAPPE_VIEWERS_OVER_MAX);
+        rt_json_put_member_u64(b, RT_LIT("count"), users);
+    }
+    return rt_buf_putc(b, '}');
 }
 
 /* The only viewer is not sent their own change: they opened it, or closed another tab. */
@@ -129,27 +163,61 @@ static bool is_news(const rt_sio_ns *ns, const changed_doc *c) {
            !same_user(c->by, rt_member_of(s)->identity);
 }
 
-static void tell(rt_timerq *timers, rt_timer *t) {
-    rt_frappe *f = timers->arg;
-    changed_doc *c = RT_OF(t, changed_doc, timer);
+/* How long a document pauses after so many bytes to each of so many sockets. */
+static uint32_t pause_after(size_t bytes, uint32_t sockets) {
+    uint64_t ms = (uint64_t)bytes * sockets / RT_FRAPPE_VIEWERS_BYTES_PER_MS;
+    return ms < RT_FRAPPE_VIEWERS_PAUSE_MAX_MS ? (uint32_t)ms : RT_FRAPPE_VIEWERS_PAUSE_MAX_MS;
+}
+
+/* Starts the pause of a document whose event has gone out. `c` is off the map; the document may
+ * have changed again during the sending. */
+static void rest(rt_viewers *v, changed_doc *c, uint32_t pause) {
+    uint64_t over = rt_frappe_now(c->f) + pause;
+    bool rests = pause > RT_FRAPPE_VIEWERS_MS;
+    changed_doc *anew = rt_map_get(&v->changed, key_of(c));
+    if (anew && rests) {
+        rt_alarm_arm(v->alarms, &anew->alarm, over);
+    } else if (rests && !rt_map_put(&v->changed, key_of(c), c)) {
+        rt_identity_rele(c->by);
+        c->by = NULL;
+        c->resting = true;
+        rt_alarm_arm(v->alarms, &c->alarm, over);
+        return;
+    }
+    free_doc(c);
+}
+
+static void tell(rt_frappe *f, changed_doc *c) {
+    rt_viewers *v = &f->viewers;
     rt_sio_ns *ns = rt_sio_ns_find(f->io, ns_of(c));
     rt_buf args = RT_BUF_INIT;
     bool news = ns && is_news(ns, c);
     if (news && put_args(&args, ns, c)) {
-        rt_timer_arm(&f->viewers.soon, t, rt_frappe_now(f)); /* no memory: retry */
+        rt_alarm_arm(v->alarms, &c->alarm, rt_frappe_now(f) + RT_FRAPPE_VIEWERS_MS); /* no memory */
     } else {
+        uint32_t pause = news ? pause_after(args.n, rt_sio_room_size(ns, room_of(c))) : 0;
         /* Unlist c first: sending may close a socket, and its leaving is a new change. */
-        (void)rt_map_del(&f->viewers.changed, key_of(c));
+        (void)rt_map_del(&v->changed, key_of(c));
         if (news)
             rt_sio_emit_room(ns, room_of(c), RT_LIT("\"doc_viewers\""), rt_buf_slice(&args), NULL);
-        free_doc(c);
+        rest(v, c, pause);
     }
     rt_buf_fini(&args);
 }
 
-void rt_viewers_init(rt_viewers *v, rt_timers *timers, rt_frappe *f) {
+static void due(rt_alarm *a) {
+    changed_doc *c = RT_OF(a, changed_doc, alarm);
+    if (!c->resting) {
+        tell(c->f, c);
+        return;
+    }
+    (void)rt_map_del(&c->f->viewers.changed, key_of(c));
+    free_doc(c);
+}
+
+void rt_viewers_init(rt_viewers *v, rt_timers *timers) {
     rt_map_init(&v->changed);
-    rt_timerq_init(&v->soon, timers, RT_FRAPPE_VIEWERS_MS, tell, f);
+    v->alarms = &timers->alarms;
 }
 
 void rt_viewers_fini(rt_viewers *v) {
@@ -158,5 +226,4 @@ void rt_viewers_fini(rt_viewers *v) {
     while ((e = rt_map_next(&v->changed, &cursor)))
         free_doc(e->value);
     rt_map_fini(&v->changed);
-    rt_timerq_fini(&v->soon);
 }

@@ -4,6 +4,16 @@
  * `open_doc:` room when the event is sent. Changes are debounced: when a thousand viewers of one
  * document leave together, one event goes out, not a thousand.
  *
+ * Each viewer gets the names of all, which costs the square of their number. So the event names
+ * some and counts the rest, and after a large one its document pauses, the longer the larger.
+ *
+ *              changed         20 ms: sent, few bytes
+ *     unknown ─────────► DUE ──────────────────────────► unknown
+ *        ▲               ▲ │ sent, many bytes
+ *        │       changed │ ▼
+ *        └──────────── RESTING
+ *          the pause is over
+ *
  * Ownership: caller's memory. Thread: the loop's. */
 #ifndef RT_FRAPPE_VIEWERS_H
 #define RT_FRAPPE_VIEWERS_H
@@ -14,14 +24,12 @@
 
 struct rt_frappe;
 
-struct rt_frappe;
-
 typedef struct rt_viewers {
-    rt_map changed; /* documents with an event pending, by namespace and room */
-    rt_timerq soon;
+    rt_map changed; /* documents with an event pending, or resting, by namespace and room */
+    rt_alarms *alarms;
 } rt_viewers;
 
-void rt_viewers_init(rt_viewers *v, rt_timers *timers, struct rt_frappe *f);
+void rt_viewers_init(rt_viewers *v, rt_timers *timers);
 void rt_viewers_fini(rt_viewers *v);
 
 /* `s` has opened, closed or left the document. Empty `name->docname`: take the name from the room.

@@ -400,11 +400,103 @@ static void test_all_leave_at_once(void **state) {
     rt_sio_get_figures(w.io, &before);
     for (int i = 0; i < MANY - 1; i++)
         rt_eio_port_closed(w.eio, &c[i]->port, true);
-    world_pass(&w, RT_FRAPPE_VIEWERS_MS);
+    world_pass(&w, RT_FRAPPE_VIEWERS_PAUSE_MAX_MS);
     rt_sio_get_figures(w.io, &after);
     assert_int_equal(after.counters.v[RT_SIO_DELIVERIES] - before.counters.v[RT_SIO_DELIVERIES], 1);
     assert_string_equal(world_heard(c[MANY - 1]), VIEWERS("\"T\"", "\"a\"", "\"u4999@a\""));
     assert_int_equal(world_figures(&w).identities, 1);
+    world_fini(&w);
+}
+
+/* --- a list for many costs much --- */
+
+#define VIEWERS_COUNT 400
+
+static void start_viewers(world *w, world_client **c, int n) {
+    char user[40];
+    for (int i = 0; i < n; i++) {
+        snprintf(user, sizeof user, "user-%03d@company.example", i);
+        c[i] = session_start(w, user, V16);
+        emit_allowed(c[i], "[\"doc_open\",\"T\",\"a\"]");
+    }
+    world_pass(w, RT_FRAPPE_VIEWERS_MS);
+}
+
+/* As many as are named look like any list; one more, and there is a count. */
+static void test_names_and_a_count(void **state) {
+    (void)state;
+    static world_client *c[RT_FRAPPE_VIEWERS_NAMED + 1];
+    world w;
+    world_init(&w, NULL);
+    start_viewers(&w, c, RT_FRAPPE_VIEWERS_NAMED);
+    const char *heard = world_heard(c[0]);
+    assert_non_null(strstr(heard, "\"user-000@company.example\",\"user-001@"));
+    assert_non_null(strstr(heard, ",\"user-099@company.example\"]}]"));
+    c[RT_FRAPPE_VIEWERS_NAMED] = session_start(&w, "late@a", V16);
+    emit_allowed(c[RT_FRAPPE_VIEWERS_NAMED], "[\"doc_open\",\"T\",\"a\"]");
+    world_pass(&w, RT_FRAPPE_VIEWERS_PAUSE_MAX_MS);
+    heard = world_heard(c[0]);
+    assert_non_null(strstr(heard, ",\"user-099@company.example\"],\"count\":101}]"));
+    assert_null(strstr(heard, "late@a"));
+    assert_int_equal(world_counter(&w, RT_FRAPPE_VIEWERS_OVER_MAX), 1);
+    world_fini(&w);
+}
+
+static size_t bytes_heard(world_client **c, int n) {
+    size_t bytes = 0;
+    for (int i = 0; i < n; i++) {
+        bytes += c[i]->heard_n;
+        c[i]->heard_n = 0;
+    }
+    return bytes;
+}
+
+/* One of 400 opens and closes the document all the time: 506 MB in 8 s, once. */
+static void test_one_of_many_toggles(void **state) {
+    (void)state;
+    static world_client *c[VIEWERS_COUNT];
+    world w;
+    world_init(&w, NULL);
+    start_viewers(&w, c, VIEWERS_COUNT);
+    size_t once = bytes_heard(c, VIEWERS_COUNT), all = 0;
+    assert_true(once / RT_FRAPPE_VIEWERS_BYTES_PER_MS > RT_FRAPPE_VIEWERS_MS);
+    for (int ms = 0; ms < 8000; ms += 10) {
+        emit_allowed(c[0], ms % 20 ? "[\"doc_open\",\"T\",\"a\"]" : "[\"doc_close\",\"T\",\"a\"]");
+        world_pass(&w, 10);
+        all += bytes_heard(c, VIEWERS_COUNT);
+    }
+    print_message("%d viewers, one toggles for 8 s: %zu bytes, %zu once\n", VIEWERS_COUNT, all,
+                  once);
+    assert_in_range(all, 2 * once, 8000 * RT_FRAPPE_VIEWERS_BYTES_PER_MS + 2 * once);
+    assert_true(world_counter(&w, RT_FRAPPE_VIEWERS_PAUSED) >= 2);
+    /* the last state is told in the end, and nothing is left of the rest */
+    world_leave(c[1]);
+    world_pass(&w, RT_FRAPPE_VIEWERS_PAUSE_MAX_MS);
+    assert_non_null(strstr(world_heard(c[2]), "\"count\":399}]"));
+    bytes_heard(c, VIEWERS_COUNT);
+    world_pass(&w, RT_FRAPPE_VIEWERS_PAUSE_MAX_MS);
+    assert_int_equal(bytes_heard(c, VIEWERS_COUNT), 0);
+    emit_allowed(c[2], "[\"doc_open\",\"T\",\"a\"]");
+    world_pass(&w, RT_FRAPPE_VIEWERS_MS); /* at once again */
+    assert_non_null(strstr(world_heard(c[2]), "\"count\":399}]"));
+    world_fini(&w);
+    assert_int_equal(rt_alloc_live(), 0);
+}
+
+/* While one large document rests, another is told as ever. */
+static void test_a_rest_is_one_documents(void **state) {
+    (void)state;
+    static world_client *c[VIEWERS_COUNT];
+    world w;
+    world_init(&w, NULL);
+    start_viewers(&w, c, VIEWERS_COUNT);
+    for (int i = 0; i < 2; i++) {
+        world_heard(c[i]);
+        emit_allowed(c[i], "[\"doc_open\",\"T\",\"b\"]");
+    }
+    assert_string_equal(
+        told(c[0]),
+        VIEWERS("\"T\"", "\"b\"", "\"user-000@company.example\",\"user-001@company.example\""));
     world_fini(&w);
 }
 
@@ -420,6 +512,9 @@ int main(void) {
         cmocka_unit_test(test_told_together),
         cmocka_unit_test(test_random_life),
         cmocka_unit_test(test_all_leave_at_once),
+        cmocka_unit_test(test_names_and_a_count),
+        cmocka_unit_test(test_one_of_many_toggles),
+        cmocka_unit_test(test_a_rest_is_one_documents),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
