@@ -71,6 +71,9 @@ enum rt_config_from {
     X(events_per_second, "frappe_rt_events_per_second", INT, LIVE, "100",                          \
       "FRAPPE_RT_EVENTS_PER_SECOND", 1, 10000,                                                     \
       "events that one client may send in a second, and four times that at once")                  \
+    X(guests_see_others, "frappe_rt_guests_see_others", BOOL, LIVE, "1",                           \
+      "FRAPPE_RT_GUESTS_SEE_OTHERS", 0, 1,                                                         \
+      "guests may follow a task whose id they know, and who views a document they may read")       \
     X(web_in_flight, "frappe_rt_web_in_flight", INT, LIVE, "16", "FRAPPE_RT_WEB_IN_FLIGHT", 1,     \
       1000, "requests to the web process at one time")                                             \
     X(web_timeout_ms, "frappe_rt_web_timeout_ms", INT, LIVE, "10000", "FRAPPE_RT_WEB_TIMEOUT_MS",  \

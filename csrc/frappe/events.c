@@ -174,7 +174,21 @@ static bool pays(rt_frappe *f, rt_sio_socket *s) {
     return false;
 }
 
+/* Whether it shows a client what others do: how a task goes, or who views a document. */
+static bool shows_others(const client_event *e) {
+    return e->handle == watch_task || (e->handle == subscribe && e->want == RT_WANT_OPEN_DOC);
+}
+
+static bool is_refused(const rt_frappe *f, const rt_sio_socket *s, const client_event *e) {
+    return !f->guests_see_others && shows_others(e) &&
+           rt_identity_is_guest(rt_member_of(s)->identity);
+}
+
 static void do_own(rt_frappe *f, rt_sio_socket *s, const client_event *e, rt_slice args) {
+    if (is_refused(f, s, e)) {
+        rt_frappe_count(f, RT_FRAPPE_GUEST_EVENTS_REFUSED);
+        return;
+    }
     /* By hand: rt_json_iter_init expects brackets, and these elements have none. */
     rt_slice elements = rt_json_trim(args);
     const char *first = elements.n ? elements.p : "";

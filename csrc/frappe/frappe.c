@@ -16,6 +16,7 @@ void rt_frappe_opts_default(rt_frappe_opts *opts) {
         .cache_refused_ms = RT_FRAPPE_CACHE_REFUSED_MS,
         .cache_max = RT_FRAPPE_CACHE_MAX,
         .events_per_second = RT_FRAPPE_EVENTS_PER_SECOND,
+        .guests_see_others = true,
     };
 }
 
@@ -39,6 +40,7 @@ rt_frappe *rt_frappe_new(const rt_frappe_opts *opts, const rt_frappe_ports *port
     f->ports = *ports;
     f->developer_mode = opts->developer_mode;
     f->events_per_second = opts->events_per_second;
+    f->guests_see_others = opts->guests_see_others;
     if (copy_text(opts->default_site, &f->default_site))
         goto fail;
     rt_asker_opts asking = {.patience_ms = opts->auth_patience_ms,
@@ -66,6 +68,10 @@ int rt_frappe_set_rules(rt_frappe *f, rt_slice default_site, bool developer_mode
 
 void rt_frappe_set_events_per_second(rt_frappe *f, uint32_t events) {
     f->events_per_second = events;
+}
+
+void rt_frappe_set_guests_see_others(rt_frappe *f, bool allowed) {
+    f->guests_see_others = allowed;
 }
 
 void rt_frappe_free(rt_frappe *f) {

@@ -39,8 +39,9 @@
 #define RT_FRAPPE_TELL_MS 1000     /* between two frappe_rt_limit events to one socket */
 
 typedef struct rt_frappe_opts {
-    rt_slice default_site; /* site for localhost and 127.0.0.1; may be empty */
-    bool developer_mode;   /* open_in_editor is allowed */
+    rt_slice default_site;  /* site for localhost and 127.0.0.1; may be empty */
+    bool developer_mode;    /* open_in_editor is allowed */
+    bool guests_see_others; /* guests may follow tasks and open documents */
     uint32_t auth_patience_ms;
     uint32_t cache_ms;
     uint32_t cache_refused_ms;
@@ -81,6 +82,8 @@ void rt_frappe_opts_default(rt_frappe_opts *opts);
       "Client events ignored because their arguments were wrong.")                                 \
     X(RT_FRAPPE_EVENTS_OVER_RATE, "client_events_over_rate",                                       \
       "Client events ignored because the socket sent too many.")                                   \
+    X(RT_FRAPPE_GUEST_EVENTS_REFUSED, "guest_events_refused",                                      \
+      "Client events of guests refused by frappe_rt_guests_see_others.")                           \
     X(RT_FRAPPE_NAMES_OVER_MAX, "names_over_max",                                                  \
       "Client events ignored because a name was too long.")                                        \
     X(RT_FRAPPE_LIMITS_TOLD, "limits_told",                                                        \
@@ -114,6 +117,8 @@ void rt_frappe_free(rt_frappe *f);
 /* Changes these options. RT_OK, or RT_ENOMEM: nothing has changed. */
 RT_MUST_CHECK int rt_frappe_set_rules(rt_frappe *f, rt_slice default_site, bool developer_mode);
 void rt_frappe_set_events_per_second(rt_frappe *f, uint32_t events);
+/* Counts for what guests ask from now on; they stay in the rooms where they are. */
+void rt_frappe_set_guests_see_others(rt_frappe *f, bool allowed);
 
 /* The callbacks for rt_sio_new; then pass its result to rt_frappe_attach. */
 rt_sio_app rt_frappe_socketio_app(rt_frappe *f);

@@ -41,6 +41,7 @@ struct rt_frappe {
     rt_viewers viewers;
     rt_slice default_site; /* own copy */
     bool developer_mode;
+    bool guests_see_others;
     uint32_t events_per_second;
     const rt_frappe_watcher *watcher; /* NULL: nobody else */
     rt_log_gate gates[RT_GATES];

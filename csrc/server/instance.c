@@ -46,6 +46,7 @@ static int build_rules(rt_instance *in) {
     rt_frappe_opts_default(&fo);
     fo.default_site = rt_slice_of(c->default_site);
     fo.developer_mode = c->developer_mode;
+    fo.guests_see_others = c->guests_see_others;
     fo.auth_patience_ms = (uint32_t)c->auth_patience_ms;
     fo.cache_ms = (uint32_t)c->cache_ms;
     fo.events_per_second = (uint32_t)c->events_per_second;

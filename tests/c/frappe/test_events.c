@@ -259,6 +259,42 @@ static void test_open_in_editor(void **state) {
     }
 }
 
+/* What guests may do is Frappe's unless the switch is off; nobody else notices it. */
+static void test_guests_see_others(void **state) {
+    (void)state;
+    static const struct {
+        const char *event, *room;
+        bool of_others;
+    } cases[] = {
+        {"[\"task_subscribe\",\"t\"]", "task_progress:t", true},
+        {"[\"progress_subscribe\",\"p\"]", "task_progress:p", true},
+        {"[\"doc_open\",\"T\",\"a\"]", "open_doc:T/a", true},
+        {"[\"doc_subscribe\",\"T\",\"a\"]", "doc:T/a", false},
+        {"[\"doctype_subscribe\",\"T\"]", "doctype:T", false},
+    };
+    world w;
+    world_init(&w, NULL);
+    for (int allowed = 0; allowed < 2; allowed++) {
+        rt_frappe_set_guests_see_others(w.frappe, allowed);
+        world_client *guest = session_start(&w, "Guest", V16), *x = session_start(&w, "x@a", V16);
+        for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+            session_emit(guest, cases[i].event);
+            session_allow(&w);
+            assert_int_equal(session_room(&w, cases[i].room), allowed || !cases[i].of_others);
+            session_emit(x, cases[i].event);
+            session_allow(&w);
+            assert_int_equal(session_room(&w, cases[i].room), 1 + (allowed || !cases[i].of_others));
+        }
+        session_emit(guest, "[\"task_unsubscribe\",\"t\"]");
+        assert_int_equal(session_room(&w, "task_progress:t"), 1);
+        world_leave(guest);
+        world_leave(x);
+    }
+    assert_int_equal(world_counter(&w, RT_FRAPPE_GUEST_EVENTS_REFUSED), 3);
+    assert_int_equal(world_counter(&w, RT_FRAPPE_EVENTS_IGNORED), 0);
+    world_fini(&w);
+}
+
 /* --- how much --- */
 
 static unsigned pongs(world_client *c) {
@@ -479,6 +515,7 @@ int main(void) {
         cmocka_unit_test(test_large_argument),
         cmocka_unit_test(test_ping),
         cmocka_unit_test(test_open_in_editor),
+        cmocka_unit_test(test_guests_see_others),
         cmocka_unit_test(test_rate),
         cmocka_unit_test(test_rate_as_configured),
         cmocka_unit_test(test_rate_after_49_days),
