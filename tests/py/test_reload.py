@@ -4,7 +4,7 @@ import json
 
 import pytest
 import socketio
-from support.bench import PATIENCE, make_bench
+from support.bench import PATIENCE, make_bench, wait_for
 from support.stub_web import StubWeb
 
 import frappe_rt
@@ -67,3 +67,38 @@ def test_where_the_web_process_is(bench):
         assert gets_in(server, "one.localhost")
         assert len(first.questions) == asked
         assert second.questions
+
+
+def hears_of_task(server, site):
+    """Whether a guest hears of a task whose id it knows."""
+    heard, answered = [], []
+    client = socketio.Client(reconnection=False)
+    client.on("e", heard.append, namespace=f"/{site}")
+    client.on("pong", lambda: answered.append(1), namespace=f"/{site}")
+    client.connect(
+        f"http://localhost:{server.port}",
+        headers={"Cookie": "sid=Guest"},
+        namespaces=[f"/{site}"],
+        wait_timeout=PATIENCE,
+    )
+    client.emit("task_subscribe", "t-1", namespace=f"/{site}")
+    client.emit("ping", namespace=f"/{site}")
+    wait_for(lambda: answered)
+    frappe_rt.publish_realtime("e", "task", task_id="t-1", site=site)
+    frappe_rt.publish_realtime("e", "end", room="website", site=site)
+    wait_for(lambda: "end" in heard)
+    client.disconnect()
+    return "task" in heard
+
+
+def test_what_guests_see_of_others(bench):
+    site = "one.localhost"
+    with StubWeb(site) as web:
+        options = {"socketio_port": 0, "frappe_rt_host": "127.0.0.1", "frappe_rt_redis": False}
+        common = {"default_site": site, "webserver_port": web.port}
+        configure(bench, **common, frappe_rt_guests_see_others=False)
+        server = frappe_rt.start(str(bench), **options)
+        assert not hears_of_task(server, site)
+        configure(bench, **common)
+        assert frappe_rt.reload()
+        assert hears_of_task(server, site)
