@@ -135,6 +135,8 @@ void rt_eio_opts_default(rt_eio_opts *opts);
       "Closed polling sessions whose client did not fetch the rest in time.")                      \
     X(RT_EIO_HANDSHAKES_NO_MEMORY, "handshakes_no_memory",                                         \
       "Handshakes refused because memory ran out.")                                                \
+    X(RT_EIO_HANDSHAKE_TOO_BIG, "refused_handshake_too_big",                                       \
+      "Handshakes refused because their login fields were too big, answered with 431.")            \
     X(RT_EIO_BAD_FRAMES, "bad_websocket_frames",                                                   \
       "WebSockets closed because a frame broke the protocol.")
 RT_COUNTERS_DECLARE(rt_eio, RT_EIO_COUNTERS)
@@ -161,6 +163,12 @@ typedef struct rt_eio_app {
     /* May this handshake go on? An empty slice: yes. Otherwise the message of error 4
      * (`Forbidden`), valid until the answer is built. May be NULL. */
     rt_slice (*forbid)(void *ctx, const rt_http_request *req);
+    /* What is kept of a handshake until rt_eio_drop_handshake: fills `kept`, which begins as the
+     * request without its headers; `headers` has room for all of them. Slices of the request.
+     * RT_OK, or RT_ELIMIT: the handshake is refused as too big. NULL: the whole request is kept. */
+    RT_MUST_CHECK int (*keep)(void *keep_ctx, const rt_http_request *req, rt_http_header *headers,
+                              rt_http_request *kept);
+    void *keep_ctx;
 } rt_eio_app;
 
 /* `now` is the clock, in monotonic ms: the same time that rt_timers_run is given. NULL: out of
@@ -219,8 +227,8 @@ void *rt_eio_user(rt_eio_session *s);
 rt_slice rt_eio_sid(const rt_eio_session *s);
 bool rt_eio_is_websocket(const rt_eio_session *s);
 
-/* A copy of the handshake request. NULL after rt_eio_drop_handshake, which saves a few hundred
- * bytes for each idle session. */
+/* A copy of the handshake request, or of what rt_eio_app.keep chose. NULL after
+ * rt_eio_drop_handshake, which saves a few hundred bytes for each idle session. */
 const rt_http_request *rt_eio_handshake_of(const rt_eio_session *s);
 void rt_eio_drop_handshake(rt_eio_session *s);
 

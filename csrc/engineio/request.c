@@ -191,12 +191,31 @@ static bool websocket_request_valid(const rt_http_request *req) {
            rt_ws_key_valid(rt_http_header_get(req, RT_LIT("Sec-WebSocket-Key")));
 }
 
+/* How a handshake is answered for which there is no session. */
+static const struct refused {
+    int status, counter;
+    int http;      /* status of the answer */
+    uint16_t code; /* of the WebSocket's close frame */
+} refused[] = {
+    {RT_ELIMIT, RT_EIO_REFUSED_FULL, 503, 1013},
+    {RT_EHTTP_HEADERS, RT_EIO_HANDSHAKE_TOO_BIG, 431, 1009},
+    {0, RT_EIO_HANDSHAKES_NO_MEMORY, 503, 1013},
+};
+
+/* Looks it up, and counts. */
+static const struct refused *no_session(rt_eio *e, int status) {
+    const struct refused *r = refused;
+    while (r->status && r->status != status)
+        r++;
+    rt_eio_count(e, r->counter);
+    return r;
+}
+
 static void open_websocket(rt_eio *e, rt_eio_port *port, const rt_http_request *req) {
     int status;
     rt_eio_session *s = rt_eio_session_new(e, req, true, &status);
     if (!s) {
-        rt_eio_count(e, status == RT_ELIMIT ? RT_EIO_REFUSED_FULL : RT_EIO_HANDSHAKES_NO_MEMORY);
-        rt_eio_ws_close(port, 1013);
+        rt_eio_ws_close(port, no_session(e, status)->code);
         return;
     }
     rt_eio_ws_join(port, s);
@@ -245,8 +264,7 @@ static void open_polling(rt_eio_exchange *x, const rt_http_request *req) {
     int status;
     rt_eio_session *s = rt_eio_session_new(e, req, false, &status);
     if (!s) {
-        rt_eio_count(e, status == RT_ELIMIT ? RT_EIO_REFUSED_FULL : RT_EIO_HANDSHAKES_NO_MEMORY);
-        rt_eio_exchange_reply(x, 503, NULL, NULL);
+        rt_eio_exchange_reply(x, no_session(e, status)->http, NULL, NULL);
         return;
     }
     rt_buf open;

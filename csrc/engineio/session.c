@@ -23,19 +23,42 @@ static rt_eio_polling *polling_new(rt_eio_session *s) {
     return p;
 }
 
+/* The copy that is kept of the request. NULL: *status says why. */
+static rt_eio_handshake *copy_handshake(const rt_eio *e, const rt_http_request *req, int *status) {
+    rt_http_header headers[RT_HTTP_HEADERS_MAX];
+    rt_http_request kept = *req;
+    *status = RT_OK;
+    if (e->app.keep) {
+        kept.headers = headers;
+        kept.header_count = 0;
+        *status = e->app.keep(e->app.keep_ctx, req, headers, &kept);
+    }
+    if (*status != RT_OK) {
+        *status = RT_EHTTP_HEADERS;
+        return NULL;
+    }
+    *status = RT_ENOMEM;
+    return rt_eio_handshake_new(&kept);
+}
+
 rt_eio_session *rt_eio_session_new(rt_eio *e, const rt_http_request *req, bool websocket,
                                    int *status) {
     *status = RT_ELIMIT;
     if (e->by_sid.count >= e->opts.max_sessions)
         return NULL;
+    rt_eio_handshake *handshake = copy_handshake(e, req, status);
+    if (!handshake)
+        return NULL;
     *status = RT_ENOMEM;
     rt_eio_session *s = rt_alloc0(sizeof *s + e->app.user_size);
-    if (!s)
+    if (!s) {
+        rt_eio_handshake_free(handshake);
         return NULL;
-    s->handshake = rt_eio_handshake_new(req);
+    }
+    s->handshake = handshake;
     if (!websocket)
         s->polling = polling_new(s);
-    if (!s->handshake || !(websocket || s->polling))
+    if (!(websocket || s->polling))
         goto fail;
     *status = insert(e, s);
     if (*status != RT_OK)

@@ -4,6 +4,7 @@
 #include "base/alloc.h"
 #include "base/status.h"
 #include "frappe/claim.h"
+#include "frappe/keep.h"
 #include "frappe/state.h"
 #include "json/write.h"
 
@@ -88,6 +89,12 @@ bool rt_frappe_allow_origin(void *ctx, const rt_http_request *req, rt_slice orig
     rt_claim claim;
     rt_claim_read(req, origin, f->default_site, &f->ports, &claim);
     return rt_claim_origin_ok(&claim);
+}
+
+int rt_frappe_keep(void *ctx, const rt_http_request *req, rt_http_header *headers,
+                   rt_http_request *kept) {
+    const rt_frappe *f = ctx;
+    return rt_keep(f->watcher != NULL, req, headers, kept);
 }
 
 /* --- Socket.IO's callbacks --- */

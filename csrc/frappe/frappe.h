@@ -36,7 +36,12 @@
 #define RT_FRAPPE_EVENTS_PER_SECOND_MAX 10000
 #define RT_FRAPPE_EVENTS_BURST 400 /* ... with credit saved for four seconds */
 #define RT_FRAPPE_AUTH_MAX 16384   /* bytes of a CONNECT payload kept for on_let_in */
-#define RT_FRAPPE_TELL_MS 1000     /* between two frappe_rt_limit events to one socket */
+/* Bytes of a handshake that wait for its login. Up to SMALL all of it is kept; of a bigger one the
+ * fields for the login, up to MAX, and its query. All of any where a handler host is attached. */
+#define RT_FRAPPE_HANDSHAKE_SMALL 2048
+#define RT_FRAPPE_HANDSHAKE_MAX 4096
+#define RT_FRAPPE_HANDSHAKE_QUERY_MAX 512
+#define RT_FRAPPE_TELL_MS 1000 /* between two frappe_rt_limit events to one socket */
 
 typedef struct rt_frappe_opts {
     rt_slice default_site;  /* site for localhost and 127.0.0.1; may be empty */
@@ -125,6 +130,9 @@ rt_sio_app rt_frappe_socketio_app(rt_frappe *f);
 void rt_frappe_attach(rt_frappe *f, rt_sio *io);
 /* For rt_eio_app.allow_origin: the same rule as at CONNECT. */
 bool rt_frappe_allow_origin(void *f, const rt_http_request *req, rt_slice origin);
+/* For rt_eio_app.keep: what login and handler hosts read. */
+RT_MUST_CHECK int rt_frappe_keep(void *f, const rt_http_request *req, rt_http_header *headers,
+                                 rt_http_request *kept);
 
 /* --- publishing --- */
 

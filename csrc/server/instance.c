@@ -73,6 +73,8 @@ static int build_rules(rt_instance *in) {
     rt_eio_app eio_app = rt_sio_engine_app(in->sio);
     eio_app.allow_origin = rt_frappe_allow_origin;
     eio_app.allow_origin_ctx = in->frappe;
+    eio_app.keep = rt_frappe_keep;
+    eio_app.keep_ctx = in->frappe;
     in->eio = rt_eio_new(&eo, &eio_app, &in->loop.timers, rt_loop_now, &in->loop);
     return in->eio ? RT_OK : RT_ENOMEM;
 }

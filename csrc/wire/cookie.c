@@ -8,17 +8,24 @@ static rt_slice unquoted(rt_slice value) {
     return value;
 }
 
-bool rt_cookie_get(rt_slice header, rt_slice name, rt_slice *value) {
-    *value = RT_EMPTY;
+bool rt_cookie_pair(rt_slice header, rt_slice name, rt_slice *pair) {
     while (header.n > 0) {
         size_t end = rt_slice_find(header, ';');
-        rt_slice pair = {header.p, end};
-        size_t eq = rt_slice_find(pair, '=');
-        if (eq < pair.n && rt_slice_eq(rt_slice_trim((rt_slice){pair.p, eq}), name)) {
-            *value = unquoted(rt_slice_trim(rt_slice_from(pair, eq + 1)));
+        *pair = rt_slice_trim((rt_slice){header.p, end});
+        size_t eq = rt_slice_find(*pair, '=');
+        if (eq < pair->n && rt_slice_eq(rt_slice_trim((rt_slice){pair->p, eq}), name))
             return true;
-        }
         header = rt_slice_from(header, end + 1);
     }
+    *pair = RT_EMPTY;
     return false;
+}
+
+bool rt_cookie_get(rt_slice header, rt_slice name, rt_slice *value) {
+    rt_slice pair;
+    *value = RT_EMPTY;
+    if (!rt_cookie_pair(header, name, &pair))
+        return false;
+    *value = unquoted(rt_slice_trim(rt_slice_from(pair, rt_slice_find(pair, '=') + 1)));
+    return true;
 }

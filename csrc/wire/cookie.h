@@ -10,5 +10,7 @@
 /* The raw value of the first cookie called `name` (case-sensitive), surrounding quotes removed;
  * true when it is there. */
 RT_MUST_CHECK bool rt_cookie_get(rt_slice header, rt_slice name, rt_slice *value);
+/* The same cookie as it stands in the header, `name=value`. */
+RT_MUST_CHECK bool rt_cookie_pair(rt_slice header, rt_slice name, rt_slice *pair);
 
 #endif

@@ -60,6 +60,7 @@ typedef struct fake {
     bool close_on_message;
     bool origin_allowed;
     const char *forbidden; /* what handshakes are told; NULL: welcome */
+    int keep_status;       /* what keep answers; it keeps the first header */
 } fake;
 
 /* --- the port --- */
@@ -134,6 +135,12 @@ static inline bool fake_allow_origin(void *ctx, const rt_http_request *req, rt_s
 static inline rt_slice fake_forbid(void *ctx, const rt_http_request *req) {
     (void)req;
     return rt_slice_of(((fake *)ctx)->forbidden);
+}
+
+static inline int fake_keep(void *ctx, const rt_http_request *req, rt_http_header *headers,
+                            rt_http_request *kept) {
+    headers[kept->header_count++] = req->headers[0];
+    return ((fake *)ctx)->keep_status;
 }
 
 static inline uint64_t fake_now(void *ctx) {

@@ -255,6 +255,48 @@ static void handshake_is_kept_until_dropped(void **state) {
     fake_fini(&f);
 }
 
+/* An app that chooses what is kept. */
+static void begin_choosing(fake *f) {
+    rt_eio_opts opts;
+    rt_eio_opts_default(&opts);
+    fake_init(f, &opts);
+    rt_eio_app app = {.ctx = f,
+                      .on_open = fake_on_open,
+                      .on_message = fake_on_message,
+                      .on_close = fake_on_close,
+                      .keep = fake_keep,
+                      .keep_ctx = f};
+    rt_eio_free(f->eio);
+    f->eio = rt_eio_new(&opts, &app, &f->timers, fake_now, f);
+    assert_non_null(f->eio);
+}
+
+static void the_app_chooses_what_is_kept(void **state) {
+    (void)state;
+    fake f;
+    begin_choosing(&f);
+    fake_request(fake_open(&f),
+                 "GET " FAKE_POLLING " HTTP/1.1\r\nHost: x\r\nCookie: sid=1\r\n\r\n");
+    const rt_http_request *req = rt_eio_handshake_of(f.session);
+    assert_int_equal(req->header_count, 1);
+    assert_true(rt_slice_eq(rt_http_header_get(req, RT_LIT("host")), RT_LIT("x")));
+    fake_fini(&f);
+}
+
+static void too_big_a_handshake(void **state) {
+    (void)state;
+    fake f;
+    begin_choosing(&f);
+    f.keep_status = RT_ELIMIT;
+    fake_conn *c = fake_open(&f);
+    fake_get(c, FAKE_POLLING);
+    assert_string_equal(fake_body(c, "431"), "");
+    assert_string_equal(fake_frames(fake_websocket(&f, NULL)), "close 1009");
+    assert_int_equal(fake_figures(&f).counters.v[RT_EIO_HANDSHAKE_TOO_BIG], 2);
+    assert_int_equal(fake_figures(&f).sessions, 0);
+    fake_fini(&f);
+}
+
 static int leaks(void **state) {
     (void)state;
     return rt_alloc_live() != 0;
@@ -273,6 +315,8 @@ int main(void) {
         cmocka_unit_test_teardown(too_many_sessions, leaks),
         cmocka_unit_test_teardown(refused_by_the_app, leaks),
         cmocka_unit_test_teardown(handshake_is_kept_until_dropped, leaks),
+        cmocka_unit_test_teardown(the_app_chooses_what_is_kept, leaks),
+        cmocka_unit_test_teardown(too_big_a_handshake, leaks),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

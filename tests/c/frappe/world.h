@@ -293,6 +293,8 @@ static inline bool world_try_init(world *w, const rt_frappe_opts *opts) {
     rt_eio_app eio_app = rt_sio_engine_app(w->io);
     eio_app.allow_origin = rt_frappe_allow_origin;
     eio_app.allow_origin_ctx = w->frappe;
+    eio_app.keep = rt_frappe_keep;
+    eio_app.keep_ctx = w->frappe;
     w->eio = rt_eio_new(&eo, &eio_app, &w->timers, world_now, w);
     if (w->eio)
         return true;
