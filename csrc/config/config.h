@@ -68,6 +68,11 @@ enum rt_config_from {
       67108864, "bytes of one message from a client")                                              \
     X(max_owed, "frappe_rt_max_owed", INT, LIVE, "8388608", "FRAPPE_RT_MAX_OWED", 65536,           \
       1073741824, "bytes owed to one client before it is dropped as slow")                         \
+    X(max_newcomers, "frappe_rt_max_newcomers", INT, LIVE, "20000", "FRAPPE_RT_MAX_NEWCOMERS",     \
+      100, 1000000, "connections that are not logged in yet; beyond it the oldest makes room")     \
+    X(max_newcomer_bytes, "frappe_rt_max_newcomer_bytes", INT, LIVE, "33554432",                   \
+      "FRAPPE_RT_MAX_NEWCOMER_BYTES", 1048576, 1073741824,                                         \
+      "bytes that they may take together; beyond it the oldest makes room")                        \
     X(events_per_second, "frappe_rt_events_per_second", INT, LIVE, "100",                          \
       "FRAPPE_RT_EVENTS_PER_SECOND", 1, 10000,                                                     \
       "events that one client may send in a second, and four times that at once")                  \

@@ -21,6 +21,8 @@ void rt_eio_opts_default(rt_eio_opts *opts) {
         .max_payload = RT_EIO_MAX_PAYLOAD,
         .max_owed = RT_EIO_OWED_MAX,
         .max_sessions = RT_EIO_SESSIONS_MAX,
+        .max_newcomers = RT_EIO_NEWCOMERS_MAX,
+        .max_newcomer_bytes = RT_EIO_NEWCOMER_BYTES_MAX,
         .compress_min = RT_EIO_COMPRESS_MIN,
         .cors = RT_EIO_CORS_OFF,
         .allow_upgrades = true,
@@ -86,6 +88,7 @@ rt_eio *rt_eio_new(const rt_eio_opts *opts, const rt_eio_app *app, rt_timers *ti
     rt_list_init(&e->open);
     rt_list_init(&e->pending);
     rt_list_init(&e->ended);
+    rt_eio_newcomers_init(&e->newcomers, opts->max_newcomers, opts->max_newcomer_bytes);
     rt_timerq_init(&e->ping_due, timers, opts->ping_interval_ms, on_ping_due, e);
     rt_timerq_init(&e->pong_due, timers, opts->ping_timeout_ms, on_pong_due, e);
     rt_timerq_init(&e->pong_again_due, timers, opts->ping_timeout_ms, on_pong_due, e);
@@ -97,6 +100,11 @@ rt_eio *rt_eio_new(const rt_eio_opts *opts, const rt_eio_app *app, rt_timers *ti
 
 void rt_eio_set_max_owed(rt_eio *e, uint32_t max_owed) {
     e->opts.max_owed = max_owed;
+}
+
+void rt_eio_set_newcomers(rt_eio *e, uint32_t max, uint32_t max_bytes) {
+    e->newcomers.max = max;
+    e->newcomers.max_bytes = max_bytes;
 }
 
 void rt_eio_close_all(rt_eio *e, enum rt_eio_reason reason) {
@@ -159,6 +167,8 @@ void rt_eio_get_figures(const rt_eio *e, rt_eio_figures *out) {
         .polling = (uint32_t)e->by_sid.count - e->websockets,
         .websocket = e->websockets,
         .pending_polls = e->polls,
+        .newcomers = e->newcomers.count,
+        .newcomer_bytes = e->newcomers.bytes,
         .counters = e->counters,
     };
     memcpy(out->closed, e->closed, sizeof out->closed);
@@ -173,6 +183,9 @@ void rt_eio_show_figures(const rt_eio *e, const rt_figures *to) {
     rt_figures_gauge(to, "sessions_websocket", f.websocket, "Open sessions on a WebSocket.");
     rt_figures_gauge(to, "sessions_polling", f.polling, "Open sessions that poll.");
     rt_figures_gauge(to, "polls_pending", f.pending_polls, "Polls that wait for their answer.");
+    rt_figures_gauge(to, "newcomers", f.newcomers, "Open sessions that are not logged in yet.");
+    rt_figures_gauge(to, "newcomer_bytes", f.newcomer_bytes,
+                     "Bytes that sessions take which are not logged in yet.");
     RT_FIGURES_OF(to, "engineio", rt_eio, &f.counters);
     rt_figures_counters(to, "closed", &closed, reasons, f.closed, RT_EIO_REASONS);
 }

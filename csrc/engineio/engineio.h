@@ -41,10 +41,12 @@
 #define RT_EIO_DRAIN_MS 30000
 #define RT_EIO_COMPRESS_MIN 1024 /* bytes of a polling answer */
 /* Ours. */
-#define RT_EIO_NOOP_MS 100             /* while probing, a poll waits no longer */
-#define RT_EIO_OWED_MAX (8u << 20)     /* bytes; a client that is owed more is slow */
-#define RT_EIO_SESSIONS_MAX 200000     /* open at a time */
-#define RT_EIO_POLL_PACKETS_MAX 10000  /* in one POST */
+#define RT_EIO_NOOP_MS 100                    /* while probing, a poll waits no longer */
+#define RT_EIO_OWED_MAX (8u << 20)            /* bytes; a client that is owed more is slow */
+#define RT_EIO_SESSIONS_MAX 200000            /* open at a time */
+#define RT_EIO_NEWCOMERS_MAX 20000            /* sessions that are not let in yet */
+#define RT_EIO_NEWCOMER_BYTES_MAX (32u << 20) /* that they may take together */
+#define RT_EIO_POLL_PACKETS_MAX 10000         /* in one POST */
 #define RT_EIO_COMPRESS_MAX (1u << 20) /* bytes; a larger answer would stop the loop: plain */
 #define RT_EIO_PING_LATE_PART 10       /* a late ping takes at most this part of the timeout */
 
@@ -60,6 +62,7 @@
     X(RT_EIO_SERVER_SHUTDOWN, "server shutting down", "Sessions closed because the server stops.") \
     X(RT_EIO_SLOW_CLIENT, "slow client", "Sessions whose client was owed too much.")               \
     X(RT_EIO_NO_MEMORY, "out of memory", "Sessions closed because memory ran out.")                \
+    X(RT_EIO_CROWDED_OUT, "crowded out", "Sessions not logged in that made room for newer ones.")  \
     X(RT_EIO_CLIENT_LEFT, "client namespace disconnect",                                           \
       "Always 0 here: a client that leaves a namespace keeps its session.")                        \
     X(RT_EIO_SERVER_LEFT, "server namespace disconnect",                                           \
@@ -82,6 +85,8 @@ typedef struct rt_eio_opts {
     uint32_t max_payload; /* bytes of one POST body or WebSocket message */
     uint32_t max_owed;    /* bytes */
     uint32_t max_sessions;
+    uint32_t max_newcomers;      /* sessions that are not let in yet ... */
+    uint32_t max_newcomer_bytes; /* ... and what they take together */
     uint32_t compress_min; /* bytes of a polling answer from which it is compressed; 0: never */
     enum rt_eio_cors cors;
     bool allow_upgrades;
@@ -177,6 +182,8 @@ RT_MUST_CHECK rt_eio *rt_eio_new(const rt_eio_opts *opts, const rt_eio_app *app,
                                  uint64_t (*now)(void *ctx), void *now_ctx);
 /* Changes opts.max_owed, also for open sessions. */
 void rt_eio_set_max_owed(rt_eio *e, uint32_t max_owed);
+/* Changes opts.max_newcomers and opts.max_newcomer_bytes. */
+void rt_eio_set_newcomers(rt_eio *e, uint32_t max, uint32_t max_bytes);
 /* Ends every session. A WebSocket gets a close frame, a waiting poll `1` or, when the server shuts
  * down, no answer. */
 void rt_eio_close_all(rt_eio *e, enum rt_eio_reason reason);
@@ -228,13 +235,16 @@ rt_slice rt_eio_sid(const rt_eio_session *s);
 bool rt_eio_is_websocket(const rt_eio_session *s);
 
 /* A copy of the handshake request, or of what rt_eio_app.keep chose. NULL after
- * rt_eio_drop_handshake, which saves a few hundred bytes for each idle session. */
+ * rt_eio_drop_handshake. */
 const rt_http_request *rt_eio_handshake_of(const rt_eio_session *s);
+/* The app lets the client in and needs its handshake no more. Until then the session is a newcomer:
+ * when there are too many, it makes room for newer ones. */
 void rt_eio_drop_handshake(rt_eio_session *s);
 
 /* --- figures --- */
 typedef struct rt_eio_figures {
-    uint32_t sessions, polling, websocket, pending_polls;
+    uint32_t sessions, polling, websocket, pending_polls, newcomers;
+    size_t newcomer_bytes;
     uint64_t closed[RT_EIO_REASONS];
     rt_eio_counters counters;
 } rt_eio_figures;

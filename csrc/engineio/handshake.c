@@ -3,11 +3,6 @@
 
 #include "base/alloc.h"
 
-struct rt_eio_handshake {
-    rt_http_request request;
-    rt_http_header headers[];
-};
-
 static rt_slice copy_slice(char **at, rt_slice from) {
     if (from.n == 0)
         return RT_EMPTY;
@@ -26,6 +21,9 @@ rt_eio_handshake *rt_eio_handshake_new(const rt_http_request *req) {
     if (!h)
         return NULL;
     char *at = (char *)h + sizeof *h + table;
+    rt_eio_newcomer_init(&h->newcomer);
+    h->session = NULL;
+    h->size = sizeof *h + table + bytes;
     h->request = *req;
     h->request.headers = h->headers;
     h->request.target = copy_slice(&at, req->target);
@@ -40,8 +38,4 @@ rt_eio_handshake *rt_eio_handshake_new(const rt_http_request *req) {
 
 void rt_eio_handshake_free(rt_eio_handshake *h) {
     rt_free(h);
-}
-
-const rt_http_request *rt_eio_handshake_request(const rt_eio_handshake *h) {
-    return &h->request;
 }

@@ -41,8 +41,29 @@ static rt_eio_handshake *copy_handshake(const rt_eio *e, const rt_http_request *
     return rt_eio_handshake_new(&kept);
 }
 
+/* A session that is new takes part in the budget of those, with all that it takes. */
+static void list_newcomer(rt_eio_session *s) {
+    rt_eio_handshake *h = s->handshake;
+    size_t bytes = sizeof *s + s->eio->app.user_size + h->size;
+    h->session = s;
+    rt_eio_newcomers_add(&s->eio->newcomers, &h->newcomer,
+                         bytes + (s->polling ? sizeof *s->polling : 0));
+}
+
+static void no_newcomer(rt_eio_session *s) {
+    if (s->handshake)
+        rt_eio_newcomers_remove(&s->eio->newcomers, &s->handshake->newcomer);
+}
+
+static void make_room(rt_eio *e) {
+    const rt_eio_newcomer *oldest;
+    while ((oldest = rt_eio_newcomers_over(&e->newcomers)))
+        rt_eio_session_end(RT_OF(oldest, rt_eio_handshake, newcomer)->session, RT_EIO_CROWDED_OUT);
+}
+
 rt_eio_session *rt_eio_session_new(rt_eio *e, const rt_http_request *req, bool websocket,
                                    int *status) {
+    make_room(e);
     *status = RT_ELIMIT;
     if (e->by_sid.count >= e->opts.max_sessions)
         return NULL;
@@ -70,6 +91,7 @@ rt_eio_session *rt_eio_session_new(rt_eio *e, const rt_http_request *req, bool w
     rt_list_push(&e->open, &s->node);
     rt_timer_init(&s->heartbeat);
     rt_timer_arm(&e->ping_due, &s->heartbeat, rt_eio_now(e));
+    list_newcomer(s);
     rt_eio_count(e, RT_EIO_SESSIONS_OPENED);
     return s;
 
@@ -107,10 +129,10 @@ int rt_eio_session_put_open(const rt_eio_session *s, rt_buf *out) {
                          o->ping_timeout_ms, o->max_payload);
 }
 
-/* Some clients stay away after a `1`. When the server stops, the poll breaks off instead, and they
- * all come back. */
+/* Some clients stay away after a `1`. When the client is not to blame, the poll breaks off instead,
+ * and all come back. */
 static void end_poll(rt_eio_session *s, enum rt_eio_reason reason) {
-    if (reason != RT_EIO_SERVER_SHUTDOWN)
+    if (reason != RT_EIO_SERVER_SHUTDOWN && reason != RT_EIO_CROWDED_OUT)
         rt_eio_poll_answer(s, RT_LIT("1"));
     else
         abort_exchange(s->polling->poll);
@@ -149,6 +171,7 @@ void rt_eio_session_end(rt_eio_session *s, enum rt_eio_reason reason) {
     rt_eio *e = s->eio;
     e->websockets -= s->state == RT_EIO_WEBSOCKET;
     s->state = RT_EIO_CLOSED;
+    no_newcomer(s);
     rt_map_del(&e->by_sid, rt_slice_make(s->sid, RT_ID_LEN));
     rt_timer_disarm(&s->heartbeat);
     rt_list_unlink(&s->node);
@@ -172,15 +195,21 @@ static bool bad_packet(rt_eio_session *s) {
     return false;
 }
 
+static void deliver(rt_eio_session *s, bool binary, rt_slice bytes) {
+    rt_eio *e = s->eio;
+    if (s->handshake)
+        rt_eio_newcomers_spoke(&e->newcomers, &s->handshake->newcomer);
+    e->app.on_message(e->app.ctx, s, binary, bytes);
+}
+
 /* A binary message as text, `b` and base64: in a polling payload and, as in the reference, in a
  * text frame. */
 static bool base64_message(rt_eio_session *s, rt_slice text) {
-    rt_eio *e = s->eio;
     rt_buf bytes;
     rt_buf_init(&bytes, 0);
     int status = rt_base64_decode(text, &bytes);
     if (status == RT_OK)
-        e->app.on_message(e->app.ctx, s, true, rt_buf_slice(&bytes));
+        deliver(s, true, rt_buf_slice(&bytes));
     rt_buf_fini(&bytes);
     if (status != RT_OK)
         return bad_packet(s);
@@ -197,12 +226,12 @@ bool rt_eio_session_packet(rt_eio_session *s, bool binary, rt_slice packet) {
     if (binary || packet.p[0] != '3')
         note_liveness(s);
     if (binary) {
-        e->app.on_message(e->app.ctx, s, true, packet);
+        deliver(s, true, packet);
         return s->opened;
     }
     switch (packet.p[0]) {
     case '4':
-        e->app.on_message(e->app.ctx, s, false, rt_slice_from(packet, 1));
+        deliver(s, false, rt_slice_from(packet, 1));
         return s->opened;
     case 'b':
         return base64_message(s, rt_slice_from(packet, 1));
@@ -332,10 +361,11 @@ bool rt_eio_is_websocket(const rt_eio_session *s) {
 }
 
 const rt_http_request *rt_eio_handshake_of(const rt_eio_session *s) {
-    return s->handshake ? rt_eio_handshake_request(s->handshake) : NULL;
+    return s->handshake ? &s->handshake->request : NULL;
 }
 
 void rt_eio_drop_handshake(rt_eio_session *s) {
+    no_newcomer(s);
     rt_eio_handshake_free(s->handshake);
     s->handshake = NULL;
 }

@@ -3,6 +3,7 @@
  * A file calls only those above it in this list, or to its left:
  *
  *     compress.c frame.c handshake.c payload.c   bytes
+ *     newcomers.c                                who is not let in yet
  *     exchange.c poll_answer.c websocket.c       a request and its answer; a WebSocket
  *     session.c                                  the life of a session
  *     polling.c websocket_read.c                 what clients send
@@ -44,6 +45,7 @@ struct rt_eio {
     rt_list open;    /* sessions, with those that close */
     rt_list pending; /* rt_eio_polling that got messages in this turn */
     rt_list ended;   /* sessions to free */
+    rt_eio_newcomers newcomers;
     rt_timerq ping_due;
     rt_timerq pong_due;       /* counted from the ping's own deadline */
     rt_timerq pong_again_due; /* counted from a later time, once for each ping */
@@ -93,11 +95,11 @@ struct rt_eio_session {
     bool awaiting_pong; /* heartbeat is in pong_due or pong_again_due */
     bool pong_extended; /* another packet has extended the pong's deadline */
     char sid[RT_ID_LEN];
-    rt_list node;            /* in open or ended */
-    rt_timer heartbeat;      /* in ping_due, pong_due, pong_again_due or drain_due */
-    rt_eio_polling *polling; /* never NULL in the states that poll */
-    rt_eio_handshake *handshake;
-    max_align_t user[]; /* app.user_size bytes */
+    rt_list node;                /* in open or ended */
+    rt_timer heartbeat;          /* in ping_due, pong_due, pong_again_due or drain_due */
+    rt_eio_polling *polling;     /* never NULL in the states that poll */
+    rt_eio_handshake *handshake; /* while it is a newcomer */
+    max_align_t user[];          /* app.user_size bytes */
 };
 
 /* An HTTP request that is being read or waits for its answer. */
@@ -130,8 +132,8 @@ static inline void rt_eio_flush_app(rt_eio *e) {
 
 /* --- session.c --- */
 
-/* A new session in state POLLING or WEBSOCKET, in the table, its heartbeat started. NULL: *status
- * says why. Call rt_eio_session_open next. */
+/* A new session in state POLLING or WEBSOCKET, in the table, its heartbeat started; older newcomers
+ * may end to make room for it. NULL: *status says why. Call rt_eio_session_open next. */
 RT_MUST_CHECK rt_eio_session *rt_eio_session_new(rt_eio *e, const rt_http_request *req,
                                                  bool websocket, int *status);
 void rt_eio_session_free(rt_eio_session *s); /* once it has ended */

@@ -69,6 +69,8 @@ static int build_rules(rt_instance *in) {
     eo.ping_timeout_ms = (uint32_t)c->ping_timeout_ms;
     eo.max_payload = (uint32_t)c->max_payload;
     eo.max_owed = (uint32_t)c->max_owed;
+    eo.max_newcomers = (uint32_t)c->max_newcomers;
+    eo.max_newcomer_bytes = (uint32_t)c->max_newcomer_bytes;
     eo.cors = RT_EIO_CORS_ASK;
     rt_eio_app eio_app = rt_sio_engine_app(in->sio);
     eio_app.allow_origin = rt_frappe_allow_origin;

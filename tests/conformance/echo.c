@@ -22,7 +22,7 @@ static rt_msg *message_frame(bool binary, rt_slice bytes) {
 
 static int on_open(void *ctx, rt_eio_session *s) {
     (void)ctx;
-    (void)s;
+    rt_eio_drop_handshake(s);
     return RT_OK;
 }
 

@@ -41,6 +41,7 @@ static void on_connect(void *ctx, rt_sio_socket *s, rt_slice auth) {
         return;
     }
     rt_sio_accept(s);
+    rt_sio_socket_drop_handshake(s);
     rt_sio_emit(s, RT_LIT("\"auth\""), auth.n ? auth : RT_LIT("{}"));
 }
 
