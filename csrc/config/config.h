@@ -73,6 +73,15 @@ enum rt_config_from {
     X(max_newcomer_bytes, "frappe_rt_max_newcomer_bytes", INT, LIVE, "33554432",                   \
       "FRAPPE_RT_MAX_NEWCOMER_BYTES", 1048576, 1073741824,                                         \
       "bytes that they may take together; beyond it the oldest makes room")                        \
+    X(handshakes_per_second, "frappe_rt_handshakes_per_second", INT, LIVE, "200",                  \
+      "FRAPPE_RT_HANDSHAKES_PER_SECOND", 1, 10000,                                                 \
+      "handshakes that one address may make in a second, and ten times that at once")              \
+    X(connections_per_address, "frappe_rt_connections_per_address", INT, LIVE, "10000",            \
+      "FRAPPE_RT_CONNECTIONS_PER_ADDRESS", 1, 1000000,                                             \
+      "connections of one address that is no trusted proxy")                                       \
+    X(trusted_proxies, "frappe_rt_trusted_proxies", STR, START, "loopback, private",               \
+      "FRAPPE_RT_TRUSTED_PROXIES", 0, 0,                                                           \
+      "proxies whose X-Forwarded-For counts: addresses, networks, loopback, private; or none")     \
     X(events_per_second, "frappe_rt_events_per_second", INT, LIVE, "100",                          \
       "FRAPPE_RT_EVENTS_PER_SECOND", 1, 10000,                                                     \
       "events that one client may send in a second, and four times that at once")                  \

@@ -23,6 +23,9 @@ void rt_eio_opts_default(rt_eio_opts *opts) {
         .max_sessions = RT_EIO_SESSIONS_MAX,
         .max_newcomers = RT_EIO_NEWCOMERS_MAX,
         .max_newcomer_bytes = RT_EIO_NEWCOMER_BYTES_MAX,
+        .handshakes_per_second = RT_EIO_HANDSHAKES_PER_SECOND,
+        .max_connections_per_peer = RT_EIO_CONNECTIONS_PER_PEER_MAX,
+        .max_peers = RT_EIO_PEERS_MAX,
         .compress_min = RT_EIO_COMPRESS_MIN,
         .cors = RT_EIO_CORS_OFF,
         .allow_upgrades = true,
@@ -89,6 +92,7 @@ rt_eio *rt_eio_new(const rt_eio_opts *opts, const rt_eio_app *app, rt_timers *ti
     rt_list_init(&e->pending);
     rt_list_init(&e->ended);
     rt_eio_newcomers_init(&e->newcomers, opts->max_newcomers, opts->max_newcomer_bytes);
+    rt_eio_peers_init(&e->peers, timers, opts->handshakes_per_second, opts->max_peers);
     rt_timerq_init(&e->ping_due, timers, opts->ping_interval_ms, on_ping_due, e);
     rt_timerq_init(&e->pong_due, timers, opts->ping_timeout_ms, on_pong_due, e);
     rt_timerq_init(&e->pong_again_due, timers, opts->ping_timeout_ms, on_pong_due, e);
@@ -107,6 +111,30 @@ void rt_eio_set_newcomers(rt_eio *e, uint32_t max, uint32_t max_bytes) {
     e->newcomers.max_bytes = max_bytes;
 }
 
+void rt_eio_set_peers(rt_eio *e, uint32_t handshakes_per_second, uint32_t max_connections) {
+    e->peers.per_second = handshakes_per_second;
+    e->opts.max_connections_per_peer = max_connections;
+}
+
+int rt_eio_connected(rt_eio *e, const char *address, rt_eio_peer **peer) {
+    *peer = rt_eio_peers_get(&e->peers, address, rt_eio_now(e));
+    if (!*peer) {
+        rt_eio_count(e, RT_EIO_PEERS_OVER_MAX);
+        return RT_OK;
+    }
+    if ((*peer)->connections >= e->opts.max_connections_per_peer) {
+        rt_eio_count(e, RT_EIO_REFUSED_CONNECTIONS);
+        return RT_ELIMIT;
+    }
+    rt_eio_peers_connected(*peer);
+    return RT_OK;
+}
+
+void rt_eio_disconnected(rt_eio *e, rt_eio_peer *peer) {
+    if (peer)
+        rt_eio_peers_disconnected(&e->peers, peer, rt_eio_now(e));
+}
+
 void rt_eio_close_all(rt_eio *e, enum rt_eio_reason reason) {
     rt_eio_flush(e); /* send what is queued in this turn */
     while (!rt_list_empty(&e->open)) {
@@ -122,6 +150,7 @@ void rt_eio_free(rt_eio *e) {
     rt_timerq_fini(&e->drain_due);
     rt_timerq_fini(&e->probe_due);
     rt_timerq_fini(&e->noop_due);
+    rt_eio_peers_fini(&e->peers);
     rt_eio_poll_forget(e);
     rt_eio_compressor_free(e->compressor);
     rt_map_fini(&e->by_sid);
@@ -169,6 +198,7 @@ void rt_eio_get_figures(const rt_eio *e, rt_eio_figures *out) {
         .pending_polls = e->polls,
         .newcomers = e->newcomers.count,
         .newcomer_bytes = e->newcomers.bytes,
+        .peers = (uint32_t)e->peers.by_address.count,
         .counters = e->counters,
     };
     memcpy(out->closed, e->closed, sizeof out->closed);
@@ -186,6 +216,9 @@ void rt_eio_show_figures(const rt_eio *e, const rt_figures *to) {
     rt_figures_gauge(to, "newcomers", f.newcomers, "Open sessions that are not logged in yet.");
     rt_figures_gauge(to, "newcomer_bytes", f.newcomer_bytes,
                      "Bytes that sessions take which are not logged in yet.");
+    rt_figures_gauge(to, "peers", f.peers,
+                     "Addresses that have connections or have shaken hands lately; behind a proxy "
+                     "that names none, connections.");
     RT_FIGURES_OF(to, "engineio", rt_eio, &f.counters);
     rt_figures_counters(to, "closed", &closed, reasons, f.closed, RT_EIO_REASONS);
 }

@@ -46,6 +46,10 @@
 #define RT_EIO_SESSIONS_MAX 200000            /* open at a time */
 #define RT_EIO_NEWCOMERS_MAX 20000            /* sessions that are not let in yet */
 #define RT_EIO_NEWCOMER_BYTES_MAX (32u << 20) /* that they may take together */
+#define RT_EIO_HANDSHAKES_PER_SECOND 200      /* of one address; ten times that at once */
+#define RT_EIO_NEWCOMERS_PART 5 /* one address may have so large a part of the newcomers */
+#define RT_EIO_PEERS_MAX 65536  /* addresses that are kept account of */
+#define RT_EIO_CONNECTIONS_PER_PEER_MAX 10000 /* of one address */
 #define RT_EIO_POLL_PACKETS_MAX 10000         /* in one POST */
 #define RT_EIO_COMPRESS_MAX (1u << 20) /* bytes; a larger answer would stop the loop: plain */
 #define RT_EIO_PING_LATE_PART 10       /* a late ping takes at most this part of the timeout */
@@ -85,8 +89,11 @@ typedef struct rt_eio_opts {
     uint32_t max_payload; /* bytes of one POST body or WebSocket message */
     uint32_t max_owed;    /* bytes */
     uint32_t max_sessions;
-    uint32_t max_newcomers;      /* sessions that are not let in yet ... */
-    uint32_t max_newcomer_bytes; /* ... and what they take together */
+    uint32_t max_newcomers;            /* sessions that are not let in yet ... */
+    uint32_t max_newcomer_bytes;       /* ... and what they take together */
+    uint32_t handshakes_per_second;    /* of one address */
+    uint32_t max_connections_per_peer; /* of one address */
+    uint32_t max_peers;
     uint32_t compress_min; /* bytes of a polling answer from which it is compressed; 0: never */
     enum rt_eio_cors cors;
     bool allow_upgrades;
@@ -140,6 +147,14 @@ void rt_eio_opts_default(rt_eio_opts *opts);
       "Closed polling sessions whose client did not fetch the rest in time.")                      \
     X(RT_EIO_HANDSHAKES_NO_MEMORY, "handshakes_no_memory",                                         \
       "Handshakes refused because memory ran out.")                                                \
+    X(RT_EIO_REFUSED_OFTEN, "refused_handshakes_often",                                            \
+      "Handshakes refused with 429 because one address made too many in a short time.")            \
+    X(RT_EIO_REFUSED_NEWCOMERS, "refused_newcomers_max",                                           \
+      "Handshakes refused with 429 because too many of one address waited for their login.")       \
+    X(RT_EIO_REFUSED_CONNECTIONS, "refused_connections_per_peer",                                  \
+      "Connections closed at once because one address had too many.")                              \
+    X(RT_EIO_PEERS_OVER_MAX, "peers_over_max",                                                     \
+      "Handshakes and connections charged to no address because there were too many addresses.")   \
     X(RT_EIO_HANDSHAKE_TOO_BIG, "refused_handshake_too_big",                                       \
       "Handshakes refused because their login fields were too big, answered with 431.")            \
     X(RT_EIO_BAD_FRAMES, "bad_websocket_frames",                                                   \
@@ -148,6 +163,7 @@ RT_COUNTERS_DECLARE(rt_eio, RT_EIO_COUNTERS)
 
 typedef struct rt_eio rt_eio;
 typedef struct rt_eio_session rt_eio_session;
+typedef struct rt_eio_peer rt_eio_peer;
 
 /* Calls up. Each of them may close any session. */
 typedef struct rt_eio_app {
@@ -184,6 +200,8 @@ RT_MUST_CHECK rt_eio *rt_eio_new(const rt_eio_opts *opts, const rt_eio_app *app,
 void rt_eio_set_max_owed(rt_eio *e, uint32_t max_owed);
 /* Changes opts.max_newcomers and opts.max_newcomer_bytes. */
 void rt_eio_set_newcomers(rt_eio *e, uint32_t max, uint32_t max_bytes);
+/* Changes opts.handshakes_per_second and opts.max_connections_per_peer. */
+void rt_eio_set_peers(rt_eio *e, uint32_t handshakes_per_second, uint32_t max_connections);
 /* Ends every session. A WebSocket gets a close frame, a waiting poll `1` or, when the server shuts
  * down, no answer. */
 void rt_eio_close_all(rt_eio *e, enum rt_eio_reason reason);
@@ -191,6 +209,11 @@ void rt_eio_close_all(rt_eio *e, enum rt_eio_reason reason);
 void rt_eio_free(rt_eio *e);
 
 /* --- from the connection --- */
+
+/* A connection from that address (port.h) has come. RT_OK: once it has gone, hand *peer back; NULL:
+ * nobody is charged. RT_ELIMIT: the address has too many. */
+RT_MUST_CHECK int rt_eio_connected(rt_eio *e, const char *address, rt_eio_peer **peer);
+void rt_eio_disconnected(rt_eio *e, rt_eio_peer *peer); /* NULL is fine */
 
 /* The head of a request under the Engine.IO path; body and end follow. The answer comes through the
  * port, now or later. RT_OK, or an error: close the connection at once, without an answer. No call
@@ -243,7 +266,7 @@ void rt_eio_drop_handshake(rt_eio_session *s);
 
 /* --- figures --- */
 typedef struct rt_eio_figures {
-    uint32_t sessions, polling, websocket, pending_polls, newcomers;
+    uint32_t sessions, polling, websocket, pending_polls, newcomers, peers;
     size_t newcomer_bytes;
     uint64_t closed[RT_EIO_REASONS];
     rt_eio_counters counters;

@@ -10,6 +10,7 @@ void rt_eio_newcomers_init(rt_eio_newcomers *all, uint32_t max, size_t max_bytes
 void rt_eio_newcomer_init(rt_eio_newcomer *n) {
     *n = (rt_eio_newcomer){.bytes = 0};
     rt_list_init(&n->node);
+    rt_list_init(&n->own);
 }
 
 void rt_eio_newcomers_add(rt_eio_newcomers *all, rt_eio_newcomer *n, size_t bytes) {

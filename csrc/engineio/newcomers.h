@@ -17,8 +17,10 @@
 #include <stdint.h>
 
 typedef struct rt_eio_newcomer {
-    rt_list node;   /* in silent or spoken, oldest first; in neither once it is none any more */
-    uint32_t bytes; /* that it takes */
+    rt_list node; /* in silent or spoken, oldest first; in neither once it is none any more */
+    rt_list own;  /* in its peer's silent ones */
+    struct rt_eio_peer *peer; /* whom it is charged to (peers.h); NULL: nobody */
+    uint32_t bytes;           /* that it takes */
     bool spoken;
 } rt_eio_newcomer;
 

@@ -5,15 +5,22 @@
  * rt_eio_port_ops.upgrade it is a WebSocket. What is sent is queued, and written once at the end of
  * the loop's turn.
  *
- * Ownership: the connection owns the port. All fields but `ops` belong to engineio and are zero at
- * first. Thread: the loop's. Must not know: fds, libuv. */
+ * Ownership: the connection owns the port. All fields but `ops` and `serial` belong to engineio and
+ * are zero at first. Thread: the loop's. Must not know: fds, libuv. */
 #ifndef RT_ENGINEIO_PORT_H
 #define RT_ENGINEIO_PORT_H
 
 #include "base/msg.h"
 #include "base/status.h"
+#include "wire/http.h"
 
 typedef struct rt_eio_port rt_eio_port;
+
+/* Whom a handshake is charged to: the 16 bytes of an IPv6 address (IPv4 as ::ffff:a.b.c.d; of IPv6
+ * the network alone, since a client has all addresses of one), or a number for one connection
+ * behind this first byte, with which no client's address begins. */
+#define RT_EIO_ADDRESS_LEN 16
+#define RT_EIO_ADDRESS_CONNECTION '\xff'
 
 typedef struct rt_eio_port_ops {
     /* Queues a message behind what is queued already, with a reference of its own. RT_OK, RT_ENOMEM
@@ -30,6 +37,8 @@ typedef struct rt_eio_port_ops {
     void (*close)(rt_eio_port *p, bool flush);
     /* Bytes that the kernel has refused so far; 0: the connection is not blocked. */
     size_t (*owed)(const rt_eio_port *p);
+    /* Where a request comes from, RT_EIO_ADDRESS_LEN bytes. NULL: nobody is charged. */
+    void (*address)(const rt_eio_port *p, const rt_http_request *req, char *out);
 } rt_eio_port_ops;
 
 /* What `up` points at. */
@@ -48,6 +57,8 @@ struct rt_eio_port {
     const rt_eio_port_ops *ops;
     uint8_t use;       /* enum rt_eio_use */
     bool ws_as_base64; /* the client wants binary messages as text (`b64`) */
+    bool shaken;       /* a handshake has come on it */
+    uint32_t serial;   /* the owner's: its number, for ops.address */
     void *up;
     struct rt_ws *ws; /* parser of a message that has come in part; NULL between messages */
 };

@@ -193,11 +193,13 @@ static bool websocket_request_valid(const rt_http_request *req) {
 
 /* How a handshake is answered for which there is no session. */
 static const struct refused {
-    int status, counter;
+    int status;
+    int counter;   /* -1: counted already */
     int http;      /* status of the answer */
     uint16_t code; /* of the WebSocket's close frame */
 } refused[] = {
     {RT_ELIMIT, RT_EIO_REFUSED_FULL, 503, 1013},
+    {RT_AGAIN, -1, 429, 1013},
     {RT_EHTTP_HEADERS, RT_EIO_HANDSHAKE_TOO_BIG, 431, 1009},
     {0, RT_EIO_HANDSHAKES_NO_MEMORY, 503, 1013},
 };
@@ -207,13 +209,14 @@ static const struct refused *no_session(rt_eio *e, int status) {
     const struct refused *r = refused;
     while (r->status && r->status != status)
         r++;
-    rt_eio_count(e, r->counter);
+    if (r->counter >= 0)
+        rt_eio_count(e, r->counter);
     return r;
 }
 
 static void open_websocket(rt_eio *e, rt_eio_port *port, const rt_http_request *req) {
     int status;
-    rt_eio_session *s = rt_eio_session_new(e, req, true, &status);
+    rt_eio_session *s = rt_eio_session_new(e, port, req, true, &status);
     if (!s) {
         rt_eio_ws_close(port, no_session(e, status)->code);
         return;
@@ -262,8 +265,10 @@ static void upgrade(rt_eio *e, rt_eio_port *port, const rt_http_request *req) {
 static void open_polling(rt_eio_exchange *x, const rt_http_request *req) {
     rt_eio *e = x->eio;
     int status;
-    rt_eio_session *s = rt_eio_session_new(e, req, false, &status);
+    rt_eio_session *s = rt_eio_session_new(e, x->port, req, false, &status);
     if (!s) {
+        if (status == RT_AGAIN)
+            rt_reply_header(&x->headers, RT_LIT("Retry-After"), RT_LIT("1"));
         rt_eio_exchange_reply(x, no_session(e, status)->http, NULL, NULL);
         return;
     }

@@ -42,27 +42,78 @@ static rt_eio_handshake *copy_handshake(const rt_eio *e, const rt_http_request *
 }
 
 /* A session that is new takes part in the budget of those, with all that it takes. */
-static void list_newcomer(rt_eio_session *s) {
+static void list_newcomer(rt_eio_session *s, rt_eio_peer *peer) {
     rt_eio_handshake *h = s->handshake;
     size_t bytes = sizeof *s + s->eio->app.user_size + h->size;
     h->session = s;
     rt_eio_newcomers_add(&s->eio->newcomers, &h->newcomer,
                          bytes + (s->polling ? sizeof *s->polling : 0));
+    if (peer)
+        rt_eio_peers_add(peer, &h->newcomer);
 }
 
 static void no_newcomer(rt_eio_session *s) {
-    if (s->handshake)
-        rt_eio_newcomers_remove(&s->eio->newcomers, &s->handshake->newcomer);
+    rt_eio *e = s->eio;
+    if (!s->handshake)
+        return;
+    rt_eio_newcomers_remove(&e->newcomers, &s->handshake->newcomer);
+    rt_eio_peers_remove(&e->peers, &s->handshake->newcomer, rt_eio_now(e));
+}
+
+static void crowd_out(const rt_eio_newcomer *n) {
+    rt_eio_session_end(RT_OF(n, rt_eio_handshake, newcomer)->session, RT_EIO_CROWDED_OUT);
 }
 
 static void make_room(rt_eio *e) {
     const rt_eio_newcomer *oldest;
     while ((oldest = rt_eio_newcomers_over(&e->newcomers)))
-        rt_eio_session_end(RT_OF(oldest, rt_eio_handshake, newcomer)->session, RT_EIO_CROWDED_OUT);
+        crowd_out(oldest);
 }
 
-rt_eio_session *rt_eio_session_new(rt_eio *e, const rt_http_request *req, bool websocket,
-                                   int *status) {
+/* One address takes but a part of what all may have. Its own silent ones make room. */
+static int make_room_of(rt_eio *e, rt_eio_peer *peer) {
+    uint32_t most = e->newcomers.max / RT_EIO_NEWCOMERS_PART;
+    while (peer->newcomers && peer->newcomers >= most) {
+        const rt_list *oldest = rt_list_first(&peer->silent);
+        if (!oldest) {
+            rt_eio_count(e, RT_EIO_REFUSED_NEWCOMERS);
+            return RT_AGAIN;
+        }
+        crowd_out(RT_OF(oldest, rt_eio_newcomer, own));
+    }
+    return RT_OK;
+}
+
+/* Who is charged for the handshake; *peer may become NULL: nobody. Of a connection without an
+ * address the first one is free: nearly all have no other. RT_OK; RT_AGAIN: it must wait. */
+static int charge(rt_eio *e, rt_eio_port *port, const rt_http_request *req, rt_eio_peer **peer) {
+    char address[RT_EIO_ADDRESS_LEN];
+    *peer = NULL;
+    if (!port->ops->address)
+        return RT_OK;
+    port->ops->address(port, req, address);
+    bool first = !port->shaken;
+    port->shaken = true;
+    if (first && address[0] == RT_EIO_ADDRESS_CONNECTION)
+        return RT_OK;
+    *peer = rt_eio_peers_get(&e->peers, address, rt_eio_now(e));
+    if (!*peer) {
+        rt_eio_count(e, RT_EIO_PEERS_OVER_MAX);
+        return RT_OK;
+    }
+    if (!rt_eio_peers_pay(&e->peers, *peer, rt_eio_now(e))) {
+        rt_eio_count(e, RT_EIO_REFUSED_OFTEN);
+        return RT_AGAIN;
+    }
+    return make_room_of(e, *peer);
+}
+
+rt_eio_session *rt_eio_session_new(rt_eio *e, rt_eio_port *port, const rt_http_request *req,
+                                   bool websocket, int *status) {
+    rt_eio_peer *peer;
+    *status = charge(e, port, req, &peer);
+    if (*status != RT_OK)
+        return NULL;
     make_room(e);
     *status = RT_ELIMIT;
     if (e->by_sid.count >= e->opts.max_sessions)
@@ -91,7 +142,7 @@ rt_eio_session *rt_eio_session_new(rt_eio *e, const rt_http_request *req, bool w
     rt_list_push(&e->open, &s->node);
     rt_timer_init(&s->heartbeat);
     rt_timer_arm(&e->ping_due, &s->heartbeat, rt_eio_now(e));
-    list_newcomer(s);
+    list_newcomer(s, peer);
     rt_eio_count(e, RT_EIO_SESSIONS_OPENED);
     return s;
 
@@ -197,8 +248,10 @@ static bool bad_packet(rt_eio_session *s) {
 
 static void deliver(rt_eio_session *s, bool binary, rt_slice bytes) {
     rt_eio *e = s->eio;
-    if (s->handshake)
+    if (s->handshake) {
         rt_eio_newcomers_spoke(&e->newcomers, &s->handshake->newcomer);
+        rt_eio_peers_spoke(&s->handshake->newcomer);
+    }
     e->app.on_message(e->app.ctx, s, binary, bytes);
 }
 

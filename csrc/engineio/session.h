@@ -3,7 +3,7 @@
  * A file calls only those above it in this list, or to its left:
  *
  *     compress.c frame.c handshake.c payload.c   bytes
- *     newcomers.c                                who is not let in yet
+ *     newcomers.c peers.c                        who is not let in yet, and from where
  *     exchange.c poll_answer.c websocket.c       a request and its answer; a WebSocket
  *     session.c                                  the life of a session
  *     polling.c websocket_read.c                 what clients send
@@ -25,6 +25,7 @@
 #include "engineio/compress.h"
 #include "engineio/engineio.h"
 #include "engineio/handshake.h"
+#include "engineio/peers.h"
 #include "wire/ws.h"
 
 enum rt_eio_state {
@@ -46,6 +47,7 @@ struct rt_eio {
     rt_list pending; /* rt_eio_polling that got messages in this turn */
     rt_list ended;   /* sessions to free */
     rt_eio_newcomers newcomers;
+    rt_eio_peers peers;
     rt_timerq ping_due;
     rt_timerq pong_due;       /* counted from the ping's own deadline */
     rt_timerq pong_again_due; /* counted from a later time, once for each ping */
@@ -134,8 +136,9 @@ static inline void rt_eio_flush_app(rt_eio *e) {
 
 /* A new session in state POLLING or WEBSOCKET, in the table, its heartbeat started; older newcomers
  * may end to make room for it. NULL: *status says why. Call rt_eio_session_open next. */
-RT_MUST_CHECK rt_eio_session *rt_eio_session_new(rt_eio *e, const rt_http_request *req,
-                                                 bool websocket, int *status);
+RT_MUST_CHECK rt_eio_session *rt_eio_session_new(rt_eio *e, rt_eio_port *port,
+                                                 const rt_http_request *req, bool websocket,
+                                                 int *status);
 void rt_eio_session_free(rt_eio_session *s); /* once it has ended */
 /* Calls on_open; after an error the session has ended. */
 RT_MUST_CHECK int rt_eio_session_open(rt_eio_session *s);

@@ -83,6 +83,7 @@ void rt_conn_close(rt_conn *c, bool broken) {
     rt_outq_fini(&c->out);
     f->connections--;
     rt_poller_remove(&f->poller, c->fd, c);
+    rt_charges_drop(&f->charges, f->eio, c->fd);
     rt_fds_close(c->fd);
     rt_eio_port_closed(f->eio, &c->port, broken);
 }
@@ -170,8 +171,30 @@ static size_t port_owed(const rt_eio_port *p) {
     return c->blocked ? rt_outq_owed(&c->out) : 0;
 }
 
-static const rt_eio_port_ops port_ops = {port_send, port_finish, port_upgrade, port_close,
-                                         port_owed};
+/* A number for the connection itself, where nobody says whose it is. */
+static void put_serial(const rt_conn *c, char *out) {
+    memset(out, 0, RT_EIO_ADDRESS_LEN);
+    out[0] = RT_EIO_ADDRESS_CONNECTION;
+    memcpy(out + RT_EIO_ADDRESS_LEN - sizeof c->port.serial, &c->port.serial,
+           sizeof c->port.serial);
+}
+
+/* A proxy that we trust, as one on this host or behind a Unix socket, tells whose request it is. */
+static void port_address(const rt_eio_port *p, const rt_http_request *req, char *out) {
+    const rt_conn *c = conn_of(p);
+    const rt_trusted *proxies = &c->front->opts.proxies;
+    struct sockaddr_storage from = {.ss_family = AF_UNSPEC};
+    socklen_t len = sizeof from;
+    (void)getpeername(c->fd, (struct sockaddr *)&from, &len); /* failed: the family stays */
+    bool by_proxy = !rt_address_of(&from, out) || rt_trusted_has(proxies, out);
+    if (by_proxy && !rt_address_forwarded(req, proxies, out))
+        put_serial(c, out);
+    else
+        rt_address_cut(out);
+}
+
+static const rt_eio_port_ops port_ops = {port_send,  port_finish, port_upgrade,
+                                         port_close, port_owed,   port_address};
 
 /* --- requests --- */
 
@@ -470,6 +493,7 @@ void rt_conn_new(rt_front *f, int fd) {
     rt_conn *c = rt_alloc0(sizeof *c);
     if (!c || rt_fds_add(fd) != RT_OK) {
         rt_front_count(f, RT_FRONT_NO_MEMORY);
+        rt_charges_drop(&f->charges, f->eio, fd);
         rt_free(c);
         close(fd);
         return;
@@ -477,12 +501,14 @@ void rt_conn_new(rt_front *f, int fd) {
     setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one); /* fails on a Unix socket: fine */
     c->front = f;
     c->fd = fd;
+    c->port.serial = (uint32_t)f->counters.v[RT_FRONT_ACCEPTED];
     c->port.ops = &port_ops;
     rt_list_init(&c->node);
     rt_timer_init(&c->timer);
     rt_outq_init(&c->out);
     if (rt_poller_add(&f->poller, fd, c, EPOLLIN) != RT_OK) {
         rt_front_count(f, RT_FRONT_ACCEPT_FAILED);
+        rt_charges_drop(&f->charges, f->eio, fd);
         rt_fds_close(fd);
         rt_free(c);
         return;

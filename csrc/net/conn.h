@@ -14,6 +14,7 @@
 
 #include "base/log.h"
 #include "base/outq.h"
+#include "net/charges.h"
 #include "net/conn_io.h"
 #include "net/front.h"
 #include "net/poller.h"
@@ -38,6 +39,7 @@ struct rt_front {
     struct rt_conn *pending, *last_pending;
     rt_list resume; /* rt_conn_held: the answer is out, the held requests may go on */
     rt_timerq head_due, body_due, idle_due, write_due, linger_due;
+    rt_charges charges;
     rt_loop_hook hook;
     rt_log_gate accept_gate;
     uint32_t connections;
@@ -79,7 +81,8 @@ typedef struct rt_conn {
     uint32_t owed; /* while blocked: their bytes; lingering: what the kernel last had to send */
 } rt_conn;
 
-/* Takes an accepted, non-blocking descriptor; closes it when something fails. */
+/* Takes an accepted, non-blocking descriptor, and what front->charges has of it; gives both up when
+ * something fails. */
 void rt_conn_new(rt_front *f, int fd);
 /* The poller's callback. */
 void rt_conn_ready(void *conn, uint32_t events);

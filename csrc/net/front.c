@@ -30,6 +30,9 @@ void rt_front_opts_default(rt_front_opts *opts) {
         .write_ms = RT_FRONT_WRITE_MS,
         .linger_ms = RT_FRONT_LINGER_MS,
     };
+    rt_slice bad;
+    if (rt_trusted_read(&opts->proxies, RT_LIT(RT_TRUSTED_DEFAULT), &bad) != RT_OK)
+        opts->proxies.count = 0; /* trust nobody */
 }
 
 /* --- deadlines --- */
@@ -117,6 +120,28 @@ static void turn_away(rt_front *f, int listener) {
     f->spare_fd = open_spare();
 }
 
+/* A client's own address has so many connections at most. A proxy's has those of all, and a Unix
+ * socket has no address. False: one too many. */
+static bool charge(rt_front *f, int fd, const struct sockaddr_storage *from) {
+    char address[RT_ADDRESS_LEN];
+    if (!rt_address_of(from, address) || rt_trusted_has(&f->opts.proxies, address))
+        return true;
+    rt_address_cut(address);
+    return rt_charges_add(&f->charges, f->eio, fd, address) == RT_OK;
+}
+
+static void take(rt_front *f, int fd, const struct sockaddr_storage *from) {
+    if (f->connections >= f->opts.max_connections) {
+        rt_front_count(f, RT_FRONT_REFUSED_FULL);
+        close(fd);
+    } else if (!charge(f, fd, from)) {
+        close(fd);
+    } else {
+        rt_front_count(f, RT_FRONT_ACCEPTED);
+        rt_conn_new(f, fd);
+    }
+}
+
 static void on_listener(uv_poll_t *poll, int status, int events) {
     (void)events;
     rt_front *f = poll->data;
@@ -125,19 +150,15 @@ static void on_listener(uv_poll_t *poll, int status, int events) {
     if (status < 0 || uv_fileno((uv_handle_t *)poll, &listener) != 0)
         return;
     for (int i = 0; i < ACCEPTS_PER_TURN; i++) {
-        int fd = accept4(listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+        struct sockaddr_storage from = {.ss_family = AF_UNSPEC};
+        socklen_t len = sizeof from;
+        int fd = accept4(listener, (struct sockaddr *)&from, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
         if (fd < 0) {
             if (errno == EMFILE || errno == ENFILE)
                 turn_away(f, listener);
             return;
         }
-        if (f->connections >= f->opts.max_connections) {
-            rt_front_count(f, RT_FRONT_REFUSED_FULL);
-            close(fd);
-            continue;
-        }
-        rt_front_count(f, RT_FRONT_ACCEPTED);
-        rt_conn_new(f, fd);
+        take(f, fd, &from);
     }
 }
 
@@ -252,6 +273,7 @@ void rt_front_free(rt_front *f) {
     rt_timerq_fini(&f->idle_due);
     rt_timerq_fini(&f->write_due);
     rt_timerq_fini(&f->linger_due);
+    rt_charges_fini(&f->charges);
     rt_free(f);
 }
 

@@ -13,6 +13,7 @@
 #include "base/status.h"
 #include "base/figures.h"
 #include "engineio/engineio.h"
+#include "net/addresses.h"
 #include "net/loop.h"
 
 /* Defaults of rt_front_opts. */
@@ -68,6 +69,7 @@ typedef struct rt_front_opts {
     uint32_t max_connections;
     uint32_t max_pipelined; /* bytes held back behind an open request */
     uint32_t head_ms, body_ms, idle_ms, write_ms, linger_ms;
+    rt_trusted proxies;  /* that tell the address of the client by X-Forwarded-For */
     bool listeners_lent; /* another process listens on them, too: close, but do not shut down */
 } rt_front_opts;
 void rt_front_opts_default(rt_front_opts *opts);

@@ -71,6 +71,8 @@ static int build_rules(rt_instance *in) {
     eo.max_owed = (uint32_t)c->max_owed;
     eo.max_newcomers = (uint32_t)c->max_newcomers;
     eo.max_newcomer_bytes = (uint32_t)c->max_newcomer_bytes;
+    eo.handshakes_per_second = (uint32_t)c->handshakes_per_second;
+    eo.max_connections_per_peer = (uint32_t)c->connections_per_address;
     eo.cors = RT_EIO_CORS_ASK;
     rt_eio_app eio_app = rt_sio_engine_app(in->sio);
     eio_app.allow_origin = rt_frappe_allow_origin;
@@ -91,6 +93,17 @@ static int open_redis(rt_instance *in, char *why, size_t why_len) {
     return status;
 }
 
+static int read_proxies(const rt_config *c, rt_trusted *proxies, char *why, size_t why_len) {
+    rt_slice bad = RT_EMPTY;
+    int status = rt_trusted_read(proxies, rt_slice_of(c->trusted_proxies), &bad);
+    if (status != RT_OK)
+        snprintf(why, why_len, "%s: frappe_rt_trusted_proxies: %s \"%.*s\"",
+                 rt_config_origin(c, "frappe_rt_trusted_proxies"),
+                 status == RT_ELIMIT ? "too many, from" : "no address, network or known word:",
+                 (int)bad.n, bad.p);
+    return status == RT_OK ? RT_OK : RT_EINVAL;
+}
+
 static int build_net(rt_instance *in, char *why, size_t why_len) {
     rt_front_opts fo;
     rt_web_opts wo;
@@ -98,6 +111,9 @@ static int build_net(rt_instance *in, char *why, size_t why_len) {
     rt_front_opts_default(&fo);
     fo.max_owed = (uint32_t)c->max_owed;
     fo.listeners_lent = in->handed;
+    int status = read_proxies(c, &fo.proxies, why, why_len);
+    if (status != RT_OK)
+        return status;
     errno = ENOMEM;
     in->front = rt_front_new(&in->loop, in->eio, &fo, rt_instance_route, in);
     if (!in->front)
@@ -113,7 +129,7 @@ static int build_net(rt_instance *in, char *why, size_t why_len) {
     in->reap_hook.at_turn_end = reap;
     in->reap_hook.arg = in;
     rt_loop_add_hook(&in->loop, &in->reap_hook);
-    int status = c->use_redis ? open_redis(in, why, why_len) : RT_OK;
+    status = c->use_redis ? open_redis(in, why, why_len) : RT_OK;
     return status == RT_OK ? rt_forward_init(&in->forward, &in->loop, in->redis, c->forward)
                            : status;
 }

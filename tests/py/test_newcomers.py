@@ -157,3 +157,41 @@ def test_limits_change_while_it_runs(tmp_path, web):
             assert get_figures()["newcomers"] == 100
     finally:
         frappe_rt.stop()
+
+
+def count_sessions(port, lines_of):
+    """How many of 400 handshakes on one connection make a session."""
+    with socket.create_connection(("127.0.0.1", port), PATIENCE) as connection:
+        sent = b"".join(handshake(*lines_of(n)) for n in range(400))
+        threading.Thread(target=connection.sendall, args=(sent,)).start()
+        answers = b""
+        while answers.count(b"HTTP/1.1 ") < 400:
+            received = connection.recv(1 << 16)
+            assert received
+            answers += received
+    assert answers.count(b"\r\nRetry-After: 1\r\n") == answers.count(b" 429 Too Many Requests\r\n")
+    return answers.count(b" 200 OK\r\n")
+
+
+def test_one_connection_cannot_shake_hands_for_ever(start):
+    port = start()
+    assert 200 < count_sessions(port, lambda n: []) < 400
+    assert get_figures()["engineio"]["refused_handshakes_often"] > 0
+
+
+def test_a_proxy_tells_whose_handshakes_they_are(start):
+    port = start(frappe_rt_handshakes_per_second=20)
+    assert 200 <= count_sessions(port, lambda n: ["X-Forwarded-For: 203.0.113.1"]) < 400
+    assert count_sessions(port, lambda n: [f"X-Forwarded-For: 203.0.{n // 200}.{n % 200}"]) == 400
+
+
+def test_a_proxy_that_is_not_trusted(start):
+    port = start(frappe_rt_handshakes_per_second=20, frappe_rt_trusted_proxies="10.0.0.0/8")
+    lines = [f"X-Forwarded-For: 203.0.113.{n}" for n in range(200)]
+    assert 200 <= count_sessions(port, lambda n: [lines[n % 200]]) < 400
+
+
+@pytest.mark.parametrize("value", ["nginx", "10.0.0.0/40"])
+def test_wrong_proxies_are_said(start, value):
+    with pytest.raises(Exception, match=f'frappe_rt_trusted_proxies: .*"{value}"'):
+        start(frappe_rt_trusted_proxies=f"loopback, {value}")

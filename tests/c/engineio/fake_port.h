@@ -46,6 +46,7 @@ typedef struct fake_conn {
     bool refuses;                        /* send answers RT_ECLOSED */
     int status;                          /* what the last feed returned */
     size_t spare;                        /* bytes of the last message that nothing stands in */
+    char address[RT_EIO_ADDRESS_LEN];    /* of fake_open_from */
 } fake_conn;
 
 typedef struct fake {
@@ -97,8 +98,15 @@ static inline size_t fake_owed(const rt_eio_port *p) {
     return fake_of(p)->out.n;
 }
 
-static const rt_eio_port_ops fake_ops = {fake_send, fake_finish, fake_upgrade, fake_close,
-                                         fake_owed};
+static inline void fake_address(const rt_eio_port *p, const rt_http_request *req, char *out) {
+    (void)req;
+    memcpy(out, fake_of(p)->address, RT_EIO_ADDRESS_LEN);
+}
+
+static const rt_eio_port_ops fake_ops = {fake_send,  fake_finish, fake_upgrade,
+                                         fake_close, fake_owed,   NULL};
+static const rt_eio_port_ops fake_ops_from = {fake_send,  fake_finish, fake_upgrade,
+                                              fake_close, fake_owed,   fake_address};
 
 /* --- the app above --- */
 
@@ -234,6 +242,14 @@ static inline fake_conn *fake_open(fake *f) {
     f->conns = c;
     c->http = rt_http_new(&events, c);
     assert_non_null(c->http);
+    return c;
+}
+
+/* From an address, of which these are the first two bytes. */
+static inline fake_conn *fake_open_from(fake *f, const char *two) {
+    fake_conn *c = fake_open(f);
+    c->port.ops = &fake_ops_from;
+    memcpy(c->address, two, 2);
     return c;
 }
 
