@@ -73,6 +73,9 @@ enum rt_config_from {
     X(max_newcomer_bytes, "frappe_rt_max_newcomer_bytes", INT, LIVE, "33554432",                   \
       "FRAPPE_RT_MAX_NEWCOMER_BYTES", 1048576, 1073741824,                                         \
       "bytes that they may take together; beyond it the oldest makes room")                        \
+    X(max_unfinished, "frappe_rt_max_unfinished", INT, LIVE, "33554432",                           \
+      "FRAPPE_RT_MAX_UNFINISHED", 65536, 1073741824,                                               \
+      "bytes of messages that have come in part, all clients together")                            \
     X(handshakes_per_second, "frappe_rt_handshakes_per_second", INT, LIVE, "200",                  \
       "FRAPPE_RT_HANDSHAKES_PER_SECOND", 1, 10000,                                                 \
       "handshakes that one address may make in a second, and ten times that at once")              \

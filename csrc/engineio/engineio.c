@@ -23,6 +23,8 @@ void rt_eio_opts_default(rt_eio_opts *opts) {
         .max_sessions = RT_EIO_SESSIONS_MAX,
         .max_newcomers = RT_EIO_NEWCOMERS_MAX,
         .max_newcomer_bytes = RT_EIO_NEWCOMER_BYTES_MAX,
+        .unfinished_timeout_ms = RT_EIO_UNFINISHED_TIMEOUT_MS,
+        .max_unfinished = RT_EIO_UNFINISHED_MAX,
         .handshakes_per_second = RT_EIO_HANDSHAKES_PER_SECOND,
         .max_connections_per_peer = RT_EIO_CONNECTIONS_PER_PEER_MAX,
         .max_peers = RT_EIO_PEERS_MAX,
@@ -93,6 +95,9 @@ rt_eio *rt_eio_new(const rt_eio_opts *opts, const rt_eio_app *app, rt_timers *ti
     rt_list_init(&e->ended);
     rt_eio_newcomers_init(&e->newcomers, opts->max_newcomers, opts->max_newcomer_bytes);
     rt_eio_peers_init(&e->peers, timers, opts->handshakes_per_second, opts->max_peers);
+    rt_unfinished_init(&e->unfinished, timers, opts->unfinished_timeout_ms, opts->max_unfinished,
+                       &e->counters.v[RT_EIO_UNFINISHED_LATE],
+                       &e->counters.v[RT_EIO_UNFINISHED_OVER_MAX]);
     rt_timerq_init(&e->ping_due, timers, opts->ping_interval_ms, on_ping_due, e);
     rt_timerq_init(&e->pong_due, timers, opts->ping_timeout_ms, on_pong_due, e);
     rt_timerq_init(&e->pong_again_due, timers, opts->ping_timeout_ms, on_pong_due, e);
@@ -114,6 +119,14 @@ void rt_eio_set_newcomers(rt_eio *e, uint32_t max, uint32_t max_bytes) {
 void rt_eio_set_peers(rt_eio *e, uint32_t handshakes_per_second, uint32_t max_connections) {
     e->peers.per_second = handshakes_per_second;
     e->opts.max_connections_per_peer = max_connections;
+}
+
+void rt_eio_set_max_unfinished(rt_eio *e, uint32_t max_bytes) {
+    e->unfinished.max = max_bytes;
+}
+
+rt_unfinished_all *rt_eio_unfinished(const rt_eio_session *s) {
+    return &s->eio->unfinished;
 }
 
 int rt_eio_connected(rt_eio *e, const char *address, rt_eio_peer **peer) {
@@ -151,6 +164,7 @@ void rt_eio_free(rt_eio *e) {
     rt_timerq_fini(&e->probe_due);
     rt_timerq_fini(&e->noop_due);
     rt_eio_peers_fini(&e->peers);
+    rt_unfinished_fini(&e->unfinished);
     rt_eio_poll_forget(e);
     rt_eio_compressor_free(e->compressor);
     rt_map_fini(&e->by_sid);
@@ -165,6 +179,7 @@ static bool over_limit(rt_eio_polling *p) {
 }
 
 void rt_eio_flush(rt_eio *e) {
+    rt_unfinished_trim(&e->unfinished);
     rt_eio_flush_app(e);
     rt_list due;
     rt_list_move(&due, &e->pending);
@@ -198,6 +213,7 @@ void rt_eio_get_figures(const rt_eio *e, rt_eio_figures *out) {
         .pending_polls = e->polls,
         .newcomers = e->newcomers.count,
         .newcomer_bytes = e->newcomers.bytes,
+        .unfinished_bytes = e->unfinished.bytes,
         .peers = (uint32_t)e->peers.by_address.count,
         .counters = e->counters,
     };
@@ -219,6 +235,8 @@ void rt_eio_show_figures(const rt_eio *e, const rt_figures *to) {
     rt_figures_gauge(to, "peers", f.peers,
                      "Addresses that have connections or have shaken hands lately; behind a proxy "
                      "that names none, connections.");
+    rt_figures_gauge(to, "unfinished_bytes", f.unfinished_bytes,
+                     "Bytes of messages that have come in part.");
     RT_FIGURES_OF(to, "engineio", rt_eio, &f.counters);
     rt_figures_counters(to, "closed", &closed, reasons, f.closed, RT_EIO_REASONS);
 }

@@ -28,6 +28,7 @@
 #include "base/slice.h"
 #include "base/status.h"
 #include "base/timers.h"
+#include "base/unfinished.h"
 #include "engineio/port.h"
 #include "wire/http.h"
 
@@ -50,6 +51,8 @@
 #define RT_EIO_NEWCOMERS_PART 5 /* one address may have so large a part of the newcomers */
 #define RT_EIO_PEERS_MAX 65536  /* addresses that are kept account of */
 #define RT_EIO_CONNECTIONS_PER_PEER_MAX 10000 /* of one address */
+#define RT_EIO_UNFINISHED_TIMEOUT_MS 60000    /* for the rest of what has come in part */
+#define RT_EIO_UNFINISHED_MAX (32u << 20)     /* bytes of all that has come in part */
 #define RT_EIO_POLL_PACKETS_MAX 10000         /* in one POST */
 #define RT_EIO_COMPRESS_MAX (1u << 20) /* bytes; a larger answer would stop the loop: plain */
 #define RT_EIO_PING_LATE_PART 10       /* a late ping takes at most this part of the timeout */
@@ -91,6 +94,8 @@ typedef struct rt_eio_opts {
     uint32_t max_sessions;
     uint32_t max_newcomers;            /* sessions that are not let in yet ... */
     uint32_t max_newcomer_bytes;       /* ... and what they take together */
+    uint32_t unfinished_timeout_ms;    /* for the rest of a message or a body ... */
+    uint32_t max_unfinished;           /* ... and bytes of all that have come in part */
     uint32_t handshakes_per_second;    /* of one address */
     uint32_t max_connections_per_peer; /* of one address */
     uint32_t max_peers;
@@ -147,6 +152,10 @@ void rt_eio_opts_default(rt_eio_opts *opts);
       "Closed polling sessions whose client did not fetch the rest in time.")                      \
     X(RT_EIO_HANDSHAKES_NO_MEMORY, "handshakes_no_memory",                                         \
       "Handshakes refused because memory ran out.")                                                \
+    X(RT_EIO_UNFINISHED_LATE, "unfinished_timed_out",                                              \
+      "Clients closed because the rest of a message did not come in time.")                        \
+    X(RT_EIO_UNFINISHED_OVER_MAX, "unfinished_over_max",                                           \
+      "Clients closed because messages that had come in part took too much memory.")               \
     X(RT_EIO_REFUSED_OFTEN, "refused_handshakes_often",                                            \
       "Handshakes refused with 429 because one address made too many in a short time.")            \
     X(RT_EIO_REFUSED_NEWCOMERS, "refused_newcomers_max",                                           \
@@ -202,6 +211,8 @@ void rt_eio_set_max_owed(rt_eio *e, uint32_t max_owed);
 void rt_eio_set_newcomers(rt_eio *e, uint32_t max, uint32_t max_bytes);
 /* Changes opts.handshakes_per_second and opts.max_connections_per_peer. */
 void rt_eio_set_peers(rt_eio *e, uint32_t handshakes_per_second, uint32_t max_connections);
+/* Changes opts.max_unfinished. */
+void rt_eio_set_max_unfinished(rt_eio *e, uint32_t max_bytes);
 /* Ends every session. A WebSocket gets a close frame, a waiting poll `1` or, when the server shuts
  * down, no answer. */
 void rt_eio_close_all(rt_eio *e, enum rt_eio_reason reason);
@@ -252,6 +263,9 @@ void rt_eio_close(rt_eio_session *s, enum rt_eio_reason reason);
 /* Whether a message sent now leaves in this turn: the WebSocket is not blocked, or a poll waits. */
 bool rt_eio_ready(const rt_eio_session *s);
 
+/* Where the app, too, accounts for what has come in part. */
+rt_unfinished_all *rt_eio_unfinished(const rt_eio_session *s);
+
 /* The app's bytes of the session. They live as long as it: until the reap after on_close. */
 void *rt_eio_user(rt_eio_session *s);
 rt_slice rt_eio_sid(const rt_eio_session *s);
@@ -267,7 +281,7 @@ void rt_eio_drop_handshake(rt_eio_session *s);
 /* --- figures --- */
 typedef struct rt_eio_figures {
     uint32_t sessions, polling, websocket, pending_polls, newcomers, peers;
-    size_t newcomer_bytes;
+    size_t newcomer_bytes, unfinished_bytes;
     uint64_t closed[RT_EIO_REASONS];
     rt_eio_counters counters;
 } rt_eio_figures;

@@ -20,6 +20,15 @@ static const struct {
     {400, "Unsupported protocol version", RT_EIO_REFUSED_VERSION},
 };
 
+/* The rest of its body has not come in time, or others need the memory more. */
+static void drop_body(rt_unfinished *u) {
+    rt_eio_exchange *x = RT_OF(u, rt_eio_exchange, unfinished);
+    rt_eio_session *s = x->session;
+    rt_eio_exchange_abort(x);
+    if (s)
+        rt_eio_session_end(s, RT_EIO_TRANSPORT_ERROR);
+}
+
 rt_eio_exchange *rt_eio_exchange_new(rt_eio *e, rt_eio_port *port, const rt_http_request *req) {
     rt_eio_exchange *x = rt_alloc0(sizeof *x);
     if (!x)
@@ -29,6 +38,7 @@ rt_eio_exchange *rt_eio_exchange_new(rt_eio *e, rt_eio_port *port, const rt_http
     x->keep_alive = req->keep_alive;
     x->read_whole = !req->has_body;
     rt_buf_init(&x->body, e->opts.max_payload);
+    rt_unfinished_item_init(&x->unfinished, drop_body);
     rt_buf_init(&x->headers, 0);
     port->up = x;
     port->use = RT_EIO_USE_EXCHANGE;
@@ -50,6 +60,7 @@ void rt_eio_exchange_detach(rt_eio_exchange *x) {
 
 void rt_eio_exchange_free(rt_eio_exchange *x) {
     rt_eio_exchange_detach(x);
+    rt_unfinished_done(&x->eio->unfinished, &x->unfinished);
     x->port->up = NULL;
     x->port->use = RT_EIO_USE_NONE;
     rt_buf_fini(&x->body);

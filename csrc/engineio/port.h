@@ -60,7 +60,7 @@ struct rt_eio_port {
     bool shaken;       /* a handshake has come on it */
     uint32_t serial;   /* the owner's: its number, for ops.address */
     void *up;
-    struct rt_ws *ws; /* parser of a message that has come in part; NULL between messages */
+    struct rt_eio_partial *partial; /* a message that has come in part; NULL between messages */
 };
 
 #endif

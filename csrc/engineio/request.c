@@ -349,8 +349,10 @@ int rt_eio_request_body(rt_eio *e, rt_eio_port *port, rt_slice bytes) {
     if (!x || (x->session && x->session->polling->poll == x))
         return RT_OK; /* answered already, or the body of a GET */
     int status = rt_buf_puts(&x->body, bytes);
-    if (status == RT_OK)
+    if (status == RT_OK) {
+        rt_unfinished_grow(&e->unfinished, &x->unfinished, x->body.cap, rt_eio_now(e));
         return RT_OK;
+    }
     if (status == RT_ENOMEM)
         return status;
     /* Too big: refuse the request, not the session. */

@@ -22,6 +22,7 @@
 #include "base/outq.h"
 #include "base/random.h"
 #include "base/status.h"
+#include "base/unfinished.h"
 #include "engineio/compress.h"
 #include "engineio/engineio.h"
 #include "engineio/handshake.h"
@@ -48,6 +49,7 @@ struct rt_eio {
     rt_list ended;   /* sessions to free */
     rt_eio_newcomers newcomers;
     rt_eio_peers peers;
+    rt_unfinished_all unfinished; /* messages and bodies that have come in part */
     rt_timerq ping_due;
     rt_timerq pong_due;       /* counted from the ping's own deadline */
     rt_timerq pong_again_due; /* counted from a later time, once for each ping */
@@ -75,6 +77,14 @@ typedef struct rt_eio_probe {
     rt_timer due;  /* in probe_due */
     rt_timer noop; /* in noop_due, after `2probe` */
 } rt_eio_probe;
+
+/* A WebSocket's message that has come in part. */
+typedef struct rt_eio_partial {
+    rt_ws ws;
+    rt_unfinished unfinished;
+    rt_eio *eio;
+    rt_eio_port *port;
+} rt_eio_partial;
 
 /* What a session needs while it polls: until it ends or switches to a WebSocket. */
 typedef struct rt_eio_polling {
@@ -115,7 +125,8 @@ struct rt_eio_exchange {
     rt_eio_port *port;
     rt_eio_session *session; /* whose poll or post it is; else NULL */
     rt_buf body;
-    rt_buf headers; /* header lines of the answer: CORS, cookie, coding */
+    rt_unfinished unfinished; /* the body, until it is whole */
+    rt_buf headers;           /* header lines of the answer: CORS, cookie, coding */
 };
 
 static inline uint64_t rt_eio_now(const rt_eio *e) {
@@ -210,6 +221,8 @@ void rt_eio_ws_start_probe(rt_eio_port *port, rt_eio_session *s);
 void rt_eio_ws_close(rt_eio_port *port, uint16_t code);
 /* The same for one that its session does not take; counts it. */
 void rt_eio_ws_refuse(rt_eio *e, rt_eio_port *port);
+/* The message that has come in part, if any, is no more; its memory goes. */
+void rt_eio_partial_free(rt_eio_partial *p);
 /* Lets the connection go at once, without a close frame. */
 void rt_eio_ws_drop(rt_eio_port *port);
 RT_MUST_CHECK int rt_eio_ws_send(rt_eio_port *port, rt_msg *frames);

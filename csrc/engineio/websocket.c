@@ -80,11 +80,12 @@ rt_eio_session *rt_eio_ws_transported(const rt_eio_port *port) {
 
 /* --- letting go --- */
 
-static void free_parser(rt_ws *ws) {
-    if (!ws)
+void rt_eio_partial_free(rt_eio_partial *p) {
+    if (!p)
         return;
-    rt_ws_fini(ws);
-    rt_free(ws);
+    rt_unfinished_done(&p->eio->unfinished, &p->unfinished);
+    rt_ws_fini(&p->ws);
+    rt_free(p);
 }
 
 /* Unlinks the port from its probe or session. */
@@ -93,8 +94,8 @@ static void let_go(rt_eio_port *port) {
         end_probe(port->up);
     else if (port->use == RT_EIO_USE_TRANSPORT)
         ((rt_eio_session *)port->up)->port = NULL;
-    free_parser(port->ws);
-    port->ws = NULL;
+    rt_eio_partial_free(port->partial);
+    port->partial = NULL;
     port->up = NULL;
     port->use = RT_EIO_USE_NONE;
 }

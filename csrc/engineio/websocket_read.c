@@ -67,27 +67,62 @@ static int on_close(void *arg, uint16_t code, rt_slice reason) {
 
 static const rt_ws_events events = {on_message, on_ping, on_pong, on_close};
 
+/* --- messages that come in part --- */
+
+/* The rest has not come in time, or others need the memory more. The client comes back. */
+static void drop_partial(rt_unfinished *u) {
+    rt_eio_port *port = RT_OF(u, rt_eio_partial, unfinished)->port;
+    rt_eio_session *s = rt_eio_ws_transported(port);
+    rt_eio_ws_close(port, 1013);
+    if (s)
+        rt_eio_session_end(s, RT_EIO_TRANSPORT_ERROR);
+}
+
+static rt_eio_partial *partial_new(rt_eio *e, rt_eio_port *port) {
+    rt_eio_partial *p = rt_alloc(sizeof *p);
+    if (!p)
+        return NULL;
+    p->eio = e;
+    p->port = port;
+    rt_unfinished_item_init(&p->unfinished, drop_partial);
+    return p;
+}
+
+/* Keeps the parser with what it has of a message. `p`: where it was kept before, or NULL. */
+static int keep(rt_eio *e, rt_eio_port *port, rt_eio_partial *p, const rt_ws *ws) {
+    if (!p)
+        p = partial_new(e, port);
+    if (!p)
+        return RT_ENOMEM;
+    p->ws = *ws;
+    port->partial = p;
+    size_t bytes = sizeof *p + (ws->message ? ws->message->cap : 0);
+    rt_unfinished_grow(&e->unfinished, &p->unfinished, bytes, rt_eio_now(e));
+    return RT_OK;
+}
+
 /* Bytes mostly end with a whole message, and after one a parser is as good as new. So the parser is
  * on the stack, and is kept on the heap only while a message has come in part. */
 static int feed(rt_eio *e, rt_eio_port *port, char *bytes, size_t n) {
     rt_ws ws;
-    rt_ws *kept = port->ws;
-    port->ws = NULL; /* a callback may let go of the port */
+    rt_eio_partial *kept = port->partial;
+    port->partial = NULL; /* a callback may let go of the port */
     if (kept)
-        ws = *kept;
+        ws = kept->ws;
     else
         rt_ws_init(&ws, e->opts.max_payload);
     int status = rt_ws_feed(&ws, bytes, n, &events, port);
     if (status == RT_OK && port->up && !rt_ws_at_rest(&ws)) {
-        port->ws = kept ? kept : rt_alloc(sizeof ws);
-        if (port->ws) {
-            *port->ws = ws;
+        status = keep(e, port, kept, &ws);
+        if (status == RT_OK)
             return RT_OK;
-        }
-        status = RT_ENOMEM;
     }
-    rt_ws_fini(&ws);
-    rt_free(kept);
+    if (kept) {
+        kept->ws = ws;
+        rt_eio_partial_free(kept);
+    } else {
+        rt_ws_fini(&ws);
+    }
     return status;
 }
 

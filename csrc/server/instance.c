@@ -71,6 +71,7 @@ static int build_rules(rt_instance *in) {
     eo.max_owed = (uint32_t)c->max_owed;
     eo.max_newcomers = (uint32_t)c->max_newcomers;
     eo.max_newcomer_bytes = (uint32_t)c->max_newcomer_bytes;
+    eo.max_unfinished = (uint32_t)c->max_unfinished;
     eo.handshakes_per_second = (uint32_t)c->handshakes_per_second;
     eo.max_connections_per_peer = (uint32_t)c->connections_per_address;
     eo.cors = RT_EIO_CORS_ASK;

@@ -56,6 +56,7 @@ static void hand_down(rt_instance *in) {
     rt_web_set_limits(in->web, (uint32_t)c->web_in_flight, (uint32_t)c->web_timeout_ms);
     rt_front_set_max_owed(in->front, (uint32_t)c->max_owed);
     rt_eio_set_max_owed(in->eio, (uint32_t)c->max_owed);
+    rt_eio_set_max_unfinished(in->eio, (uint32_t)c->max_unfinished);
     rt_eio_set_peers(in->eio, (uint32_t)c->handshakes_per_second,
                      (uint32_t)c->connections_per_address);
     rt_eio_set_newcomers(in->eio, (uint32_t)c->max_newcomers, (uint32_t)c->max_newcomer_bytes);

@@ -17,12 +17,20 @@ int rt_sio_client_on_open(void *io_, rt_eio_session *session) {
     return RT_OK;
 }
 
-static void drop_incoming(rt_sio_client *c) {
-    if (!c->incoming)
-        return;
-    rt_buf_fini(&c->incoming->bytes);
-    rt_free(c->incoming);
+/* It is no more the client's; the caller frees it. */
+static rt_sio_incoming *take_incoming(rt_sio_client *c) {
+    rt_sio_incoming *in = c->incoming;
     c->incoming = NULL;
+    if (in)
+        rt_unfinished_done(rt_eio_unfinished(c->session), &in->unfinished);
+    return in;
+}
+
+static void free_incoming(rt_sio_incoming *in) {
+    if (!in)
+        return;
+    rt_buf_fini(&in->bytes);
+    rt_free(in);
 }
 
 void rt_sio_client_on_close(void *io_, rt_eio_session *session, enum rt_eio_reason reason) {
@@ -31,7 +39,7 @@ void rt_sio_client_on_close(void *io_, rt_eio_session *session, enum rt_eio_reas
     rt_sio_batch_flush(io);
     c->gone = true;
     rt_timer_disarm(&c->connect_timer);
-    drop_incoming(c);
+    free_incoming(take_incoming(c));
     while (!rt_list_empty(&c->sockets))
         rt_sio_socket_end(RT_OF(rt_list_first(&c->sockets), rt_sio_socket, node), reason);
     if (io->app.on_client_gone && c->user)
@@ -122,16 +130,30 @@ static void dispatch(rt_sio *io, rt_sio_client *c, const rt_sio_packet *p,
     }
 }
 
+/* The rest of the attachments has not come in time, or others need the memory more. */
+static void drop_incoming(rt_unfinished *u) {
+    rt_eio_close(RT_OF(u, rt_sio_incoming, unfinished)->client->session, RT_EIO_FORCED_CLOSE);
+}
+
+static void note_incoming(const rt_sio *io, rt_sio_client *c) {
+    rt_sio_incoming *in = c->incoming;
+    rt_unfinished_grow(rt_eio_unfinished(c->session), &in->unfinished, sizeof *in + in->bytes.cap,
+                       io->now(io->now_ctx));
+}
+
 static void start_incoming(rt_sio *io, rt_sio_client *c, rt_slice text, const rt_sio_packet *p) {
     rt_sio_incoming *in = rt_alloc0(sizeof *in + p->attachments * sizeof in->ends[0]);
     if (!in)
         goto fail;
+    in->client = c;
+    rt_unfinished_item_init(&in->unfinished, drop_incoming);
     rt_buf_init(&in->bytes, 0);
     if (rt_buf_puts(&in->bytes, text) != RT_OK)
         goto fail;
     in->text_len = text.n;
     in->expected = p->attachments;
     c->incoming = in;
+    note_incoming(io, c);
     return;
 
 fail:
@@ -141,21 +163,19 @@ fail:
 
 /* The last attachment has come. The buffer no longer moves, so slices of it are safe now. */
 static void finish_incoming(rt_sio *io, rt_sio_client *c) {
-    rt_sio_incoming *in = c->incoming;
+    rt_sio_incoming *in = take_incoming(c);
     rt_slice attachments[RT_SIO_ATTACHMENTS_MAX];
     size_t at = in->text_len;
     for (unsigned i = 0; i < in->have; i++) {
         attachments[i] = rt_slice_make(in->bytes.p + at, in->ends[i] - at);
         at = in->ends[i];
     }
-    c->incoming = NULL;
     rt_sio_packet p;
     int status =
         rt_sio_packet_parse(rt_slice_make(in->bytes.p, in->text_len), io->opts.max_attachments, &p);
     if (status == RT_OK)
         dispatch(io, c, &p, attachments);
-    rt_buf_fini(&in->bytes);
-    rt_free(in);
+    free_incoming(in);
 }
 
 static void on_binary(rt_sio *io, rt_sio_client *c, rt_slice bytes) {
@@ -176,6 +196,8 @@ static void on_binary(rt_sio *io, rt_sio_client *c, rt_slice bytes) {
     in->ends[in->have++] = in->bytes.n;
     if (in->have == in->expected)
         finish_incoming(io, c);
+    else
+        note_incoming(io, c);
 }
 
 static void on_text(rt_sio *io, rt_sio_client *c, rt_slice text) {

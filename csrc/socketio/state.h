@@ -51,6 +51,8 @@ struct rt_sio {
 
 /* A binary packet whose attachments are still coming. */
 typedef struct rt_sio_incoming {
+    rt_unfinished unfinished;
+    rt_sio_client *client;
     rt_buf bytes; /* the packet's text, then the attachments */
     size_t text_len;
     unsigned expected, have;

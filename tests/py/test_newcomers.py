@@ -2,9 +2,12 @@
 
 import asyncio
 import json
+import os
+import resource
 import socket
 import threading
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
+from pathlib import Path
 
 import pytest
 from support.bench import PATIENCE, SITE, get_figures, wait_for
@@ -195,3 +198,42 @@ def test_a_proxy_that_is_not_trusted(start):
 def test_wrong_proxies_are_said(start, value):
     with pytest.raises(Exception, match=f'frappe_rt_trusted_proxies: .*"{value}"'):
         start(frappe_rt_trusted_proxies=f"loopback, {value}")
+
+
+def read_resident():
+    return int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize()
+
+
+UPGRADE = (
+    b"GET /socket.io/?EIO=4&transport=websocket HTTP/1.1\r\nHost: " + SITE.encode() + b"\r\n"
+    b"Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
+    b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+)
+
+
+def test_messages_that_never_end(start):
+    """150 attackers with half a megabyte each, beside a user who sends whole messages."""
+    budget = 4 << 20
+    port = start(frappe_rt_max_unfinished=budget)
+    half = b"\x82\xff" + (900_000).to_bytes(8, "big") + bytes(4) + bytes(500_000)
+
+    async def run():
+        tab = await Tab("ada").connect(port)
+        with ExitStack() as stack:
+            for _ in range(150):
+                connection = socket.create_connection(("127.0.0.1", port), PATIENCE)
+                stack.enter_context(connection).sendall(UPGRADE)
+                with suppress(ConnectionError):
+                    await asyncio.to_thread(connection.sendall, half)
+                await ping(tab, 1)
+                assert get_figures()["unfinished_bytes"] <= budget + (1 << 20)
+            await ping(tab, 10)
+            assert get_figures()["engineio"]["unfinished_over_max"] > 100
+        while get_figures()["unfinished_bytes"]:
+            await ping(tab, 1)
+        tab.leave()
+
+    before = read_resident()
+    asyncio.run(asyncio.wait_for(run(), 2 * PATIENCE))
+    if "FRAPPE_RT_SANITIZED" not in os.environ:  # a sanitizer keeps what is freed
+        assert read_resident() - before < 32 << 20

@@ -205,6 +205,34 @@ static void bad_packets_close(void **state) {
     }
 }
 
+/* An attachment that never comes: its client goes after a minute, or when it is too many. */
+static void binary_that_never_ends(void **state) {
+    (void)state;
+    fake_io w;
+    fake_conn *c[30];
+    fake_io_init(&w, NULL);
+    rt_eio_set_max_unfinished(w.f.eio, 5000);
+    for (int i = 0; i < 30; i++) {
+        c[i] = fake_io_in(&w, "/a");
+        fake_io_say(c[i], "52-/a,[\"x\",{\"_placeholder\":true,\"num\":0},"
+                          "{\"_placeholder\":true,\"num\":1}]");
+        fake_frame(c[i], 0x82, "0123456789", 10);
+        fake_io_turn(&w);
+        assert_in_range(fake_figures(&w.f).unfinished_bytes, 100, 5000);
+    }
+    assert_string_equal(fake_frames(c[0]), "close");
+    assert_in_range(fake_figures(&w.f).counters.v[RT_EIO_UNFINISHED_OVER_MAX], 1, 29);
+    assert_string_equal(fake_frames(c[29]), "");
+    fake_io_log(&w);
+    fake_frame(c[29], 0x82, "end", 3);
+    assert_non_null(strstr(fake_io_log(&w), "+0123456789+end"));
+    fake_pass(&w.f, RT_EIO_UNFINISHED_TIMEOUT_MS);
+    fake_io_turn(&w);
+    assert_int_equal(fake_figures(&w.f).sessions, 1);
+    assert_int_equal(fake_figures(&w.f).unfinished_bytes, 0);
+    fake_io_fini(&w);
+}
+
 static void binary_out_of_turn(void **state) {
     (void)state;
     for (int text_between = 0; text_between < 2; text_between++) {
@@ -261,6 +289,7 @@ int main(void) {
         cmocka_unit_test_teardown(binary_to_be_acknowledged, leaks),
         cmocka_unit_test_teardown(binary_both_ways, leaks),
         cmocka_unit_test_teardown(bad_packets_close, leaks),
+        cmocka_unit_test_teardown(binary_that_never_ends, leaks),
         cmocka_unit_test_teardown(binary_out_of_turn, leaks),
         cmocka_unit_test_teardown(event_before_answer_closes, leaks),
         cmocka_unit_test(small_when_idle),
