@@ -77,6 +77,19 @@ void rt_asker_forget(rt_asker *a, rt_slice site, rt_slice user) {
     }
 }
 
+static void hold_site(rt_line *l) {
+    rt_site_hold(RT_OF(l, rt_site, line));
+}
+
+static void rele_site(rt_line *l) {
+    rt_site_rele(RT_OF(l, rt_site, line));
+}
+
+static uint64_t now(void *asker) {
+    const rt_frappe_ports *ports = ((rt_asker *)asker)->ports;
+    return ports->now(ports->ctx);
+}
+
 void rt_asker_init(rt_asker *a, const rt_asker_opts *opts, const rt_frappe_ports *ports,
                    rt_timers *timers, uint64_t *counters) {
     memset(a, 0, sizeof *a);
@@ -84,7 +97,10 @@ void rt_asker_init(rt_asker *a, const rt_asker_opts *opts, const rt_frappe_ports
     a->opts = *opts;
     a->counters = counters;
     a->alarms = &timers->alarms;
+    rt_turns_ops line_ops = {a, rt_question_fly, hold_site, rele_site, now};
     rt_sites_init(&a->sites);
+    rt_turns_init(&a->turns, a->alarms, opts->in_flight, &line_ops);
+    rt_regulars_init(&a->regulars);
     rt_map_init(&a->questions);
     rt_list_init(&a->open);
     rt_list_init(&a->answered);
@@ -108,6 +124,7 @@ static void drop_all(rt_list *questions) {
 }
 
 void rt_asker_fini(rt_asker *a) {
+    rt_turns_set_slots(&a->turns, 0);
     drop_all(&a->open);
     drop_all(&a->answered);
     rt_logins_fini(&a->logins);
@@ -115,6 +132,8 @@ void rt_asker_fini(rt_asker *a) {
     rt_timerq_fini(&a->keep_refused);
     rt_timerq_fini(&a->patience);
     rt_secret_fini(&a->secret);
+    rt_turns_fini(&a->turns);
+    rt_regulars_fini(&a->regulars);
     rt_map_fini(&a->questions);
     rt_sites_fini(&a->sites);
 }

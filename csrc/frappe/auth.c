@@ -111,12 +111,11 @@ static void drop_client(rt_frappe *f, rt_sio_socket *s) {
         char more[RT_LOG_MORE];
         rt_slice name = rt_slice_from(rt_sio_socket_ns_name(s), 1);
         const rt_site *site = rt_map_get(&f->asker.sites.by_name, name);
-        rt_log(
-            RT_LOG_WARN, "frappe",
-            "site %.*s does not answer get_user_info (%s): dropped a client, which reconnects by "
-            "itself%s",
-            (int)name.n, name.p, site && site->away_since ? site->away_why : "no answer in time",
-            rt_log_more(&f->gates[RT_GATE_AWAY], more));
+        rt_log(RT_LOG_WARN, "frappe",
+               "site %.*s does not answer get_user_info (%s): dropped a client after %u s "
+               "(frappe_rt_auth_patience_ms), which reconnects by itself%s",
+               (int)name.n, name.p, site && site->away_since ? site->away_why : "no answer in time",
+               f->asker.opts.patience_ms / 1000, rt_log_more(&f->gates[RT_GATE_AWAY], more));
     }
     rt_sio_drop_client(s, RT_EIO_FORCED_CLOSE);
 }

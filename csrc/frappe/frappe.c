@@ -13,6 +13,8 @@ RT_COUNTERS_DEFINE(rt_frappe, RT_FRAPPE_COUNTERS)
 void rt_frappe_opts_default(rt_frappe_opts *opts) {
     *opts = (rt_frappe_opts){
         .auth_patience_ms = RT_FRAPPE_AUTH_PATIENCE_MS,
+        .web_timeout_ms = RT_FRAPPE_WEB_TIMEOUT_MS,
+        .web_in_flight = RT_FRAPPE_WEB_IN_FLIGHT,
         .cache_ms = RT_FRAPPE_CACHE_MS,
         .cache_refused_ms = RT_FRAPPE_CACHE_REFUSED_MS,
         .cache_max = RT_FRAPPE_CACHE_MAX,
@@ -45,6 +47,8 @@ rt_frappe *rt_frappe_new(const rt_frappe_opts *opts, const rt_frappe_ports *port
     if (copy_text(opts->default_site, &f->default_site))
         goto fail;
     rt_asker_opts asking = {.patience_ms = opts->auth_patience_ms,
+                            .late_ms = opts->web_timeout_ms,
+                            .in_flight = opts->web_in_flight,
                             .keep_ms = opts->cache_ms,
                             .keep_refused_ms = opts->cache_refused_ms,
                             .keep_max = opts->cache_max};
@@ -73,6 +77,11 @@ void rt_frappe_set_events_per_second(rt_frappe *f, uint32_t events) {
 
 void rt_frappe_set_guests_see_others(rt_frappe *f, bool allowed) {
     f->guests_see_others = allowed;
+}
+
+void rt_frappe_set_web_limits(rt_frappe *f, uint32_t in_flight, uint32_t timeout_ms) {
+    f->asker.opts.late_ms = timeout_ms;
+    rt_turns_set_slots(&f->asker.turns, in_flight);
 }
 
 void rt_frappe_free(rt_frappe *f) {
@@ -180,9 +189,11 @@ void rt_frappe_get_figures(const rt_frappe *f, rt_frappe_figures *out) {
         .identities = f->asker.sites.connected,
         .questions = f->asker.open_count,
         .waiting = f->asker.waiting,
+        .in_line = f->asker.turns.waiting,
         .cached = f->asker.kept + f->asker.logins.count,
         .counters = f->counters,
     };
+    out->counters.v[RT_FRAPPE_SITE_PAUSES] = f->asker.turns.pauses;
 }
 
 void rt_frappe_show_figures(const rt_frappe *frappe, const rt_figures *to) {
@@ -194,6 +205,8 @@ void rt_frappe_show_figures(const rt_frappe *frappe, const rt_figures *to) {
                      "Questions to the web process that have no answer yet.");
     rt_figures_gauge(to, "sockets_waiting", f.waiting,
                      "Logins and permissions that wait for such an answer.");
+    rt_figures_gauge(to, "questions_in_line", f.in_line,
+                     "Questions to the web process that wait for their turn.");
     rt_figures_gauge(to, "answers_cached", f.cached, "Answers of the web process that are kept.");
     RT_FIGURES_OF(to, "frappe", rt_frappe, &f.counters);
 }

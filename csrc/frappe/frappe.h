@@ -19,6 +19,8 @@
 
 /* Limits and times, with their defaults. */
 #define RT_FRAPPE_AUTH_PATIENCE_MS 20000   /* retrying while the web process is away, then drop */
+#define RT_FRAPPE_WEB_TIMEOUT_MS 10000     /* a slower request is late: others go first */
+#define RT_FRAPPE_WEB_IN_FLIGHT 16         /* requests at one time, besides late ones */
 #define RT_FRAPPE_RETRY_FIRST_MS 250       /* backoff between retries: doubles ... */
 #define RT_FRAPPE_RETRY_MAX_MS 4000        /* ... up to this */
 #define RT_FRAPPE_CACHE_MS 10000           /* how long an answer is good */
@@ -48,6 +50,8 @@ typedef struct rt_frappe_opts {
     bool developer_mode;    /* open_in_editor is allowed */
     bool guests_see_others; /* guests may follow tasks and open documents */
     uint32_t auth_patience_ms;
+    uint32_t web_timeout_ms;
+    uint32_t web_in_flight;
     uint32_t cache_ms;
     uint32_t cache_refused_ms;
     uint32_t cache_max;
@@ -73,6 +77,10 @@ void rt_frappe_opts_default(rt_frappe_opts *opts);
     X(RT_FRAPPE_QUESTIONS_CACHED, "questions_from_cache", "Questions answered from memory.")       \
     X(RT_FRAPPE_QUESTIONS_FAILED, "questions_failed",                                              \
       "Requests to the web process that gave no usable answer.")                                   \
+    X(RT_FRAPPE_QUESTIONS_LATE, "questions_late",                                                  \
+      "Requests that took longer than frappe_rt_web_timeout_ms.")                                  \
+    X(RT_FRAPPE_SITE_PAUSES, "site_pauses",                                                        \
+      "Times a site was left alone for a moment, since it was away or late, then asked once.")     \
     X(RT_FRAPPE_QUESTIONS_OVER_MAX, "questions_over_max",                                          \
       "Questions not asked because too many were waiting.")                                        \
     X(RT_FRAPPE_ANSWERS_OVER_MAX, "answers_over_max",                                              \
@@ -124,6 +132,7 @@ RT_MUST_CHECK int rt_frappe_set_rules(rt_frappe *f, rt_slice default_site, bool 
 void rt_frappe_set_events_per_second(rt_frappe *f, uint32_t events);
 /* Counts for what guests ask from now on; they stay in the rooms where they are. */
 void rt_frappe_set_guests_see_others(rt_frappe *f, bool allowed);
+void rt_frappe_set_web_limits(rt_frappe *f, uint32_t in_flight, uint32_t timeout_ms);
 
 /* The callbacks for rt_sio_new; then pass its result to rt_frappe_attach. */
 rt_sio_app rt_frappe_socketio_app(rt_frappe *f);
@@ -192,8 +201,9 @@ RT_MUST_CHECK int rt_frappe_read_secret(rt_frappe *f, rt_frappe_redis_fn *done, 
 /* --- figures --- */
 typedef struct rt_frappe_figures {
     uint32_t identities; /* distinct (site, credential) pairs connected */
-    uint32_t questions;  /* in flight */
+    uint32_t questions;  /* without an answer yet */
     uint32_t waiting;    /* sockets waiting for one */
+    uint32_t in_line;    /* questions that wait for their turn */
     uint32_t cached;     /* answers kept */
     rt_frappe_counters counters;
 } rt_frappe_figures;

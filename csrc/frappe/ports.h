@@ -21,9 +21,10 @@ typedef struct rt_frappe_request {
 } rt_frappe_request;
 
 typedef struct rt_frappe_answer {
-    int status;        /* HTTP status, or 0: no answer (refused, timeout, broken, too big) */
-    rt_slice body;     /* at most the web client's answer limit */
-    const char *error; /* for status 0: what went wrong, for the log */
+    int status;              /* HTTP status, or 0: no answer (refused, timeout, broken, too big) */
+    rt_slice body;           /* at most the web client's answer limit */
+    const char *error;       /* for status 0: what went wrong, for the log */
+    uint32_t retry_after_ms; /* the web process's wish; 0: none */
 } rt_frappe_answer;
 
 typedef void rt_frappe_answer_fn(void *arg, const rt_frappe_answer *answer);
@@ -32,14 +33,11 @@ typedef void rt_frappe_redis_fn(void *arg, int status, bool found, rt_slice valu
 
 typedef struct rt_frappe_ports {
     void *ctx;
-    /* RT_OK and a handle for web_cancel in *call; RT_ENOMEM; RT_ELIMIT: the queue is full, retry
-     * later. `done` is called exactly once, unless cancelled. */
+    /* RT_OK and a handle for web_cancel in *call; else why it cannot be sent now, as RT_ENOMEM.
+     * `done` is called exactly once, unless cancelled. */
     RT_MUST_CHECK int (*web_get)(void *ctx, const rt_frappe_request *req, rt_frappe_answer_fn *done,
                                  void *arg, void **call);
     void (*web_cancel)(void *ctx, void *call);
-    /* True while the request is queued, not sent: cancelling it costs the web process nothing.
-     */
-    bool (*web_in_line)(void *ctx, const void *call);
     /* GET key. RT_OK: `done` will be called exactly once; else never (RT_ECLOSED: not connected).
      */
     RT_MUST_CHECK int (*redis_get)(void *ctx, rt_slice key, rt_frappe_redis_fn *done, void *arg);

@@ -5,12 +5,9 @@
 #include "base/shown.h"
 #include "base/status.h"
 #include "frappe/frappe.h"
+#include "frappe/outage.h"
 #include "json/scan.h"
 
-#include <stdarg.h>
-#include <stdio.h>
-
-#define LOG_EVERY_MS 1000
 #define KEY_HEAD (2 * sizeof(void *)) /* bytes of a key in front of the subject */
 
 static uint64_t now_of(const rt_question *q) {
@@ -19,6 +16,10 @@ static uint64_t now_of(const rt_question *q) {
 
 static rt_slice key_of(const rt_question *q) {
     return rt_slice_make(q->key, q->key_len);
+}
+
+static rt_slice subject_of(const rt_question *q) {
+    return rt_slice_from(key_of(q), KEY_HEAD);
 }
 
 /* The key holds the addresses of the kind and of the site or identity. The question holds a
@@ -33,14 +34,20 @@ int rt_question_put_key(const rt_subject *s, rt_buf *key) {
 }
 
 void rt_question_subject(const rt_question *q, rt_slice *first, rt_slice *second) {
-    rt_slice subject = rt_slice_from(key_of(q), KEY_HEAD);
+    rt_slice subject = subject_of(q);
     size_t nul = rt_slice_find(subject, '\0');
     *first = rt_slice_make(subject.p, nul);
     *second = rt_slice_from(subject, nul + 1);
 }
 
-static void rested(rt_alarm *again) {
-    rt_question_proceed(RT_OF(again, rt_question, again));
+static void late(rt_question *q);
+
+static void on_due(rt_alarm *due) {
+    rt_question *q = RT_OF(due, rt_question, due);
+    if (q->state == RT_QUESTION_FLYING)
+        late(q);
+    else
+        rt_question_proceed(q);
 }
 
 rt_question *rt_question_new(rt_asker *a, const rt_subject *s, rt_slice key) {
@@ -52,7 +59,8 @@ rt_question *rt_question_new(rt_asker *a, const rt_subject *s, rt_slice key) {
     q->key_len = (uint32_t)key.n;
     memcpy(q->key, key.p, key.n);
     rt_list_init(&q->waiters);
-    rt_alarm_init(&q->again, rested);
+    rt_alarm_init(&q->due, on_due);
+    rt_turn_init(&q->turn);
     q->rest_ms = RT_FRAPPE_RETRY_FIRST_MS;
     rt_list_push(&a->open, &q->node);
     a->open_count++;
@@ -74,7 +82,8 @@ void rt_question_unlist(rt_question *q) {
 static void close_question(rt_question *q) {
     q->asker->open_count--;
     q->site->open--;
-    rt_alarm_disarm(&q->again);
+    rt_alarm_disarm(&q->due);
+    rt_turn_end(&q->turn, &q->site->line);
 }
 
 void rt_question_drop(rt_question *q) {
@@ -119,8 +128,7 @@ void rt_waiter_stop(rt_waiter *w) {
 /* Whether to keep q in flight when its last waiter has left. Once sent, its request costs the web
  * process the same either way, and somebody may soon want the answer. */
 static bool is_worth_waiting(const rt_question *q) {
-    const rt_frappe_ports *ports = q->asker->ports;
-    return q->listed && q->state == RT_QUESTION_FLYING && !ports->web_in_line(ports->ctx, q->call);
+    return q->listed && q->state == RT_QUESTION_FLYING && q->turn.state != RT_TURN_LATE;
 }
 
 void rt_waiter_leave(rt_waiter *w) {
@@ -133,9 +141,7 @@ void rt_waiter_leave(rt_waiter *w) {
         rt_question_drop(q);
 }
 
-void rt_waiter_patience_over(rt_timerq *timers, rt_timer *t) {
-    rt_asker *a = timers->arg;
-    rt_waiter *w = RT_OF(t, rt_waiter, patience);
+static void give_up(rt_asker *a, rt_waiter *w) {
     const rt_ask_kind *kind = w->question->kind;
     rt_site *site = rt_site_hold(w->question->site); /* the waiter logs why it is away */
     rt_waiter_leave(w);
@@ -143,75 +149,44 @@ void rt_waiter_patience_over(rt_timerq *timers, rt_timer *t) {
     rt_site_rele(site);
 }
 
+/* Slow is not away: while an answer may come, he stays. And who was sent away right after a failure
+ * is back before long when things are well again. */
+void rt_waiter_patience_over(rt_timerq *timers, rt_timer *t) {
+    rt_asker *a = timers->arg;
+    rt_waiter *w = RT_OF(t, rt_waiter, patience);
+    const rt_question *q = w->question;
+    if (q->state == RT_QUESTION_LINE || q->state == RT_QUESTION_FLYING)
+        rt_list_push(&q->site->tired, &t->node);
+    else
+        give_up(a, w);
+}
+
+/* But those whose own request is still on its way. */
+static void let_tired_go(rt_asker *a, rt_site *site) {
+    rt_list tired, *node;
+    rt_list_move(&tired, &site->tired);
+    while ((node = rt_list_first(&tired))) {
+        rt_waiter *w = RT_OF(RT_OF(node, rt_timer, node), rt_waiter, patience);
+        rt_list_unlink(node);
+        if (w->question->state == RT_QUESTION_FLYING)
+            rt_list_push(&site->tired, node);
+        else
+            give_up(a, w);
+    }
+}
+
 /* --- asking --- */
 
 static void rest(rt_question *q) {
     q->state = RT_QUESTION_RESTING;
-    rt_alarm_arm(q->asker->alarms, &q->again, now_of(q) + q->rest_ms);
+    rt_alarm_arm(q->asker->alarms, &q->due, now_of(q) + q->rest_ms);
     q->rest_ms = q->rest_ms * 2 < RT_FRAPPE_RETRY_MAX_MS ? q->rest_ms * 2 : RT_FRAPPE_RETRY_MAX_MS;
-}
-
-/* No answer, or no usable one: keeps the reason for the figures, and logs the first of an
- * outage. */
-static void __attribute__((format(printf, 2, 3))) note_away(rt_question *q, const char *fmt, ...) {
-    rt_site *site = q->site;
-    uint64_t now = now_of(q);
-    rt_slice name = rt_site_name(site);
-    va_list args;
-    va_start(args, fmt);
-    vsnprintf(site->away_why, sizeof site->away_why, fmt, args);
-    va_end(args);
-    rt_shown_clean(site->away_why);
-    site->away_for = q->kind->what;
-    if (site->away_since)
-        return;
-    site->away_since = now ? now : 1;
-    char more[RT_LOG_MORE];
-    rt_log_gate *gate = &q->asker->away_gate;
-    site->away_told = rt_log_allowed(gate, now, LOG_EVERY_MS);
-    if (site->away_told)
-        rt_log(RT_LOG_WARN, "frappe", "site %.*s does not answer %s (%s), retrying%s", (int)name.n,
-               name.p, site->away_for, site->away_why, rt_log_more(gate, more));
-}
-
-static void note_useless(rt_question *q, const rt_frappe_answer *answer) {
-    if (answer->status == 200)
-        note_away(q, "HTTP 200, but the body is not Frappe's JSON");
-    else if (answer->status)
-        note_away(q, "HTTP %d", answer->status);
-    else
-        note_away(q, "%s", answer->error ? answer->error : "no answer");
-}
-
-/* Logs the recovery where the log has the outage, at the same level. Thousands of sites, with names
- * that somebody made up, may come back at once. */
-static void note_back(rt_question *q) {
-    char more[RT_LOG_MORE];
-    rt_site *site = q->site;
-    rt_log_gate *gate = &q->asker->back_gate;
-    uint64_t now = now_of(q), since = site->away_since;
-    rt_slice name = rt_site_name(site);
-    site->away_since = 0;
-    if (since && site->away_told && rt_log_allowed(gate, now, LOG_EVERY_MS))
-        rt_log(RT_LOG_WARN, "frappe", "site %.*s answers again, after %llu s%s", (int)name.n,
-               name.p, (unsigned long long)(now - since) / 1000, rt_log_more(gate, more));
 }
 
 /* Frappe answered `{}`, which it does without the right secret, and Redis does not give one. */
 static void rest_without_secret(rt_question *q) {
-    note_away(q, "it needs the socket secret, but Redis (redis_queue) does not answer");
+    rt_outage_note(q, "redis_queue", "it needs the socket secret, but Redis does not answer");
     rest(q);
-}
-
-static void log_secret_refused(rt_question *q) {
-    char more[RT_LOG_MORE];
-    rt_slice site = rt_site_name(q->site);
-    rt_log_gate *gate = &q->asker->secret_gate;
-    if (rt_log_allowed(gate, now_of(q), LOG_EVERY_MS))
-        rt_log(RT_LOG_WARN, "frappe",
-               "site %.*s: %s names no user although it was given socketio_auth_secret from Redis; "
-               "do the web process and this server use the same redis_queue?%s",
-               (int)site.n, site.p, q->kind->what, rt_log_more(gate, more));
 }
 
 /* Whether to keep it as an answer. rt_logins keeps the logins that were accepted. */
@@ -252,6 +227,21 @@ void rt_question_kept(rt_timerq *timers, rt_timer *t) {
     rt_question_drop(RT_OF(t, rt_question, kept));
 }
 
+/* About a logged-in user, or a credential that was let in before. */
+static bool is_known(const rt_question *q) {
+    if (q->who)
+        return !rt_identity_is_guest(q->who);
+    return rt_regulars_has(&q->asker->regulars, rt_site_name(q->site), subject_of(q));
+}
+
+/* Remembers a credential that was let in. Guests do not count: any random sid is one. */
+static void note_regular(rt_question *q) {
+    if (!q->login || rt_identity_is_guest(q->who))
+        return;
+    q->site->line.proven = true;
+    rt_regulars_add(&q->asker->regulars, rt_site_name(q->site), subject_of(q));
+}
+
 /* A waiter's callback may drop q or make another waiter leave. Do not touch q after the first
  * call. */
 static void settle(rt_question *q, bool yes) {
@@ -264,6 +254,8 @@ static void settle(rt_question *q, bool yes) {
     for (rt_list *node = told.next; node != &told; node = node->next)
         rt_waiter_stop(RT_OF(node, rt_waiter, node));
     q->refused = !yes;
+    if (yes)
+        note_regular(q);
     keep_or_drop(q);
     rt_list *node;
     while ((node = rt_list_first(&told))) {
@@ -300,33 +292,63 @@ static enum rt_meaning meaning_of(rt_question *q, const rt_frappe_answer *answer
     }
 }
 
+static void stand_in_line(rt_question *q);
+
+/* There was no usable answer. A site that is away gives its next turn to whoever is first in line.
+ */
+static void ask_again_later(rt_question *q, bool site_away) {
+    if (rt_list_empty(&q->waiters))
+        rt_question_drop(q);
+    else if (site_away)
+        stand_in_line(q);
+    else
+        rest(q);
+}
+
 static void act_on(rt_question *q, enum rt_meaning meaning) {
     if (meaning == RT_MEANS_WRONG_SECRET && q->wrong_secret) {
-        log_secret_refused(q);
+        rt_outage_log_secret_refused(q);
         meaning = RT_MEANS_NO;
     }
     if (meaning == RT_MEANS_YES || meaning == RT_MEANS_NO) {
         settle(q, meaning == RT_MEANS_YES);
     } else if (rt_list_empty(&q->waiters)) {
         rt_question_drop(q);
-    } else if (meaning == RT_MEANS_NOTHING) {
-        rest(q);
     } else {
         q->wrong_secret = q->wrong_secret || meaning == RT_MEANS_WRONG_SECRET;
         rt_question_proceed(q);
     }
 }
 
+/* What a site says that cannot be asked now, or whoever stands before it; 0: nobody answers. */
+static bool is_not_now(int status) {
+    return status == 0 || status == 429 || (status >= 502 && status <= 504);
+}
+
+static void failed(rt_question *q, const rt_frappe_answer *answer) {
+    rt_asker *a = q->asker;
+    rt_site *site = rt_site_hold(q->site);
+    a->counters[RT_FRAPPE_QUESTIONS_FAILED]++;
+    rt_outage_note_answer(q, answer);
+    ask_again_later(q, is_not_now(answer->status)
+                           ? rt_turn_not_now(&q->turn, &site->line, answer->retry_after_ms)
+                           : rt_turn_failed(&q->turn, &site->line));
+    let_tired_go(a, site);
+    rt_site_rele(site);
+}
+
 static void answer_came(void *arg, const rt_frappe_answer *answer) {
     rt_question *q = arg;
     q->call = NULL;
+    rt_alarm_disarm(&q->due);
     enum rt_meaning meaning = meaning_of(q, answer);
     if (meaning == RT_MEANS_NOTHING) {
-        q->asker->counters[RT_FRAPPE_QUESTIONS_FAILED]++;
-        note_useless(q, answer);
-    } else if (meaning != RT_MEANS_WRONG_SECRET) {
-        note_back(q);
+        failed(q, answer);
+        return;
     }
+    if (meaning != RT_MEANS_WRONG_SECRET)
+        rt_outage_over(q);
+    rt_turn_answered(&q->turn, &q->site->line);
     if (!q->who) /* a login whose answer names no user */
         q->site->login_refused = (uint16_t)answer->status;
     act_on(q, meaning);
@@ -340,8 +362,20 @@ static rt_credential credential_of(const rt_question *q) {
     return (rt_credential){(enum rt_credential_kind)kind.p[0], value};
 }
 
-static void fly(rt_question *q) {
-    rt_asker *a = q->asker;
+/* The web process takes longer than it should. Who waits goes on waiting: it may still answer, and
+ * a second request would only add to its load. */
+static void late(rt_question *q) {
+    q->asker->counters[RT_FRAPPE_QUESTIONS_LATE]++;
+    if (rt_turn_late(&q->turn, &q->site->line))
+        rt_outage_note(q, "frappe_rt_web_timeout_ms", "no answer for %llu s",
+                       (unsigned long long)(now_of(q) - q->turn.flown_at) / 1000);
+    if (rt_list_empty(&q->waiters))
+        rt_question_drop(q);
+}
+
+void rt_question_fly(void *asker, rt_turn *turn) {
+    rt_asker *a = asker;
+    rt_question *q = RT_OF(turn, rt_question, turn);
     rt_credential credential = credential_of(q);
     rt_frappe_request req = {.site = rt_site_name(q->site),
                              .secret = rt_buf_slice(&a->secret.value)};
@@ -359,14 +393,20 @@ static void fly(rt_question *q) {
     rt_buf_fini(&path);
     if (status) {
         q->call = NULL;
-        note_away(q, "%s",
-                  status == RT_ELIMIT ? "too many requests to web processes are queued"
-                                      : rt_status_text(status));
+        rt_outage_note(q, RT_OUTAGE_WEB_KEYS, "%s", rt_status_text(status));
+        rt_turn_end(turn, &q->site->line);
         rest(q);
         return;
     }
     q->state = RT_QUESTION_FLYING;
+    rt_alarm_arm(a->alarms, &q->due,
+                 now_of(q) + rt_line_late_after(&q->site->line, a->opts.late_ms));
     a->counters[RT_FRAPPE_QUESTIONS]++;
+}
+
+static void stand_in_line(rt_question *q) {
+    q->state = RT_QUESTION_LINE;
+    rt_turn_wait(&q->turn, &q->site->line, &q->asker->turns, is_known(q));
 }
 
 /* Sends the next request, with the secret. After a wrong secret, reads it from Redis again first.
@@ -375,7 +415,7 @@ void rt_question_proceed(rt_question *q) {
     rt_secret *secret = &q->asker->secret;
     bool stale = q->wrong_secret && q->secret_version == secret->version;
     if (!stale && secret->known) {
-        fly(q);
+        stand_in_line(q);
         return;
     }
     q->state = RT_QUESTION_SECRET;
@@ -384,12 +424,13 @@ void rt_question_proceed(rt_question *q) {
     if (q->wrong_secret)
         rest_without_secret(q);
     else
-        fly(q);
+        stand_in_line(q);
 }
 
 void rt_question_secret_came(void *arg, int status) {
     rt_asker *a = arg;
-    /* fly and rest_without_secret make no callback and do not unlink q, so this loop is safe. */
+    /* stand_in_line and rest_without_secret make no callback and do not unlink q, so this loop is
+     * safe. */
     for (rt_list *node = a->open.next; node != &a->open; node = node->next) {
         rt_question *q = RT_OF(node, rt_question, node);
         if (q->state != RT_QUESTION_SECRET)
@@ -397,6 +438,6 @@ void rt_question_secret_came(void *arg, int status) {
         if (status && q->wrong_secret)
             rest_without_secret(q);
         else
-            fly(q);
+            stand_in_line(q);
     }
 }

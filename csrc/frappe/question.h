@@ -3,16 +3,17 @@
  * A question is a site, a kind and a subject. While it is in flight, equal questions join it and
  * share its answer. Afterwards the answer is cached for a short time: as a question in state
  * ANSWERED, or, for an accepted login, as an identity in rt_logins (logins.h). Only an answer
- * settles a question: while the web process is away the question rests and is retried with backoff,
- * as long as somebody waits.
+ * settles a question: without one it is retried as long as somebody waits. If the whole site is
+ * away, it queues again (turns.h); if the site answers other questions, it rests with backoff. A
+ * slow request is neither given up nor sent a second time while somebody waits for it.
  *
- *            read the secret                     a usable answer
- *     new ──► SECRET ──────────► FLYING ─────────────────────────► ANSWERED ──► gone (time is over,
- *               ▲                 │  ▲ │                                         too many kept,
- *               │   `{}`, once    │  │ │ no usable answer                        forgotten)
- *               ├─────────────────┘  │ ▼
- *               │                    RESTING ──► gone (nobody waits any more)
- *               └─────────────────────┘ (secret unknown)
+ *          read the secret      its turn          a usable answer
+ *     new ──► SECRET ──────► LINE ────────► FLYING ─────────────────► ANSWERED ──► gone
+ *               ▲             ▲              │ │
+ *               │             │ site is away │ │ no usable answer
+ *               │             └──────────────┤ ▼
+ *               │               `{}`, once   │ RESTING ──► gone (nobody waits)
+ *               └────────────────────────────┴──┘
  *
  * Ownership: rt_asker owns the questions; waiters are the callers', inside something of theirs.
  * Thread: the loop's. Must not know: which question fits a subject (ask.h), sockets, rooms. */
@@ -24,6 +25,7 @@
 #include "base/timers.h"
 #include "frappe/identity.h"
 #include "frappe/logins.h"
+#include "frappe/regulars.h"
 #include "frappe/secret.h"
 
 typedef struct rt_asker rt_asker;
@@ -65,6 +67,7 @@ struct rt_ask_kind {
 
 enum rt_question_state {
     RT_QUESTION_SECRET,
+    RT_QUESTION_LINE,
     RT_QUESTION_FLYING,
     RT_QUESTION_RESTING,
     RT_QUESTION_ANSWERED
@@ -79,8 +82,11 @@ struct rt_question {
     rt_list node;     /* in rt_asker.open or .answered */
     rt_list waiters;
     union {
-        rt_alarm again; /* before ANSWERED; armed while RESTING: time of the next request */
-        rt_timer kept;  /* ANSWERED: time to forget it */
+        struct {          /* before ANSWERED */
+            rt_alarm due; /* RESTING: time of the next request; FLYING: the request is late */
+            rt_turn turn;
+        };
+        rt_timer kept; /* ANSWERED: time to forget it */
     };
     uint32_t rest_ms;        /* length of the next rest */
     uint32_t secret_version; /* of the secret in the last request */
@@ -97,7 +103,9 @@ struct rt_question {
 
 typedef struct rt_asker_opts {
     uint32_t patience_ms;
-    uint32_t keep_ms; /* 0: answers are not kept */
+    uint32_t late_ms;   /* after it a request is late; one that nobody waits for is given up */
+    uint32_t in_flight; /* requests at one time */
+    uint32_t keep_ms;   /* 0: answers are not kept */
     uint32_t keep_refused_ms;
     uint32_t keep_max; /* logins, and as many other answers */
 } rt_asker_opts;
@@ -107,6 +115,8 @@ struct rt_asker {
     rt_asker_opts opts;
     uint64_t *counters; /* rt_frappe_counters.v */
     rt_sites sites;
+    rt_turns turns;
+    rt_regulars regulars;
     rt_logins logins;
     rt_map questions; /* by key */
     rt_list open;     /* not answered yet */
@@ -148,8 +158,9 @@ static inline bool rt_waiter_waits(const rt_waiter *w) {
     return rt_list_linked(&w->node);
 }
 
-/* Callbacks for the queues and the secret of rt_asker. */
+/* Callbacks for the queues, the lines and the secret of rt_asker. */
 void rt_question_kept(rt_timerq *timers, rt_timer *t);
+void rt_question_fly(void *asker, rt_turn *turn);
 void rt_question_secret_came(void *asker, int status);
 void rt_waiter_patience_over(rt_timerq *timers, rt_timer *t);
 

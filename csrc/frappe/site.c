@@ -34,6 +34,8 @@ rt_site *rt_site_get(rt_sites *s, rt_slice name) {
     site->name_len = (uint8_t)name.n;
     memcpy(site->name, name.p, name.n);
     rt_map_init(&site->identities);
+    rt_line_init(&site->line);
+    rt_list_init(&site->tired);
     if (rt_map_put(&s->by_name, rt_site_name(site), site)) {
         rt_free(site);
         return NULL;
@@ -63,6 +65,7 @@ void rt_site_rele(rt_site *site) {
     if (--site->refs > 0)
         return;
     (void)rt_map_del(&site->sites->by_name, rt_site_name(site));
+    rt_line_fini(&site->line);
     rt_free(site->apps);
     rt_map_fini(&site->identities);
     rt_free(site);

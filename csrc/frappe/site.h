@@ -8,6 +8,7 @@
 #include "base/buf.h"
 #include "base/map.h"
 #include "base/status.h"
+#include "frappe/turns.h"
 
 /* Which of Frappe's permission methods a site has. */
 enum rt_endpoint {
@@ -24,6 +25,8 @@ typedef struct rt_sites {
 typedef struct rt_site {
     rt_sites *sites;
     rt_map identities; /* by credential */
+    rt_line line;      /* of questions about it */
+    rt_list tired;     /* rt_waiter.patience.node: out of patience, dropped at the next failure */
     char *apps;        /* the latest `installed_apps`, JSON; NULL: none yet */
     size_t apps_len;
     uint64_t away_since;  /* start of the outage, ms; 0: none */

@@ -39,8 +39,6 @@ static void collect(rt_web_multi *m) {
     while (m->curl && (message = rt_curl.curl_multi_info_read(m->curl, &left)))
         if (message->msg == CURLMSG_DONE)
             m->ops->finished(m->arg, message->easy_handle, message->data.result);
-    if (m->curl)
-        m->ops->settled(m->arg);
 }
 
 static void act(rt_web_multi *m, curl_socket_t fd, int events) {
@@ -72,13 +70,6 @@ static void on_poll(uv_poll_t *poll, int status, int events) {
 
 static void on_timer(uv_timer_t *timer) {
     act(timer->data, CURL_SOCKET_TIMEOUT, 0);
-}
-
-static void on_kick(uv_timer_t *timer) {
-    rt_web_multi *m = timer->data;
-    m->loop->now = uv_now(&m->loop->uv);
-    if (m->curl)
-        m->ops->settled(m->arg);
 }
 
 static web_socket *new_socket(rt_web_multi *m, curl_socket_t fd) {
@@ -173,9 +164,8 @@ void rt_web_multi_init(rt_web_multi *m, rt_loop *loop, long connections,
     m->ops = ops;
     m->arg = arg;
     uv_timer_init(&loop->uv, &m->timer);
-    uv_timer_init(&loop->uv, &m->kick);
-    m->timer.data = m->kick.data = m;
-    m->handles = 2;
+    m->timer.data = m;
+    m->handles = 1;
 }
 
 void rt_web_multi_close(rt_web_multi *m) {
@@ -183,7 +173,6 @@ void rt_web_multi_close(rt_web_multi *m) {
         rt_curl.curl_multi_cleanup(m->curl);
     m->curl = NULL;
     uv_close((uv_handle_t *)&m->timer, on_timer_closed);
-    uv_close((uv_handle_t *)&m->kick, on_timer_closed);
 }
 
 bool rt_web_multi_add(rt_web_multi *m, CURL *easy) {
@@ -192,8 +181,4 @@ bool rt_web_multi_add(rt_web_multi *m, CURL *easy) {
 
 void rt_web_multi_remove(rt_web_multi *m, CURL *easy) {
     rt_curl.curl_multi_remove_handle(m->curl, easy);
-}
-
-void rt_web_multi_kick(rt_web_multi *m) {
-    uv_timer_start(&m->kick, on_kick, 0, 0);
 }

@@ -14,8 +14,6 @@
 typedef struct rt_web_multi_ops {
     /* This handle has finished; it is still added. Never from inside a call of this header. */
     void (*finished)(void *arg, CURL *easy, CURLcode result);
-    /* All that had finished was told, or rt_web_multi_kick was called. */
-    void (*settled)(void *arg);
     void (*gone)(void *arg);
 } rt_web_multi_ops;
 
@@ -26,7 +24,6 @@ typedef struct rt_web_multi {
     const rt_web_multi_ops *ops;
     void *arg;
     uv_timer_t timer; /* curl's */
-    uv_timer_t kick;
     unsigned handles; /* of libuv, not yet closed */
 } rt_web_multi;
 
@@ -41,6 +38,5 @@ void rt_web_multi_close(rt_web_multi *m);
 RT_MUST_CHECK bool rt_web_multi_prepare(CURL *easy);
 RT_MUST_CHECK bool rt_web_multi_add(rt_web_multi *m, CURL *easy);
 void rt_web_multi_remove(rt_web_multi *m, CURL *easy);
-void rt_web_multi_kick(rt_web_multi *m);
 
 #endif

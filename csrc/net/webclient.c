@@ -1,8 +1,8 @@
-/* HTTP GETs with libcurl: the line, the flight, redirects, and the end of each request.
+/* HTTP GETs with libcurl: the flight, redirects, and the end of each request.
  *
- *     rt_web_get --> in line --> flying --answer, failure--> done
- *                      |           ^  |
- *                   cancel         +--+ redirect on the same host
+ *     rt_web_get --> flying --answer, failure--> done
+ *                     ^  |
+ *                     +--+ redirect on the same host
  */
 #include "net/webclient.h"
 
@@ -16,20 +16,23 @@
 
 #include <stdlib.h>
 
+#define DAY_S 86400
+
 RT_COUNTERS_DEFINE(rt_web, RT_WEB_COUNTERS)
 
 struct rt_web_call {
-    rt_list node; /* in rt_web.line or .flying */
+    rt_list node; /* in rt_web.flying */
     rt_web *w;
     char *url; /* the one asked now */
     struct curl_slist *headers;
     rt_slice host; /* value of a Host header, in `headers`; empty: curl's own */
-    CURL *easy;    /* NULL: in line, or finished */
+    CURL *easy;    /* NULL: finished */
     rt_buf body;
     rt_web_done *done;
     void *arg;
     uint64_t deadline; /* ms; of the whole flight */
     unsigned redirects;
+    uint32_t retry_after_ms;
     char error[CURL_ERROR_SIZE];
 };
 
@@ -37,9 +40,8 @@ struct rt_web {
     rt_loop *loop;
     rt_web_opts opts;
     rt_web_multi multi;
-    rt_list line;
     rt_list flying;
-    uint32_t in_line, in_flight;
+    uint32_t in_flight;
     bool closing;
     rt_log_gate library_gate;
     rt_web_counters counters;
@@ -54,8 +56,7 @@ static uint64_t now_of(const rt_web *w) {
 }
 
 void rt_web_opts_default(rt_web_opts *opts) {
-    opts->in_flight = RT_WEB_IN_FLIGHT;
-    opts->line_max = RT_WEB_LINE_MAX;
+    opts->connections = RT_WEB_CONNECTIONS;
     opts->timeout_ms = RT_WEB_TIMEOUT_MS;
     opts->connect_ms = RT_WEB_CONNECT_MS;
     opts->answer_max = RT_WEB_ANSWER_MAX;
@@ -102,6 +103,13 @@ static bool set_trust(CURL *easy) {
            (!folder || !folder[0] || SET(easy, CURLOPT_CAPATH, folder));
 }
 
+/* A peer that has vanished without a word is found out before the request's time is over. */
+static bool set_alive(CURL *easy) {
+    return SET(easy, CURLOPT_TCP_KEEPALIVE, 1L) &&
+           SET(easy, CURLOPT_TCP_KEEPIDLE, (long)RT_WEB_ALIVE_S) &&
+           SET(easy, CURLOPT_TCP_KEEPINTVL, (long)RT_WEB_ALIVE_S / 2);
+}
+
 /* Asks for c->url. False: no memory; the call is not with curl then. */
 static bool launch(rt_web_call *c) {
     uint64_t now = now_of(c->w);
@@ -130,8 +138,8 @@ static int start(rt_web_call *c) {
     if (rt_web_multi_open(&w->multi) != RT_OK || !(c->easy = rt_curl.curl_easy_init()))
         return RT_ENOMEM;
     c->deadline = now_of(w) + w->opts.timeout_ms;
-    if (!set_limits(c->easy, &w->opts) || !set_callbacks(c->easy, c) || !set_trust(c->easy) ||
-        !launch(c)) {
+    if (!set_limits(c->easy, &w->opts) || !set_alive(c->easy) || !set_callbacks(c->easy, c) ||
+        !set_trust(c->easy) || !launch(c)) {
         drop_easy(c);
         return RT_ENOMEM;
     }
@@ -140,22 +148,19 @@ static int start(rt_web_call *c) {
     return RT_OK;
 }
 
-/* Removes the call from the list it is in, and from curl. */
+/* Removes the call from the list and from curl. */
 static void withdraw(rt_web_call *c) {
     rt_web *w = c->w;
     rt_list_unlink(&c->node);
-    if (c->easy) {
-        rt_web_multi_remove(&w->multi, c->easy);
-        drop_easy(c);
-        w->in_flight--;
-    } else {
-        w->in_line--;
-    }
+    rt_web_multi_remove(&w->multi, c->easy);
+    drop_easy(c);
+    w->in_flight--;
 }
 
 /* The call is in no list any more. */
 static void finish(rt_web_call *c, int status, const char *error) {
-    rt_web_answer answer = {status, status ? rt_buf_slice(&c->body) : RT_EMPTY, error};
+    rt_web_answer answer = {status, status ? rt_buf_slice(&c->body) : RT_EMPTY, error,
+                            c->retry_after_ms};
     count(c->w, status ? RT_WEB_ANSWERED : RT_WEB_FAILED);
     c->done(c->arg, &answer);
     free_call(c);
@@ -201,6 +206,14 @@ static void failed(rt_web_call *c, CURLcode result) {
         finish(c, 0, c->error[0] ? c->error : rt_curl.curl_easy_strerror(result));
 }
 
+/* Seconds, or a date that curl has turned into seconds. */
+static void note_retry_after(rt_web_call *c) {
+    curl_off_t seconds = 0;
+    (rt_curl.curl_easy_getinfo)(c->easy, CURLINFO_RETRY_AFTER, &seconds);
+    if (seconds > 0)
+        c->retry_after_ms = seconds < DAY_S ? (uint32_t)seconds * 1000 : DAY_S * 1000u;
+}
+
 static void complete(rt_web_call *c, CURLcode result) {
     long status = 0;
     if (result != CURLE_OK) {
@@ -214,6 +227,7 @@ static void complete(rt_web_call *c, CURLcode result) {
             failed(c, CURLE_OUT_OF_MEMORY);
         return;
     }
+    note_retry_after(c);
     withdraw(c);
     finish(c, (int)status, status ? NULL : "no HTTP answer");
 }
@@ -225,22 +239,11 @@ static void on_finished(void *arg, CURL *easy, CURLcode result) {
     complete((rt_web_call *)(void *)call, result);
 }
 
-static void on_settled(void *arg) {
-    rt_web *w = arg;
-    while (!w->closing && w->in_flight < w->opts.in_flight && !rt_list_empty(&w->line)) {
-        rt_web_call *c = RT_OF(rt_list_first(&w->line), rt_web_call, node);
-        rt_list_unlink(&c->node);
-        w->in_line--;
-        if (start(c) != RT_OK)
-            finish(c, 0, "out of memory");
-    }
-}
-
 static void on_gone(void *arg) {
     rt_free(arg);
 }
 
-static const rt_web_multi_ops multi_ops = {on_finished, on_settled, on_gone};
+static const rt_web_multi_ops multi_ops = {on_finished, on_gone};
 
 /* ---- the calls of others ---- */
 
@@ -250,9 +253,8 @@ rt_web *rt_web_new(rt_loop *loop, const rt_web_opts *opts) {
         return NULL;
     w->loop = loop;
     w->opts = *opts;
-    rt_list_init(&w->line);
     rt_list_init(&w->flying);
-    rt_web_multi_init(&w->multi, loop, (long)opts->in_flight, &multi_ops, w);
+    rt_web_multi_init(&w->multi, loop, (long)opts->connections, &multi_ops, w);
     return w;
 }
 
@@ -294,11 +296,6 @@ int rt_web_get(rt_web *w, const char *url, const char *const *headers, unsigned 
         return RT_EINVAL;
     if (!library_is_there(w))
         return RT_EIO;
-    bool must_wait = w->in_flight >= w->opts.in_flight || w->in_line > 0;
-    if (must_wait && w->in_line >= w->opts.line_max) {
-        count(w, RT_WEB_LINE_FULL);
-        return RT_ELIMIT;
-    }
     rt_web_call *c = rt_alloc0(sizeof *c);
     if (!c)
         return RT_ENOMEM;
@@ -312,12 +309,8 @@ int rt_web_get(rt_web *w, const char *url, const char *const *headers, unsigned 
     if (rc != RT_OK)
         goto fail;
     memcpy(c->url, url, n + 1);
-    if (must_wait) {
-        rt_list_push(&w->line, &c->node);
-        w->in_line++;
-    } else if ((rc = start(c)) != RT_OK) {
+    if ((rc = start(c)) != RT_OK)
         goto fail;
-    }
     count(w, RT_WEB_REQUESTS);
     *call = c;
     return RT_OK;
@@ -334,38 +327,19 @@ void rt_web_cancel(rt_web_call *call) {
     withdraw(call);
     count(w, RT_WEB_CANCELLED);
     free_call(call);
-    if (w->in_line > 0 && !w->closing)
-        rt_web_multi_kick(&w->multi);
-}
-
-bool rt_web_in_line(const rt_web_call *call) {
-    return !call->easy;
-}
-
-static void cancel_all(rt_list *calls) {
-    while (!rt_list_empty(calls))
-        rt_web_cancel(RT_OF(rt_list_first(calls), rt_web_call, node));
 }
 
 void rt_web_close(rt_web *w) {
     if (w->closing)
         return;
     w->closing = true;
-    cancel_all(&w->line);
-    cancel_all(&w->flying);
+    while (!rt_list_empty(&w->flying))
+        rt_web_cancel(RT_OF(rt_list_first(&w->flying), rt_web_call, node));
     rt_web_multi_close(&w->multi);
-}
-
-void rt_web_set_limits(rt_web *w, uint32_t in_flight, uint32_t timeout_ms) {
-    w->opts.in_flight = in_flight;
-    w->opts.timeout_ms = timeout_ms;
-    if (w->in_line > 0 && !w->closing)
-        rt_web_multi_kick(&w->multi);
 }
 
 void rt_web_get_figures(const rt_web *w, rt_web_figures *out) {
     out->in_flight = w->in_flight;
-    out->in_line = w->in_line;
     out->counters = w->counters;
 }
 
@@ -373,6 +347,5 @@ void rt_web_show_figures(const rt_web *w, const rt_figures *to) {
     rt_web_figures f;
     rt_web_get_figures(w, &f);
     rt_figures_gauge(to, "web_in_flight", f.in_flight, "Requests to the web process in flight.");
-    rt_figures_gauge(to, "web_in_line", f.in_line, "Requests to the web process waiting in line.");
     RT_FIGURES_OF(to, "web", rt_web, &f.counters);
 }

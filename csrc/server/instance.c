@@ -48,6 +48,8 @@ static int build_rules(rt_instance *in) {
     fo.developer_mode = c->developer_mode;
     fo.guests_see_others = c->guests_see_others;
     fo.auth_patience_ms = (uint32_t)c->auth_patience_ms;
+    fo.web_timeout_ms = (uint32_t)c->web_timeout_ms;
+    fo.web_in_flight = (uint32_t)c->web_in_flight;
     fo.cache_ms = (uint32_t)c->cache_ms;
     fo.events_per_second = (uint32_t)c->events_per_second;
     rt_frappe_ports ports = rt_instance_ports(in);
@@ -120,8 +122,7 @@ static int build_net(rt_instance *in, char *why, size_t why_len) {
     if (!in->front)
         return errno == ENOMEM ? RT_ENOMEM : RT_EIO;
     rt_web_opts_default(&wo);
-    wo.in_flight = (uint32_t)c->web_in_flight;
-    wo.timeout_ms = (uint32_t)c->web_timeout_ms;
+    wo.connections = (uint32_t)c->web_in_flight;
     in->web = rt_web_new(&in->loop, &wo);
     if (!in->web)
         return RT_ENOMEM;

@@ -28,7 +28,8 @@ static void on_answer(void *arg, const rt_web_answer *answer) {
     rt_frappe_answer_fn *done = q->done;
     void *done_arg = q->arg;
     rt_free(q);
-    done(done_arg, &(rt_frappe_answer){answer->status, answer->body, answer->error});
+    done(done_arg,
+         &(rt_frappe_answer){answer->status, answer->body, answer->error, answer->retry_after_ms});
 }
 
 static int web_get(void *ctx, const rt_frappe_request *req, rt_frappe_answer_fn *done, void *arg,
@@ -73,11 +74,6 @@ static void web_cancel(void *ctx, void *call) {
     rt_free(q);
 }
 
-static bool web_in_line(void *ctx, const void *call) {
-    (void)ctx;
-    return rt_web_in_line(((const web_question *)call)->call);
-}
-
 static int redis_get(void *ctx, rt_slice key, rt_frappe_redis_fn *done, void *arg) {
     rt_instance *in = ctx;
     return in->redis ? rt_redis_get(in->redis, key, done, arg) : RT_ECLOSED;
@@ -102,7 +98,6 @@ rt_frappe_ports rt_instance_ports(rt_instance *in) {
     return (rt_frappe_ports){.ctx = in,
                              .web_get = web_get,
                              .web_cancel = web_cancel,
-                             .web_in_line = web_in_line,
                              .redis_get = redis_get,
                              .redis_publish = redis_publish,
                              .allowed_origins = allowed_origins,

@@ -53,7 +53,7 @@ static void hand_down(rt_instance *in) {
         rt_log(RT_LOG_ERROR, "config", "out of memory: handlers keep the old configuration");
     rt_frappe_set_events_per_second(in->frappe, (uint32_t)c->events_per_second);
     rt_frappe_set_guests_see_others(in->frappe, c->guests_see_others);
-    rt_web_set_limits(in->web, (uint32_t)c->web_in_flight, (uint32_t)c->web_timeout_ms);
+    rt_frappe_set_web_limits(in->frappe, (uint32_t)c->web_in_flight, (uint32_t)c->web_timeout_ms);
     rt_front_set_max_owed(in->front, (uint32_t)c->max_owed);
     rt_eio_set_max_owed(in->eio, (uint32_t)c->max_owed);
     rt_eio_set_max_unfinished(in->eio, (uint32_t)c->max_unfinished);

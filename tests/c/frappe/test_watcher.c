@@ -253,9 +253,11 @@ static void test_permission_unanswered(void **state) {
     enum rt_frappe_allowed allowed;
     begin(&s);
     world_client *c = session_start(&s.w, "x@a", V16);
+    s.w.web_refuses = RT_ENOMEM;
     ask(&s, "ToDo", "1", &allowed);
     world_pass(&s.w, RT_FRAPPE_AUTH_PATIENCE_MS + 1000);
     expect_answers(&s, 0, 0, 1);
+    s.w.web_refuses = 0;
     ask(&s, "ToDo", "2", &allowed);
     ask(&s, "ToDo", "3", &allowed);
     c->open = false;

@@ -69,17 +69,17 @@ typedef struct world {
     world_client *clients;
     world_call *calls; /* oldest first */
     world_read *reads;
-    unsigned asked;       /* requests to the web process so far */
-    unsigned cancelled;   /* of them */
-    unsigned secret_read; /* how often Redis was asked */
-    const char *secret;   /* what Redis holds; NULL: no such key */
-    int redis_refuses;    /* redis_get returns this at once */
-    int redis_fails;      /* ... or its answer has this status */
-    bool redis_silent;    /* ... or does not come */
-    int web_refuses;      /* web_get returns this at once */
-    bool web_full;        /* requests wait for their turn */
-    char published[256];  /* the last PUBLISH: channel, space, message */
-    const char *allowed;  /* origins that configuration allows for `allowed_site` ... */
+    unsigned asked;          /* requests to the web process so far */
+    unsigned cancelled;      /* of them */
+    unsigned secret_read;    /* how often Redis was asked */
+    const char *secret;      /* what Redis holds; NULL: no such key */
+    int redis_refuses;       /* redis_get returns this at once */
+    int redis_fails;         /* ... or its answer has this status */
+    bool redis_silent;       /* ... or does not come */
+    int web_refuses;         /* web_get returns this at once */
+    uint32_t retry_after_ms; /* what an answer says */
+    char published[256];     /* the last PUBLISH: channel, space, message */
+    const char *allowed;     /* origins that configuration allows for `allowed_site` ... */
     const char *allowed_site;
     const char *allowed_all; /* ... and for the other sites */
 } world;
@@ -178,11 +178,6 @@ static inline rt_slice world_allowed_origins(void *ctx, rt_slice site) {
     return list ? rt_slice_of(list) : RT_EMPTY;
 }
 
-static inline bool world_web_in_line(void *ctx, const void *call) {
-    (void)call;
-    return ((world *)ctx)->web_full;
-}
-
 static inline void world_redis_answers(world *w) {
     world_read *reads = w->reads;
     w->reads = NULL;
@@ -278,7 +273,6 @@ static inline bool world_try_init(world *w, const rt_frappe_opts *opts) {
     rt_frappe_ports ports = {.ctx = w,
                              .web_get = world_web_get,
                              .web_cancel = world_web_cancel,
-                             .web_in_line = world_web_in_line,
                              .redis_get = world_redis_get,
                              .redis_publish = world_redis_publish,
                              .allowed_origins = world_allowed_origins,
@@ -286,6 +280,8 @@ static inline bool world_try_init(world *w, const rt_frappe_opts *opts) {
     w->frappe = rt_frappe_new(opts ? opts : &fo, &ports, &w->timers);
     if (!w->frappe)
         return false;
+    if (!opts) /* tests of the line say how many may fly; the others want to see all */
+        rt_frappe_set_web_limits(w->frappe, 10000, fo.web_timeout_ms);
     rt_sio_app sio_app = rt_frappe_socketio_app(w->frappe);
     w->io = rt_sio_new(&so, &sio_app, &w->timers, world_now, w);
     if (!w->io)
@@ -452,15 +448,19 @@ static inline const char *world_heard(world_client *c) {
 
 /* --- the web process --- */
 
-/* Answers the oldest request. */
-static inline void world_answer_error(world *w, int status, const char *body, const char *error) {
-    world_call *c = w->calls;
+static inline void world_answer_call(world *w, world_call *c, int status, const char *body,
+                                     const char *error) {
     world_must(c);
-    w->calls = c->next;
-    rt_frappe_answer answer = {status, rt_slice_of(body), error};
+    world_call_take(w, c);
+    rt_frappe_answer answer = {status, rt_slice_of(body), error, w->retry_after_ms};
     c->done(c->arg, &answer);
     world_call_free(c);
     world_turn(w);
+}
+
+/* Answers the oldest request. */
+static inline void world_answer_error(world *w, int status, const char *body, const char *error) {
+    world_answer_call(w, w->calls, status, body, error);
 }
 
 static inline void world_answer(world *w, int status, const char *body) {

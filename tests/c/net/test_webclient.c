@@ -73,7 +73,7 @@ typedef struct ask {
     char error[300];
     void (*then)(struct ask *a); /* called from inside `done` */
     struct ask *other;
-    int number;
+    uint32_t retry_after_ms;
     rt_web_call *call;
 } ask;
 
@@ -81,6 +81,7 @@ static void on_done(void *arg, const rt_web_answer *answer) {
     ask *a = arg;
     a->times++;
     a->status = answer->status;
+    a->retry_after_ms = answer->retry_after_ms;
     free(a->body);
     a->body_len = answer->body.n;
     a->body = malloc(answer->body.n + 1);
@@ -140,7 +141,6 @@ static void test_answers(void **state) {
     assert_int_equal(counted(RT_WEB_ANSWERED), 7);
     assert_int_equal(counted(RT_WEB_FAILED), 0);
     assert_int_equal(figures().in_flight, 0);
-    assert_int_equal(figures().in_line, 0);
 }
 
 static void test_keep_alive(void **state) {
@@ -267,128 +267,53 @@ static void test_timeouts(void **state) {
 
 #define MANY 40
 
-static void test_line(void **state) {
+/* All that were asked for are sent at once, and only so many connections are kept. */
+static void test_many(void **state) {
     static ask asks[MANY];
     (void)state;
     memset(asks, 0, sizeof asks);
-    opts.in_flight = 3;
+    opts.connections = 3;
     new_web();
+    for (int i = 0; i < MANY; i++)
+        get(&asks[i], i == 7 ? "/never" : "/slow/200");
+    assert_int_equal(figures().in_flight, MANY);
+    rt_web_cancel(asks[7].call);
+    assert_int_equal(figures().in_flight, MANY - 1);
     for (int i = 0; i < MANY; i++) {
-        char path[32];
-        snprintf(path, sizeof path, "/slow/30?%d", i);
-        get(&asks[i], path);
-        assert_true(figures().in_flight <= 3);
-    }
-    assert_int_equal(figures().in_flight, 3);
-    assert_int_equal(figures().in_line, MANY - 3);
-    for (int i = 0; i < MANY; i++) {
+        if (i == 7)
+            continue;
         finish(&asks[i]);
         assert_int_equal(asks[i].status, 200);
         free(asks[i].body);
     }
-    assert_int_equal(stub.most_at_once, 3);
-    assert_true(rt_web_stub_count(&stub, &stub.accepted) <= 3);
-    assert_int_equal(figures().in_flight, 0);
-}
-
-/* More may fly from now on: who is in line starts without waiting for an answer. */
-static void test_new_limits(void **state) {
-    ask asks[4];
-    (void)state;
-    memset(asks, 0, sizeof asks);
-    opts.in_flight = 1;
-    new_web();
-    for (int i = 0; i < 4; i++)
-        get(&asks[i], "/slow/200");
-    assert_int_equal(figures().in_flight, 1);
-    rt_web_set_limits(web, 3, opts.timeout_ms);
-    rt_loop_for(&loop, 20);
-    assert_int_equal(figures().in_flight, 3);
-    assert_int_equal(figures().in_line, 1);
-    for (int i = 0; i < 4; i++) {
-        finish(&asks[i]);
-        assert_int_equal(asks[i].status, 200);
-        free(asks[i].body);
-    }
-}
-
-static int order[8];
-static int ordered;
-
-static void note(ask *a) {
-    order[ordered++] = a->number;
-}
-
-/* Who finds the line full is told at once, and there is room again when one has had his turn. */
-static void test_line_is_full(void **state) {
-    ask asks[4], more = {0};
-    char url[64];
-    (void)state;
-    memset(asks, 0, sizeof asks);
-    opts.in_flight = 1;
-    opts.line_max = 3;
-    new_web();
-    for (int i = 0; i < 4; i++)
-        get(&asks[i], "/ok");
-    snprintf(url, sizeof url, "http://127.0.0.1:%d/ok", stub.port);
-    for (unsigned i = 1; i <= 2; i++) {
-        assert_int_equal(rt_web_get(web, url, NULL, 0, on_done, &more, &more.call), RT_ELIMIT);
-        assert_int_equal(counted(RT_WEB_LINE_FULL), i);
-    }
-    assert_int_equal(figures().in_line, 3);
-    assert_false(rt_web_in_line(asks[0].call));
-    assert_true(rt_web_in_line(asks[1].call) && rt_web_in_line(asks[3].call));
-    finish(&asks[0]);
-    get(&more, "/ok");
-    for (int i = 1; i < 4; i++)
-        finish(&asks[i]);
-    finish(&more);
-    assert_int_equal(more.status, 200);
-    assert_int_equal(counted(RT_WEB_REQUESTS), 5);
-    for (int i = 0; i < 4; i++)
-        free(asks[i].body);
-    free(more.body);
-}
-
-/* First come, first served, also when one that waits is taken out. */
-static void test_line_is_fifo(void **state) {
-    ask asks[6];
-    (void)state;
-    memset(asks, 0, sizeof asks);
-    ordered = 0;
-    opts.in_flight = 1;
-    new_web();
-    for (int i = 0; i < 6; i++) {
-        asks[i].then = note;
-        asks[i].number = i;
-        get(&asks[i], "/ok");
-    }
-    rt_web_cancel(asks[3].call);
-    finish(&asks[5]);
-    static const int expected[] = {0, 1, 2, 4, 5};
-    assert_int_equal(ordered, 5);
-    assert_memory_equal(order, expected, sizeof expected);
-    assert_int_equal(asks[3].times, 0);
+    assert_int_equal(asks[7].times, 0);
     assert_int_equal(counted(RT_WEB_CANCELLED), 1);
-    for (int i = 0; i < 6; i++)
-        free(asks[i].body);
+    assert_int_equal(figures().in_flight, 0);
+    int accepted = rt_web_stub_count(&stub, &stub.accepted);
+    for (int i = 0; i < 3; i++)
+        expect("/ok", 200, "hello");
+    assert_int_equal(rt_web_stub_count(&stub, &stub.accepted), accepted);
 }
 
-static void test_cancel_in_flight_makes_room(void **state) {
-    ask stuck = {0}, next = {0};
+static void test_retry_after(void **state) {
     (void)state;
-    opts.in_flight = 1;
+    static const struct {
+        const char *path;
+        uint32_t ms;
+    } cases[] = {{"/later/7", 7000},
+                 {"/later/0", 0},
+                 {"/later/soon", 0},
+                 {"/later/99999999", 86400000},
+                 {"/status/503", 0}};
     new_web();
-    get(&stuck, "/never");
-    get(&next, "/ok");
-    rt_loop_for(&loop, 50);
-    assert_false(next.done);
-    rt_web_cancel(stuck.call);
-    assert_false(next.done);
-    finish(&next);
-    assert_int_equal(next.status, 200);
-    assert_int_equal(stuck.times, 0);
-    free(next.body);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        ask a = {0};
+        get(&a, cases[i].path);
+        finish(&a);
+        assert_int_equal(a.status, 503);
+        assert_int_equal(a.retry_after_ms, cases[i].ms);
+        free(a.body);
+    }
 }
 
 static bool one_done;
@@ -432,7 +357,6 @@ static void get_other(ask *a) {
 static void test_get_from_done(void **state) {
     ask first = {0}, second = {0};
     (void)state;
-    opts.in_flight = 1;
     new_web();
     first.then = get_other;
     first.other = &second;
@@ -456,7 +380,6 @@ static void close_web(ask *a) {
 static void test_close_from_done(void **state) {
     ask a = {0}, b = {0}, c = {0};
     (void)state;
-    opts.in_flight = 2;
     new_web();
     a.then = close_web;
     get(&a, "/ok");
@@ -472,7 +395,6 @@ static void test_close_while_flying(void **state) {
     ask asks[5];
     (void)state;
     memset(asks, 0, sizeof asks);
-    opts.in_flight = 3;
     new_web();
     get(&asks[0], "/never");
     get(&asks[1], "/ok");
@@ -665,7 +587,6 @@ static int ask_thrice(void *arg) {
 
 static void test_out_of_memory(void **state) {
     (void)state;
-    opts.in_flight = 2;
     opts.timeout_ms = 300;
     assert_int_equal(rt_fds_add(255), RT_OK); /* its table is the process's and stays */
     rt_fds_forget(255);
@@ -684,11 +605,8 @@ int main(void) {
         with_stub(test_no_answer),
         with_stub(test_size_cap),
         with_stub(test_timeouts),
-        with_stub(test_line),
-        with_stub(test_new_limits),
-        with_stub(test_line_is_full),
-        with_stub(test_line_is_fifo),
-        with_stub(test_cancel_in_flight_makes_room),
+        with_stub(test_many),
+        with_stub(test_retry_after),
         with_stub(test_cancel_from_done),
         with_stub(test_get_from_done),
         with_stub(test_close_from_done),

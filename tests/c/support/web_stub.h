@@ -6,6 +6,7 @@
  *     /slow/MS           200 after a while         /never           no answer
  *     /hangup            closes without a word     /garbage         no HTTP
  *     /half              a body that ends early    /last            200, Connection: close
+ *     /later/SECONDS     503, Retry-After
  *     /reset             a TCP reset               /reset-kept      as /ok, then /reset
  *
  * Include <cmocka.h> before this. */
@@ -103,6 +104,11 @@ static inline bool rt_web_stub_answer(rt_web_stub_client *c, const char *request
     const char *arg;
     if ((arg = rt_web_stub_after(path, "/status/")))
         return rt_web_stub_head(c, atoi(arg), "", 0);
+    if ((arg = rt_web_stub_after(path, "/later/"))) {
+        char more[64];
+        snprintf(more, sizeof more, "Retry-After: %.30s\r\n", arg);
+        return rt_web_stub_head(c, 503, more, 0);
+    }
     if ((arg = rt_web_stub_after(path, "/size/")))
         return rt_web_stub_head(c, 200, "", (size_t)atoi(arg)) &&
                rt_web_stub_bytes(c, (size_t)atoi(arg), false);
