@@ -17,10 +17,22 @@ void rt_sio_opts_default(rt_sio_opts *opts) {
     };
 }
 
+/* It has asked to be let in, and waits for the app, which takes its time. */
+static bool is_asking(const rt_sio_client *c) {
+    for (const rt_list *node = c->sockets.next; node != &c->sockets; node = node->next)
+        if (RT_OF(node, const rt_sio_socket, node)->state == RT_SIO_ASKING)
+            return true;
+    return false;
+}
+
 /* The client has joined no namespace in time: it speaks no Socket.IO, or was refused and stays. */
 static void on_connect_due(rt_timerq *q, rt_timer *t) {
     rt_sio *io = q->arg;
     rt_sio_client *c = RT_OF(t, rt_sio_client, connect_timer);
+    if (is_asking(c)) {
+        rt_timer_arm(q, t, io->now(io->now_ctx));
+        return;
+    }
     rt_sio_tally(io, RT_SIO_CONNECT_TIMEOUTS);
     rt_eio_close(c->session, RT_EIO_FORCED_CLOSE);
 }

@@ -21,7 +21,7 @@
 #include "base/figures.h"
 #include "engineio/engineio.h"
 
-#define RT_SIO_CONNECT_TIMEOUT_MS 45000 /* the reference's */
+#define RT_SIO_CONNECT_TIMEOUT_MS 45000 /* the reference's; not while the app decides */
 #define RT_SIO_ATTACHMENTS_MAX 10       /* the reference's, since version 4.2.6 of its parser */
 #define RT_SIO_BINARY_BYTES_MAX 1000000 /* all attachments of one packet */
 #define RT_SIO_SOCKETS_PER_CLIENT_MAX 32

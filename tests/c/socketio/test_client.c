@@ -97,6 +97,26 @@ static void connect_timeout(void **state) {
     fake_io_fini(&w);
 }
 
+/* Nobody is sent away while the app decides, however long that takes. */
+static void no_connect_timeout_while_asking(void **state) {
+    (void)state;
+    fake_io w;
+    fake_io_init(&w, NULL);
+    w.hold = true;
+    fake_conn *c = fake_io_open(&w);
+    fake_io_say(c, "0/a,");
+    for (int i = 0; i < 3; i++) {
+        w.f.now += RT_SIO_CONNECT_TIMEOUT_MS;
+        rt_timers_run(&w.f.timers, w.f.now);
+        assert_int_equal(c->closed, 0);
+    }
+    rt_sio_refuse(w.socket, RT_LIT("no"));
+    w.f.now += RT_SIO_CONNECT_TIMEOUT_MS;
+    rt_timers_run(&w.f.timers, w.f.now);
+    assert_int_equal(c->closed, 1);
+    fake_io_fini(&w);
+}
+
 static void events_and_acks_to_client(void **state) {
     (void)state;
     fake_io w;
@@ -284,6 +304,7 @@ int main(void) {
         cmocka_unit_test_teardown(two_namespaces, leaks),
         cmocka_unit_test_teardown(refuse, leaks),
         cmocka_unit_test_teardown(connect_timeout, leaks),
+        cmocka_unit_test_teardown(no_connect_timeout_while_asking, leaks),
         cmocka_unit_test_teardown(events_and_acks_to_client, leaks),
         cmocka_unit_test_teardown(acks_from_client, leaks),
         cmocka_unit_test_teardown(binary_to_be_acknowledged, leaks),
