@@ -92,12 +92,12 @@ enum rt_config_from {
       "FRAPPE_RT_GUESTS_SEE_OTHERS", 0, 1,                                                         \
       "guests may follow a task whose id they know, and who views a document they may read")       \
     X(web_in_flight, "frappe_rt_web_in_flight", INT, LIVE, "16", "FRAPPE_RT_WEB_IN_FLIGHT", 1,     \
-      1000, "requests to the web process at one time, late ones aside")                            \
+      1000, "requests to the web process at one time, besides late ones")                          \
     X(web_timeout_ms, "frappe_rt_web_timeout_ms", INT, LIVE, "10000", "FRAPPE_RT_WEB_TIMEOUT_MS",  \
-      100, 120000, "a request to the web process that takes longer is late: others go first")      \
+      100, 120000, "after it, a request to the web process is late: it stays, others go first")    \
     X(auth_patience_ms, "frappe_rt_auth_patience_ms", INT, START, "20000",                         \
       "FRAPPE_RT_AUTH_PATIENCE_MS", 100, 600000,                                                   \
-      "how long a connection waits for a web process that is away; if it is slow, longer")         \
+      "how long a connection waits for a web process that is away (longer if it is slow)")         \
     X(cache_ms, "frappe_rt_cache_ms", INT, START, "10000", "FRAPPE_RT_CACHE_MS", 0, 60000,         \
       "how long an answer of the web process is good; 0: no cache")                                \
     X(local_socket, "frappe_rt_local_socket", PATH, START, "", "FRAPPE_RT_LOCAL_SOCKET", 0, 0,     \

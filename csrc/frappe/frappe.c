@@ -206,7 +206,7 @@ void rt_frappe_show_figures(const rt_frappe *frappe, const rt_figures *to) {
     rt_figures_gauge(to, "sockets_waiting", f.waiting,
                      "Logins and permissions that wait for such an answer.");
     rt_figures_gauge(to, "questions_in_line", f.in_line,
-                     "Questions to the web process that wait for their turn.");
+                     "Questions to the web process that are queued.");
     rt_figures_gauge(to, "answers_cached", f.cached, "Answers of the web process that are kept.");
     RT_FIGURES_OF(to, "frappe", rt_frappe, &f.counters);
 }

@@ -80,7 +80,7 @@ void rt_frappe_opts_default(rt_frappe_opts *opts);
     X(RT_FRAPPE_QUESTIONS_LATE, "questions_late",                                                  \
       "Requests that took longer than frappe_rt_web_timeout_ms.")                                  \
     X(RT_FRAPPE_SITE_PAUSES, "site_pauses",                                                        \
-      "Times a site was left alone for a moment, since it was away or late, then asked once.")     \
+      "Pauses before one more request to a site that was away or late.")                           \
     X(RT_FRAPPE_QUESTIONS_OVER_MAX, "questions_over_max",                                          \
       "Questions not asked because too many were waiting.")                                        \
     X(RT_FRAPPE_ANSWERS_OVER_MAX, "answers_over_max",                                              \

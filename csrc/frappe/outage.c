@@ -1,4 +1,4 @@
-/* What is said about a site that is away. */
+/* Logs and figures about a site that does not answer. */
 #include "frappe/outage.h"
 
 #include "base/shown.h"

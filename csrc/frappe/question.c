@@ -149,8 +149,8 @@ static void give_up(rt_asker *a, rt_waiter *w) {
     rt_site_rele(site);
 }
 
-/* Slow is not away: while an answer may come, he stays. And who was sent away right after a failure
- * is back before long when things are well again. */
+/* While an answer may still come, the waiter stays: slow is not away. It is dropped right after a
+ * failure, so that it reconnects soon after the outage. */
 void rt_waiter_patience_over(rt_timerq *timers, rt_timer *t) {
     rt_asker *a = timers->arg;
     rt_waiter *w = RT_OF(t, rt_waiter, patience);
@@ -161,7 +161,7 @@ void rt_waiter_patience_over(rt_timerq *timers, rt_timer *t) {
         give_up(a, w);
 }
 
-/* But those whose own request is still on its way. */
+/* Drops the waiters that are out of patience, unless their own request is in flight. */
 static void let_tired_go(rt_asker *a, rt_site *site) {
     rt_list tired, *node;
     rt_list_move(&tired, &site->tired);
@@ -294,8 +294,7 @@ static enum rt_meaning meaning_of(rt_question *q, const rt_frappe_answer *answer
 
 static void stand_in_line(rt_question *q);
 
-/* There was no usable answer. A site that is away gives its next turn to whoever is first in line.
- */
+/* No usable answer. If the site is away, q goes to the end of the line. */
 static void ask_again_later(rt_question *q, bool site_away) {
     if (rt_list_empty(&q->waiters))
         rt_question_drop(q);
@@ -320,7 +319,7 @@ static void act_on(rt_question *q, enum rt_meaning meaning) {
     }
 }
 
-/* What a site says that cannot be asked now, or whoever stands before it; 0: nobody answers. */
+/* From the site or its proxy: not now. 0: no answer. */
 static bool is_not_now(int status) {
     return status == 0 || status == 429 || (status >= 502 && status <= 504);
 }
@@ -362,8 +361,8 @@ static rt_credential credential_of(const rt_question *q) {
     return (rt_credential){(enum rt_credential_kind)kind.p[0], value};
 }
 
-/* The web process takes longer than it should. Who waits goes on waiting: it may still answer, and
- * a second request would only add to its load. */
+/* The request takes too long. It stays in flight while somebody waits: an answer may still come,
+ * and a second request would only add load. */
 static void late(rt_question *q) {
     q->asker->counters[RT_FRAPPE_QUESTIONS_LATE]++;
     if (rt_turn_late(&q->turn, &q->site->line))

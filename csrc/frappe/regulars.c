@@ -1,4 +1,4 @@
-/* A table of marks, two places for each: 32 bits of a digest with a seed that nobody knows. */
+/* A hash table with two slots for each key. A mark is 32 bits of a digest with a random seed. */
 #include "frappe/regulars.h"
 
 #include "base/alloc.h"
@@ -21,7 +21,7 @@ void rt_regulars_fini(rt_regulars *r) {
     r->marks = NULL;
 }
 
-/* The first of its two places, and its mark, which is never 0. False: no memory. */
+/* The first of the two slots, and the mark, which is never 0. False: no memory. */
 static bool place(const rt_regulars *r, rt_slice site, rt_slice credential, uint32_t *at,
                   uint32_t *mark) {
     rt_buf b = RT_BUF_INIT;

@@ -1,9 +1,9 @@
-/* Which credentials were let in before: a mark for each, so that they go first when there is a
- * crowd. It may be wrong both ways, seldom: a mark makes room for a later one, and two credentials
- * may share one. So it decides about order and nothing else.
+/* Credentials that were let in before, one mark each, so that known users go first in a crowd. A
+ * later mark may overwrite an earlier one, and two credentials may share a mark: use it for the
+ * order of questions and nothing else.
  *
- * Ownership: caller's memory; the marks (128 KB) come with the first. Thread: the loop's.
- * Must not know: who a credential is, where it goes first. */
+ * Ownership: caller's memory; the table (128 KB) is allocated with the first mark. Thread: the
+ * loop's. Must not know: whose a credential is, what is ordered. */
 #ifndef RT_FRAPPE_REGULARS_H
 #define RT_FRAPPE_REGULARS_H
 
@@ -19,7 +19,7 @@ typedef struct rt_regulars {
 
 void rt_regulars_init(rt_regulars *r);
 void rt_regulars_fini(rt_regulars *r);
-/* Without memory it is not noted. */
+/* Without memory it does nothing. */
 void rt_regulars_add(rt_regulars *r, rt_slice site, rt_slice credential);
 bool rt_regulars_has(const rt_regulars *r, rt_slice site, rt_slice credential);
 

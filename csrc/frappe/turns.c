@@ -1,11 +1,11 @@
-/* Slots for requests, and whose turn it is. */
+/* Slots, lines, turns. */
 #include "frappe/turns.h"
 
 #include "base/status.h"
 
 #include <string.h>
 
-#define KNOWN_IN_A_ROW 3 /* then one of the others */
+#define KNOWN_IN_A_ROW 3 /* then an unknown one */
 
 static uint64_t now_of(const rt_turns *all) {
     return all->ops.now(all->ops.ctx);
@@ -21,7 +21,7 @@ static bool may_fly(const rt_line *l) {
     return l->flying < 3 * unused && l->flying < all->slots - all->slots / 4;
 }
 
-/* Puts a line among those that are ready, or takes it off. */
+/* Lists the line as ready, or takes it off that list. */
 static void list(rt_line *l) {
     bool ready = l->waiting > 0 && (l->state == RT_LINE_OPEN || l->state == RT_LINE_DUE);
     if (ready == rt_list_linked(&l->node))
@@ -75,7 +75,7 @@ static void take_off(rt_turn *t, rt_line *l) {
     }
     l->flying++;
     all->flying++;
-    rt_list_unlink(&l->node); /* to the end of those that are ready */
+    rt_list_unlink(&l->node); /* to the end of the ready ones */
     list(l);
     all->ops.fly(all->ops.ctx, t);
 }
@@ -103,7 +103,7 @@ static void keep(rt_line *l) {
     l->all->ops.hold(l);
 }
 
-/* Last of all, for the line may be gone afterwards. */
+/* Call it last: the line may be freed. */
 static void let_go(rt_line *l) {
     if (!rt_list_linked(&l->held))
         return;
@@ -125,7 +125,7 @@ void rt_line_calm(rt_line *l) {
     let_go(l);
 }
 
-/* Somebody may ask now. If nobody does for long, the outage is forgotten. */
+/* One question may be sent now. If none comes for long, the outage is forgotten. */
 static void become_due(rt_line *l) {
     l->state = RT_LINE_DUE;
     rt_alarm_arm(l->all->alarms, &l->alarm, now_of(l->all) + RT_LINE_FORGET_MS);
@@ -142,8 +142,7 @@ static void on_alarm(rt_alarm *alarm) {
     go(all);
 }
 
-/* Up to a quarter more than `ms`, so that servers that were turned away together do not come back
- * together. */
+/* Up to a quarter more, so that several servers do not ask in step. */
 static uint32_t with_jitter(rt_turns *all, uint32_t ms) {
     uint16_t lot = 0;
     rt_status_ignore(rt_random_bytes(&all->random, &lot, sizeof lot));
@@ -230,7 +229,7 @@ static void land(rt_turn *t, rt_line *l) {
     t->state = RT_TURN_NONE;
 }
 
-/* Long times count at once, and fade. */
+/* A long time counts at once, and fades. */
 static void note_needed(rt_line *l, uint64_t took) {
     uint32_t ms = took < RT_LINE_NEEDED_MAX_MS ? (uint32_t)took : RT_LINE_NEEDED_MAX_MS;
     l->needed_ms = ms > l->needed_ms ? ms : l->needed_ms - (l->needed_ms - ms) / 8;
@@ -245,7 +244,7 @@ void rt_turn_answered(rt_turn *t, rt_line *l) {
     go(all);
 }
 
-/* What was sent before the site last answered says nothing about the site now. */
+/* A request that was sent before the site's last answer says nothing about the site now. */
 static bool says_something(const rt_turn *t, const rt_line *l) {
     return t->probe || (l->state == RT_LINE_OPEN && l->answered_at <= t->flown_at);
 }

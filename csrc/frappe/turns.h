@@ -1,18 +1,17 @@
-/* Whose turn it is to ask the web process.
+/* Who may ask the web process next: a queue (line) for each site, and slots for all requests.
  *
- * There are so many slots for requests, and a line of those who wait in front of each site. Sites
- * take turns, so that nobody waits behind another site's crowd; no site takes more than three
- * quarters of what is free, so that one that hangs leaves slots to the rest. In a line the known go
- * first, and every fourth turn is for the others. Sites that have never let anybody in may be
- * made-up names: all of them together get every second turn.
+ * Sites take turns, so nobody waits behind another site's crowd. One site takes at most three
+ * quarters of the free slots, so a site that hangs leaves slots to the others. In a line, known
+ * users go first; every fourth turn is for the unknown. Sites that never let a user in may be
+ * made-up names: together they get every second turn.
  *
- * A request that is late gives its slot to others, but it is not given up.
+ * A late request gives its slot back, but stays in flight.
  *
- * A site that says "not now", or nothing for too long, is asked one question at a time:
+ * A site that says "not now", or is late, is asked one question at a time:
  *
  *            "not now", or late                    the pause is over
- *     OPEN ────────────────────► PAUSED ──────────────────────────► DUE ──► OPEN (nobody has
- *      ▲                          ▲                                 │  ▲          asked for long)
+ *     OPEN ────────────────────► PAUSED ──────────────────────────► DUE ──► OPEN (nobody
+ *      ▲                          ▲                                 │  ▲          asks for long)
  *      │                          │ "not now": a longer pause  one  │  │ cancelled
  *      │ any answer               │                           flies ▼  │
  *      └──────────────────────────┴────────────────────────────── PROBING
@@ -26,19 +25,19 @@
 #include "base/list.h"
 #include "base/random.h"
 
-#define RT_LINE_PAUSE_FIRST_MS 250   /* between two questions to a site that says "not now" ... */
-#define RT_LINE_PAUSE_MAX_MS 4000    /* ... doubling up to this, and up to a quarter more by lot */
-#define RT_LINE_RETRY_AFTER_MS 60000 /* the longest Retry-After that is followed */
-#define RT_LINE_FORGET_MS 60000      /* a site that nobody asks is taken for well again */
-#define RT_LINE_HELD_MAX 1000        /* sites kept for that with no other reason to keep them */
-#define RT_LINE_FAILURES 8           /* useless answers in a row that tell of the site */
-#define RT_LINE_NEEDED_MAX_MS 60000  /* a site that needs longer is late nevertheless */
+#define RT_LINE_PAUSE_FIRST_MS 250   /* between two questions to a site that is away ... */
+#define RT_LINE_PAUSE_MAX_MS 4000    /* ... doubles up to this; jitter adds up to a quarter */
+#define RT_LINE_RETRY_AFTER_MS 60000 /* longest Retry-After that is followed */
+#define RT_LINE_FORGET_MS 60000      /* then a site that nobody asks counts as back */
+#define RT_LINE_HELD_MAX 1000        /* sites kept in memory for that */
+#define RT_LINE_FAILURES 8           /* useless answers in a row: the site is away */
+#define RT_LINE_NEEDED_MAX_MS 60000  /* a slower request is late at any site */
 
 enum rt_line_state { RT_LINE_OPEN, RT_LINE_PAUSED, RT_LINE_DUE, RT_LINE_PROBING };
 
 enum rt_turn_state { RT_TURN_NONE, RT_TURN_WAITS, RT_TURN_FLIES, RT_TURN_LATE };
 
-/* One who wants to ask. All zero but for rt_turn_init. */
+/* One question's place in all this. */
 typedef struct rt_turn {
     rt_list node; /* in its line while it waits */
     uint64_t flown_at;
@@ -52,7 +51,7 @@ typedef struct rt_turns rt_turns;
 /* Those of one site. */
 typedef struct rt_line {
     rt_list node;     /* in rt_turns.ready while somebody may fly */
-    rt_list waits[2]; /* rt_turn.node: the others, the known */
+    rt_list waits[2]; /* rt_turn.node: of unknown users, of known ones */
     rt_turns *all;
     rt_alarm alarm; /* the end of PAUSED or DUE */
     uint64_t answered_at;
@@ -62,15 +61,15 @@ typedef struct rt_line {
     uint8_t state;            /* enum rt_line_state */
     uint8_t known_in_a_row;
     uint8_t failures; /* useless answers since the last useful one */
-    bool proven;      /* it has let somebody in */
+    bool proven;      /* it has let a user in */
     rt_list held;     /* in rt_turns.held while the line is away and must stay */
 } rt_line;
 
 typedef struct rt_turns_ops {
     void *ctx;
-    /* It is its turn; it flies now. It may be ended from inside, but nothing else may be called. */
+    /* Sends the question of t. May call rt_turn_end for t, and nothing else of this header. */
     void (*fly)(void *ctx, rt_turn *t);
-    /* The line must stay, until rele. */
+    /* Keeps the line's site in memory, until rele. */
     void (*hold)(rt_line *l);
     void (*rele)(rt_line *l);
     uint64_t (*now)(void *ctx);
@@ -91,30 +90,29 @@ struct rt_turns {
 };
 
 void rt_turns_init(rt_turns *all, rt_alarms *alarms, uint32_t slots, const rt_turns_ops *ops);
-void rt_turns_set_slots(rt_turns *all, uint32_t slots); /* 0: nobody flies any more */
-void rt_turns_fini(rt_turns *all); /* nobody waits or flies; releases the lines that it holds */
+void rt_turns_set_slots(rt_turns *all, uint32_t slots); /* 0: sends no more */
+void rt_turns_fini(rt_turns *all); /* no turn waits or flies; releases the lines */
 
 void rt_line_init(rt_line *l);
 void rt_line_fini(rt_line *l); /* nobody waits or flies */
-/* Forgets that the site was away; releases it. */
+/* The site counts as back; releases it. */
 void rt_line_calm(rt_line *l);
-/* How long a request to this site may take before it is late: `ms`, or more if it lately needed
- * more. */
+/* Time after which a request to this site is late: `ms`, or twice what the site lately needed. */
 uint32_t rt_line_late_after(const rt_line *l, uint32_t ms);
 
 void rt_turn_init(rt_turn *t);
-/* It stands in line; it may fly before this returns. */
+/* Queues t. It may be sent before this returns. */
 void rt_turn_wait(rt_turn *t, rt_line *l, rt_turns *all, bool known);
-/* The web process has answered it. */
+/* A useful answer came. */
 void rt_turn_answered(rt_turn *t, rt_line *l);
-/* It got no answer, or one that says "not now", to wait for `retry_after_ms`. True: so it is with
- * the site, stand in line again; false: with this question alone. */
+/* No answer came, or "not now" with a Retry-After. True: the site is away, so queue t again; false:
+ * only this question failed. */
 bool rt_turn_not_now(rt_turn *t, rt_line *l, uint32_t retry_after_ms);
-/* It got an answer that is of no use. True: as above, for the site gives nothing else. */
+/* A useless answer came. The result is as above. */
 bool rt_turn_failed(rt_turn *t, rt_line *l);
-/* It has been flying for long. True: so it is with the site, which has answered nothing since. */
+/* The request takes too long. True: the site is away, since it answered nothing meanwhile. */
 bool rt_turn_late(rt_turn *t, rt_line *l);
-/* It neither waits nor flies any more; harmless when it did not. */
+/* Takes t out of the queue, or out of those in flight. Harmless when it is in neither. */
 void rt_turn_end(rt_turn *t, rt_line *l);
 
 #endif

@@ -103,7 +103,6 @@ static bool set_trust(CURL *easy) {
            (!folder || !folder[0] || SET(easy, CURLOPT_CAPATH, folder));
 }
 
-/* A peer that has vanished without a word is found out before the request's time is over. */
 static bool set_alive(CURL *easy) {
     return SET(easy, CURLOPT_TCP_KEEPALIVE, 1L) &&
            SET(easy, CURLOPT_TCP_KEEPIDLE, (long)RT_WEB_ALIVE_S) &&
@@ -206,7 +205,7 @@ static void failed(rt_web_call *c, CURLcode result) {
         finish(c, 0, c->error[0] ? c->error : rt_curl.curl_easy_strerror(result));
 }
 
-/* Seconds, or a date that curl has turned into seconds. */
+/* curl turns a date into seconds. */
 static void note_retry_after(rt_web_call *c) {
     curl_off_t seconds = 0;
     (rt_curl.curl_easy_getinfo)(c->easy, CURLINFO_RETRY_AFTER, &seconds);

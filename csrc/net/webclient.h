@@ -1,5 +1,5 @@
-/* HTTP GETs to the web process: libcurl's multi interface on the loop, keep-alive connections. How
- * many are sent at one time is up to who asks.
+/* HTTP GETs to the web process: libcurl's multi interface on the loop, keep-alive connections. The
+ * caller decides how many are in flight.
  *
  * Ownership: new/close/free. curl is initialised at first use (OpenSSL's start-up costs 3 MB).
  * Thread: the loop's. Must not know: sites, users, what is asked or answered. */
@@ -13,9 +13,9 @@
 #include "net/loop.h"
 
 #define RT_WEB_CONNECTIONS 16    /* kept open for later requests */
-#define RT_WEB_TIMEOUT_MS 120000 /* one request, connecting included; gunicorn's in a bench */
+#define RT_WEB_TIMEOUT_MS 120000 /* one request, connecting included; as gunicorn in a bench */
 #define RT_WEB_CONNECT_MS 3000
-#define RT_WEB_ALIVE_S 10 /* a peer that is silent is asked whether it is there, so often */
+#define RT_WEB_ALIVE_S 10              /* TCP keep-alive: finds a peer that has vanished */
 #define RT_WEB_ANSWER_MAX (256u << 10) /* bytes of one answer's body; more is "no answer" */
 #define RT_WEB_REDIRECTS 3             /* followed on the same host only: credentials are sent */
 

@@ -17,7 +17,7 @@ void rt_sio_opts_default(rt_sio_opts *opts) {
     };
 }
 
-/* It has asked to be let in, and waits for the app, which takes its time. */
+/* Whether the app still decides about one of its sockets. */
 static bool is_asking(const rt_sio_client *c) {
     for (const rt_list *node = c->sockets.next; node != &c->sockets; node = node->next)
         if (RT_OF(node, const rt_sio_socket, node)->state == RT_SIO_ASKING)
