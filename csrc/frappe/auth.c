@@ -197,12 +197,25 @@ static rt_slice worth_keeping(rt_frappe *f, rt_slice auth) {
     return RT_EMPTY;
 }
 
+/* As the nearest proxy names it: the last in X-Forwarded-For. A client without a proxy may claim
+ * any; it decides about the order of questions and nothing else. */
+static rt_slice address_of(const rt_http_request *req) {
+    rt_slice list = req ? rt_http_header_get(req, RT_LIT("X-Forwarded-For")) : RT_EMPTY;
+    for (size_t i = list.n; i > 0; i--)
+        if (list.p[i - 1] == ',')
+            return rt_slice_trim(rt_slice_from(list, i));
+    return rt_slice_trim(list);
+}
+
 static void ask(rt_frappe *f, rt_sio_socket *s, rt_site *site, rt_credential credential,
                 rt_slice auth) {
     rt_slice kept = worth_keeping(f, auth);
     char kind = (char)credential.kind;
-    rt_subject subject = {
-        .kind = &login, .site = site, .first = rt_slice_make(&kind, 1), .second = credential.value};
+    rt_subject subject = {.kind = &login,
+                          .site = site,
+                          .first = rt_slice_make(&kind, 1),
+                          .second = credential.value,
+                          .from = address_of(rt_sio_socket_handshake(s))};
     enum rt_verdict verdict = RT_VERDICT_NONE;
     rt_identity *who = NULL;
     rt_ticket *t = rt_ticket_new_in(rt_member_of(s), s, kept);

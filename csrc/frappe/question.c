@@ -67,6 +67,7 @@ rt_question *rt_question_new(rt_asker *a, const rt_subject *s, rt_slice key) {
     q->site = rt_site_hold(s->site);
     q->site->open++;
     q->login = !s->who;
+    q->crowd = s->who ? 0 : rt_turns_crowd(&a->turns, s->from);
     q->who = s->who ? rt_identity_hold(s->who) : NULL;
     /* Without memory for the map entry the question works, but nobody can share it. */
     q->listed = rt_map_put(&a->questions, key_of(q), q) == RT_OK;
@@ -405,7 +406,8 @@ void rt_question_fly(void *asker, rt_turn *turn) {
 
 static void stand_in_line(rt_question *q) {
     q->state = RT_QUESTION_LINE;
-    rt_turn_wait(&q->turn, &q->site->line, &q->asker->turns, is_known(q));
+    rt_turn_wait(&q->turn, &q->site->line, &q->asker->turns,
+                 is_known(q) ? RT_TURN_KNOWN : q->crowd);
 }
 
 /* Sends the next request, with the secret. After a wrong secret, reads it from Redis again first.

@@ -91,6 +91,7 @@ struct rt_question {
     uint32_t rest_ms;        /* length of the next rest */
     uint32_t secret_version; /* of the secret in the last request */
     uint8_t state;           /* enum rt_question_state */
+    uint8_t crowd;           /* by the address of who asked first (turns.h) */
     uint8_t endpoint;        /* for the kind: the method that was asked */
     bool other_tried;        /* for the kind: the other method was asked, too */
     bool wrong_secret;       /* RT_MEANS_WRONG_SECRET came: the next request needs a fresh secret */
@@ -138,6 +139,7 @@ typedef struct rt_subject {
     rt_identity *who;
     rt_slice first;  /* kind of credential; or doctype */
     rt_slice second; /* its value; or name */
+    rt_slice from;   /* the client's address, as far as it is known */
 } rt_subject;
 
 /* Appends the key under which equal questions find each other. */

@@ -1,10 +1,12 @@
 /* Slots, lines, turns. */
 #include "frappe/turns.h"
 
+#include "base/digest.h"
 #include "base/status.h"
 
 #include <string.h>
 
+#define ADDRESS_MAX 64   /* bytes that count */
 #define KNOWN_IN_A_ROW 3 /* then an unknown one */
 
 static uint64_t now_of(const rt_turns *all) {
@@ -50,11 +52,26 @@ static rt_line *next_line(rt_turns *all) {
     return l;
 }
 
+/* The first of the next crowd; NULL: no unknown user waits. */
+static rt_list *next_unknown(const rt_line *l) {
+    for (unsigned i = 0; i < RT_LINE_CROWDS; i++) {
+        const rt_list *crowd = &l->waits[(l->next_crowd + i) % RT_LINE_CROWDS];
+        if (!rt_list_empty(crowd))
+            return crowd->next;
+    }
+    return NULL;
+}
+
 static rt_turn *next_in(rt_line *l) {
-    bool others = !rt_list_empty(&l->waits[0]);
-    bool known = !rt_list_empty(&l->waits[1]) && (!others || l->known_in_a_row < KNOWN_IN_A_ROW);
-    l->known_in_a_row = known && others ? l->known_in_a_row + 1 : 0;
-    return RT_OF(rt_list_first(&l->waits[known]), rt_turn, node);
+    rt_list *known = rt_list_first(&l->waits[RT_TURN_KNOWN]), *unknown = next_unknown(l);
+    if (known && (!unknown || l->known_in_a_row < KNOWN_IN_A_ROW)) {
+        l->known_in_a_row = unknown ? l->known_in_a_row + 1 : 0;
+        return RT_OF(known, rt_turn, node);
+    }
+    rt_turn *t = RT_OF(unknown, rt_turn, node);
+    l->known_in_a_row = 0;
+    l->next_crowd = (t->crowd + 1) % RT_LINE_CROWDS;
+    return t;
 }
 
 static void stop_waiting(rt_turn *t, rt_line *l) {
@@ -170,6 +187,7 @@ void rt_turns_init(rt_turns *all, rt_alarms *alarms, uint32_t slots, const rt_tu
     all->alarms = alarms;
     all->slots = slots;
     rt_random_init(&all->random);
+    rt_status_ignore(rt_random_bytes(&all->random, all->seed, sizeof all->seed));
     rt_list_init(&all->ready[0]);
     rt_list_init(&all->ready[1]);
     rt_list_init(&all->held);
@@ -185,11 +203,22 @@ void rt_turns_set_slots(rt_turns *all, uint32_t slots) {
     go(all);
 }
 
+uint8_t rt_turns_crowd(const rt_turns *all, rt_slice address) {
+    char text[sizeof all->seed + ADDRESS_MAX];
+    uint8_t digest[20];
+    size_t n = address.n < ADDRESS_MAX ? address.n : ADDRESS_MAX;
+    memcpy(text, all->seed, sizeof all->seed);
+    if (n)
+        memcpy(text + sizeof all->seed, address.p, n);
+    rt_sha1(rt_slice_make(text, sizeof all->seed + n), digest);
+    return digest[0] % RT_LINE_CROWDS;
+}
+
 void rt_line_init(rt_line *l) {
     memset(l, 0, sizeof *l);
     rt_list_init(&l->node);
-    rt_list_init(&l->waits[0]);
-    rt_list_init(&l->waits[1]);
+    for (int i = 0; i <= RT_LINE_CROWDS; i++)
+        rt_list_init(&l->waits[i]);
     rt_list_init(&l->held);
     rt_alarm_init(&l->alarm, on_alarm);
     l->pause_ms = RT_LINE_PAUSE_FIRST_MS;
@@ -211,13 +240,13 @@ void rt_turn_init(rt_turn *t) {
     rt_list_init(&t->node);
 }
 
-void rt_turn_wait(rt_turn *t, rt_line *l, rt_turns *all, bool known) {
+void rt_turn_wait(rt_turn *t, rt_line *l, rt_turns *all, uint8_t crowd) {
     t->state = RT_TURN_WAITS;
-    t->known = known;
+    t->crowd = crowd;
     l->all = all;
     l->waiting++;
     all->waiting++;
-    rt_list_push(&l->waits[known], &t->node);
+    rt_list_push(&l->waits[crowd], &t->node);
     list(l);
     go(all);
 }

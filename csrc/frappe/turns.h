@@ -2,7 +2,8 @@
  *
  * Sites take turns, so nobody waits behind another site's crowd. One site takes at most three
  * quarters of the free slots, so a site that hangs leaves slots to the others. In a line, known
- * users go first; every fourth turn is for the unknown. Sites that never let a user in may be
+ * users go first; every fourth turn is for the unknown, who take turns by address, so that one
+ * address that sends a crowd delays itself most. Sites that never let a user in may be
  * made-up names: together they get every second turn.
  *
  * A late request gives its slot back, but stays in flight.
@@ -24,7 +25,9 @@
 #include "base/alarm.h"
 #include "base/list.h"
 #include "base/random.h"
+#include "base/slice.h"
 
+#define RT_LINE_CROWDS 16            /* addresses of unknown users are dealt to so many queues */
 #define RT_LINE_PAUSE_FIRST_MS 250   /* between two questions to a site that is away ... */
 #define RT_LINE_PAUSE_MAX_MS 4000    /* ... doubles up to this; jitter adds up to a quarter */
 #define RT_LINE_RETRY_AFTER_MS 60000 /* longest Retry-After that is followed */
@@ -32,6 +35,8 @@
 #define RT_LINE_HELD_MAX 1000        /* sites kept in memory for that */
 #define RT_LINE_FAILURES 8           /* useless answers in a row: the site is away */
 #define RT_LINE_NEEDED_MAX_MS 60000  /* a slower request is late at any site */
+
+#define RT_TURN_KNOWN RT_LINE_CROWDS
 
 enum rt_line_state { RT_LINE_OPEN, RT_LINE_PAUSED, RT_LINE_DUE, RT_LINE_PROBING };
 
@@ -42,16 +47,16 @@ typedef struct rt_turn {
     rt_list node; /* in its line while it waits */
     uint64_t flown_at;
     uint8_t state; /* enum rt_turn_state */
-    bool known;
-    bool probe; /* the one question to a site that is PROBING */
+    uint8_t crowd; /* index of rt_line.waits */
+    bool probe;    /* the one question to a site that is PROBING */
 } rt_turn;
 
 typedef struct rt_turns rt_turns;
 
 /* Those of one site. */
 typedef struct rt_line {
-    rt_list node;     /* in rt_turns.ready while somebody may fly */
-    rt_list waits[2]; /* rt_turn.node: of unknown users, of known ones */
+    rt_list node;                      /* in rt_turns.ready while somebody may fly */
+    rt_list waits[RT_LINE_CROWDS + 1]; /* rt_turn.node: unknown users by crowd, then known ones */
     rt_turns *all;
     rt_alarm alarm; /* the end of PAUSED or DUE */
     uint64_t answered_at;
@@ -60,9 +65,10 @@ typedef struct rt_line {
     uint32_t needed_ms;       /* for an answer, lately */
     uint8_t state;            /* enum rt_line_state */
     uint8_t known_in_a_row;
-    uint8_t failures; /* useless answers since the last useful one */
-    bool proven;      /* it has let a user in */
-    rt_list held;     /* in rt_turns.held while the line is away and must stay */
+    uint8_t next_crowd; /* whose turn it is among the unknown */
+    uint8_t failures;   /* useless answers since the last useful one */
+    bool proven;        /* it has let a user in */
+    rt_list held;       /* in rt_turns.held while the line is away and must stay */
 } rt_line;
 
 typedef struct rt_turns_ops {
@@ -79,6 +85,7 @@ struct rt_turns {
     rt_turns_ops ops;
     rt_alarms *alarms;
     rt_random random;
+    uint8_t seed[16]; /* of rt_turns_crowd */
     rt_list ready[2]; /* rt_line.node: of unproven sites, of proven ones */
     rt_list held;     /* rt_line.held */
     uint32_t slots;
@@ -93,6 +100,9 @@ void rt_turns_init(rt_turns *all, rt_alarms *alarms, uint32_t slots, const rt_tu
 void rt_turns_set_slots(rt_turns *all, uint32_t slots); /* 0: sends no more */
 void rt_turns_fini(rt_turns *all); /* no turn waits or flies; releases the lines */
 
+/* The crowd of an address, by lot. */
+uint8_t rt_turns_crowd(const rt_turns *all, rt_slice address);
+
 void rt_line_init(rt_line *l);
 void rt_line_fini(rt_line *l); /* nobody waits or flies */
 /* The site counts as back; releases it. */
@@ -101,8 +111,8 @@ void rt_line_calm(rt_line *l);
 uint32_t rt_line_late_after(const rt_line *l, uint32_t ms);
 
 void rt_turn_init(rt_turn *t);
-/* Queues t. It may be sent before this returns. */
-void rt_turn_wait(rt_turn *t, rt_line *l, rt_turns *all, bool known);
+/* Queues t, in a crowd or as RT_TURN_KNOWN. It may be sent before this returns. */
+void rt_turn_wait(rt_turn *t, rt_line *l, rt_turns *all, uint8_t crowd);
 /* A useful answer came. */
 void rt_turn_answered(rt_turn *t, rt_line *l);
 /* No answer came, or "not now" with a Retry-After. True: the site is away, so queue t again; false:

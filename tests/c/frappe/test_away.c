@@ -256,6 +256,40 @@ static void test_crowd(void **state) {
     world_fini(&w);
 }
 
+static const char *forwarded(char *text, size_t n, const char *sid, const char *address) {
+    snprintf(text, n, "Host: a.example\nCookie: sid=%s\nX-Forwarded-For: 9.9.9.9, %s\n", sid,
+             address);
+    return text;
+}
+
+/* A new user of the same site, from another address than the crowd. */
+static void test_crowd_from_one_address(void **state) {
+    (void)state;
+    world w;
+    char headers[200];
+    world_init(&w, NULL);
+    slots(&w, 1);
+    for (int i = 0; i < 500; i++) {
+        char sid[20];
+        snprintf(sid, sizeof sid, "random%d", i);
+        world_connect(&w, NS, forwarded(headers, sizeof headers, sid, "192.0.2.1"));
+    }
+    unsigned new_ones = 0;
+    for (unsigned i = 0; i < 40; i++) {
+        char sid[20], address[20];
+        snprintf(sid, sizeof sid, "new%u", i);
+        snprintf(address, sizeof address, "198.51.100.%u", i);
+        world_connect(&w, NS, forwarded(headers, sizeof headers, sid, address));
+    }
+    for (int i = 0; i < 200; i++) {
+        new_ones += strncmp(w.calls->sid, "new", 3) == 0;
+        world_answer(&w, 200, guest);
+    }
+    /* all but those few whom the lot has put into the same crowd */
+    assert_true(new_ones >= 20);
+    world_fini(&w);
+}
+
 /* One site that hangs, with a crowd before it, costs another nothing. */
 static void test_hanging_site(void **state) {
     (void)state;
@@ -320,8 +354,8 @@ int main(void) {
         cmocka_unit_test(test_maintenance),  cmocka_unit_test(test_retry_after),
         cmocka_unit_test(test_other_site),   cmocka_unit_test(test_slow_login),
         cmocka_unit_test(test_slow_for_all), cmocka_unit_test(test_late_and_alone),
-        cmocka_unit_test(test_crowd),        cmocka_unit_test(test_hanging_site),
-        cmocka_unit_test(test_memory),
+        cmocka_unit_test(test_crowd),        cmocka_unit_test(test_crowd_from_one_address),
+        cmocka_unit_test(test_hanging_site), cmocka_unit_test(test_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

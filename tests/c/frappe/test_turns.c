@@ -4,7 +4,9 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include <cmocka.h>
 
@@ -84,7 +86,7 @@ static void end(void) {
 }
 
 static void again(asking *a, bool known) {
-    rt_turn_wait(&a->turn, &a->at->line, &turns, known);
+    rt_turn_wait(&a->turn, &a->at->line, &turns, known ? RT_TURN_KNOWN : 0);
 }
 
 static asking *ask(place *at, bool known) {
@@ -217,7 +219,47 @@ static void test_known_first(void **state) {
     /* the one that flew before they came, then three of four */
     static const bool known[] = {false, true, true, true, false, true, true, true, false};
     for (unsigned i = 0; i < 9; i++)
-        assert_int_equal(flew[i]->turn.known, known[i]);
+        assert_int_equal(flew[i]->turn.crowd == RT_TURN_KNOWN, known[i]);
+    end();
+}
+
+/* An address that sends a crowd delays itself, not the others. */
+static void test_crowds_take_turns(void **state) {
+    (void)state;
+    begin(1);
+    for (int i = 0; i < 100; i++)
+        ask(&places[0], false);
+    asking *others[3];
+    for (unsigned i = 0; i < 3; i++) {
+        others[i] = ask(&places[1], false);
+        rt_turn_end(&others[i]->turn, &places[1].line);
+        others[i]->at = &places[0];
+        rt_turn_wait(&others[i]->turn, &places[0].line, &turns, (uint8_t)(5 + i));
+    }
+    for (unsigned i = 0; i < 4; i++)
+        answer(flew[i]);
+    assert_int_equal(others[0]->flown + others[1]->flown + others[2]->flown, 3);
+    end();
+}
+
+/* One address is in one crowd; many are in all. */
+static void test_crowd_of(void **state) {
+    (void)state;
+    bool seen[RT_LINE_CROWDS] = {false};
+    char address[80];
+    begin(1);
+    for (int i = 0; i < 500; i++) {
+        snprintf(address, sizeof address, "2001:db8::%d", i);
+        uint8_t crowd = rt_turns_crowd(&turns, rt_slice_of(address));
+        assert_true(crowd < RT_LINE_CROWDS);
+        assert_int_equal(crowd, rt_turns_crowd(&turns, rt_slice_of(address)));
+        seen[crowd] = true;
+    }
+    for (int i = 0; i < RT_LINE_CROWDS; i++)
+        assert_true(seen[i]);
+    memset(address, 'a', sizeof address); /* as long as anybody likes */
+    assert_true(rt_turns_crowd(&turns, rt_slice_make(address, sizeof address)) < RT_LINE_CROWDS);
+    assert_true(rt_turns_crowd(&turns, RT_EMPTY) < RT_LINE_CROWDS);
     end();
 }
 
@@ -501,6 +543,8 @@ int main(void) {
         cmocka_unit_test(test_sites_take_turns),
         cmocka_unit_test(test_made_up_sites),
         cmocka_unit_test(test_known_first),
+        cmocka_unit_test(test_crowds_take_turns),
+        cmocka_unit_test(test_crowd_of),
         cmocka_unit_test(test_one_tests_the_water),
         cmocka_unit_test(test_retry_after),
         cmocka_unit_test(test_away_alone),
