@@ -217,7 +217,7 @@ describe("access", { concurrency: true }, () => GENERATIONS.forEach((generation)
 
     const moods = ["asleep", "broken", "stopped", "html", "elsewhere", "junk", "hanging_up"];
     const why = {
-        asleep: /^no answer for \d+ s$/, broken: /^HTTP 500$/, stopped: /^HTTP 503$/, html: /not JSON/, elsewhere: /^HTTP 302$/,
+        asleep: /^no answer for \d+ s$/, broken: /^HTTP 500$/, stopped: /^HTTP 503$/, html: /not Frappe's JSON/, elsewhere: /^HTTP 302$/,
         junk: /too large/, hanging_up: /./,
     };
     for (const mood of moods) {
