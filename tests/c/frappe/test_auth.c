@@ -437,7 +437,7 @@ static void test_many_sites_come_back(void **state) {
             world_answer(&w, 503, "");
         world_pass(&w, 1000);
     }
-    assert_int_equal(count_said("retrying\n"), SITES);
+    assert_int_equal(count_said("retrying; see the log of the web process\n"), SITES);
     said[0] = '\0';
     for (int ms = 0; ms < RT_FRAPPE_RETRY_MAX_MS; ms += 1000) {
         world_pass(&w, 1000);
