@@ -9,7 +9,8 @@ from __future__ import annotations
 import atexit
 import json
 import os
-from _thread import allocate_lock
+import time
+from _thread import RLock
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -45,8 +46,51 @@ class Server:
         _stop(STOP_SECONDS, self)
 
 
-_lock = allocate_lock()
-#: What the last start was given, and its server, until a stop; `_lock` is held to change it.
+class _Turn:
+    """One start, stop or reload at a time.
+
+    A signal handler runs in the main thread, perhaps in the middle of a start. It would wait for
+    itself for ever. So it is refused, and a stop that it asks for follows that start.
+    """
+
+    def __init__(self) -> None:
+        #: Reentrant, so that such a handler gets it and sees `_taken`.
+        self._lock = RLock()
+        self._taken = False
+        #: The deadline of a stop that follows.
+        self._stop_asked: float | None = None
+
+    def __enter__(self) -> None:
+        self._lock.acquire()
+        if self._taken:
+            self._lock.release()
+            raise RuntimeError(
+                "this thread is in the middle of a start, stop or reload of the server; "
+                "a signal handler can only call stop then"
+            )
+        self._taken = True
+
+    def __exit__(self, *_: object) -> None:
+        asked, self._stop_asked = self._stop_asked, None
+        self._taken = False
+        self._lock.release()
+        if asked is not None and _rt.running():
+            _stop(asked)
+
+    def take_to_stop(self, deadline: float) -> bool:
+        """Take the turn, as `with` does. False: it is not free within `deadline` seconds."""
+        if not self._lock.acquire(timeout=deadline):
+            return False
+        if self._taken:
+            self._stop_asked = deadline
+            self._lock.release()
+            return False
+        self._taken = True
+        return True
+
+
+_turn = _Turn()
+#: What the last start was given, and its server, until a stop; `_turn` is taken to change it.
 _started: tuple[config.Given, Server] | None = None
 _supervisor: Supervisor | None = None
 
@@ -71,14 +115,15 @@ def start(
         (``socketio_port=0`` takes a free port, ``frappe_rt_redis=False`` needs no Redis)
 
     Raises ValueError (configuration, a descriptor that does not listen), OSError (port in use),
-    RuntimeError (a server with other arguments runs already). Then it has started nothing.
+    RuntimeError (a server with other arguments runs already, or a signal handler has interrupted
+    a start, stop or reload). Then it has started nothing, and `sockets` stay open and yours.
     """
     global _started
     if site:
         overrides.setdefault("default_site", site)
     found = config.find_bench() if bench is None else bench
     given = config.Given(found or "", site, overrides)
-    with _lock:
+    with _turn:
         if _started is not None and _rt.running():
             if _started[0] == given:
                 return _started[1]
@@ -109,15 +154,14 @@ def supervise(log: int = 2) -> bool:
     off, or they are supervised already.
     """
     global _supervisor
-    with _lock:
+    with _turn:
         if _started is None or _supervisor is not None:
             return False
         given = _started[0]
         effective = config.load(given.bench or "", **given.overrides)
         if effective.bench is None or effective["frappe_rt_handlers"] == "off":
             return False
-        from frappe_rt.hosts import supervisor  # not needed without a bench
-
+        supervisor = load("frappe_rt.hosts.supervisor")  # not needed without a bench
         path = effective.local_socket
         if path is None:
             supervisor.tell_no_socket(effective.bench, effective.no_local_socket, log)
@@ -134,6 +178,8 @@ def supervise(log: int = 2) -> bool:
 def stop(deadline: float = STOP_SECONDS) -> bool:
     """Stop the server of this process within `deadline` seconds. False when none ran.
 
+    Also False when the start or stop of another thread takes longer than that. In a signal handler
+    that has interrupted a start or reload it returns False at once, and the stop follows that call.
     Raises TypeError or ValueError for a `deadline` that is not from 0 to 86400, and stops nothing.
     """
     return _stop(check_seconds("deadline", deadline))
@@ -141,21 +187,36 @@ def stop(deadline: float = STOP_SECONDS) -> bool:
 
 def _stop(deadline: float, server: Server | None = None) -> bool:
     """Stop `server`, unless another one runs by now; None: the one that runs."""
-    global _started, _supervisor
-    with _lock:
+    until = time.monotonic() + deadline
+    turn = _turn  # a handler may fork: the child has another
+    if not turn.take_to_stop(deadline):
+        return False
+    try:
         if server is not None and not _is_current(server):
             return False
-        supervisor, _supervisor = _supervisor, None
-        if supervisor is not None:
-            _rt.close_requests()
-            supervisor.begin_to_stop(deadline / 2)
-        stopped = _rt.stop(int(deadline * 1000))
-        if supervisor is not None:
-            supervisor.join(deadline)
-        if _started is not None:
-            _started = None
-            config.give(config.Given())
-        return stopped
+        return _stop_until(until)
+    finally:
+        turn.__exit__()
+
+
+def _stop_until(until: float) -> bool:
+    """Stop the server and its handler hosts; `until` is a time of `time.monotonic`."""
+    global _started, _supervisor
+    supervisor, _supervisor = _supervisor, None
+    if supervisor is not None:
+        _rt.close_requests()
+        supervisor.begin_to_stop(_left(until) / 2)
+    stopped = _rt.stop(int(_left(until) * 1000))
+    if supervisor is not None:
+        supervisor.join(_left(until))
+    if _started is not None:
+        _started = None
+        config.give(config.Given())
+    return stopped
+
+
+def _left(until: float) -> float:
+    return max(0.0, until - time.monotonic())
 
 
 def _is_current(server: Server) -> bool:
@@ -170,9 +231,10 @@ def reload(*, replace_handlers: bool = False) -> bool:
 
     `python -m frappe_rt config` says which keys can change while it runs. The log names the keys
     that have changed, and those that need a restart. Raises ValueError when a file or value is
-    wrong: then nothing changes.
+    wrong, RuntimeError in a signal handler that has interrupted a start, stop or reload: then
+    nothing changes.
     """
-    with _lock:
+    with _turn:
         if _started is None:
             return False
         given = _started[0]
@@ -206,8 +268,8 @@ def stats(timeout: float = 1.0) -> dict[str, Any]:
 
 def _forget_in_child() -> None:
     """A forked child has no server. It publishes by the configuration that its parent was given."""
-    global _lock, _started, _supervisor
-    _lock = allocate_lock()
+    global _turn, _started, _supervisor
+    _turn = _Turn()
     _started = _supervisor = None
 
 

@@ -11,6 +11,7 @@ from support.bench import PATIENCE
 PROGRAM = """
     import os, sys, threading, time
     import frappe_rt, frappe_rt.publishing.deliver
+    {before}
 
     class Slow:
         def find_spec(self, name, path=None, target=None):
@@ -37,16 +38,29 @@ PROGRAM = """
 """
 
 
+def start_with_handlers(bench):
+    options = f"socketio_port=0, frappe_rt_redis=False, frappe_rt_local_socket={f'{bench}/s'!r}"
+    return f"frappe_rt.start({str(bench)!r}, handlers=True, {options})"
+
+
 @pytest.mark.parametrize(
-    ("module", "use"),
+    ("module", "before", "use"),
     [
-        ("frappe_rt.publishing.publish", "frappe_rt.publish_realtime('e', site='one.localhost')"),
-        ("frappe_rt.server", "frappe_rt.stop()"),
+        (
+            "frappe_rt.publishing.publish",
+            "",
+            lambda _: "frappe_rt.publish_realtime('e', site='one.localhost')",
+        ),
+        ("frappe_rt.server", "", lambda _: "frappe_rt.stop()"),
+        ("frappe_rt.hosts.supervisor", "import frappe_rt.server", start_with_handlers),
     ],
 )
-def test_a_fork_waits_for_an_import(module, use):
+def test_a_fork_waits_for_an_import(module, before, use, tmp_path):
+    (tmp_path / "sites").mkdir()
+    (tmp_path / "apps").mkdir()
+    program = textwrap.dedent(PROGRAM).format(module=module, before=before, use=use(tmp_path))
     done = subprocess.run(
-        [sys.executable, "-c", textwrap.dedent(PROGRAM).format(module=module, use=use)],
+        [sys.executable, "-c", program],
         stdout=subprocess.PIPE,
         text=True,
         timeout=PATIENCE,
