@@ -51,12 +51,25 @@ static void set_phase(int to) {
 }
 
 /* Until set_phase(IDLE), no other thread can start or stop the server. */
-static void begin(int wanted) {
+static void begin_to_build(void) {
     pthread_mutex_lock(&lock);
     while (phase != IDLE)
         pthread_cond_wait(&changed, &lock);
-    phase = wanted;
+    phase = BUILDING;
     pthread_mutex_unlock(&lock);
+}
+
+/* The same for a stop. False: another start or stop is still under way at `until`. */
+static bool begin_to_stop(const struct timespec *until) {
+    int code = 0;
+    pthread_mutex_lock(&lock);
+    while (phase != IDLE && code == 0)
+        code = pthread_cond_timedwait(&changed, &lock, until);
+    bool begun = phase == IDLE;
+    if (begun)
+        phase = JOINING;
+    pthread_mutex_unlock(&lock);
+    return begun;
 }
 
 /* A forked child inherits the pointer but not the thread, and must not touch what it owned. */
@@ -141,11 +154,10 @@ static running *take_late(const struct timespec *until) {
     return r;
 }
 
-/* Frees late servers whose threads end within `ms`. */
-static void free_late(uint32_t ms) {
-    struct timespec until = rt_deadline_in(ms);
+/* Frees late servers whose threads end by `until`. */
+static void free_late(const struct timespec *until) {
     running *r;
-    while ((r = take_late(&until)))
+    while ((r = take_late(until)))
         running_free(r);
 }
 
@@ -195,8 +207,9 @@ int rt_server_start(rt_config *config, const rt_handed *handed, rt_server_addres
                     size_t why_len) {
     int status = RT_ECLOSED;
     *why = '\0';
-    begin(BUILDING);
-    free_late(0);
+    begin_to_build();
+    struct timespec now = rt_deadline_in(0);
+    free_late(&now);
     take_standard_descriptors();
     if (mine())
         rt_config_fini(config);
@@ -223,14 +236,13 @@ static void leave_behind(running *r, uint32_t deadline_ms) {
            deadline_ms, lost, lost == 1 ? "" : "s");
 }
 
-static int stop(uint32_t deadline_ms) {
+static int stop(uint32_t deadline_ms, const struct timespec *until) {
     running *r = current;
-    struct timespec until = rt_deadline_in(deadline_ms);
-    int status = rt_messages_stop(deadline_ms / 4 * 3); /* a quarter is for the thread to end */
+    int status = rt_messages_stop(rt_ms_until(until) / 4 * 3); /* the rest: for the thread to end */
     if (status != RT_OK)
         return status;
     pthread_mutex_lock(&lock);
-    bool ended = await_end(r, &until);
+    bool ended = await_end(r, until);
     current = NULL;
     phase = BUILDING;
     pthread_mutex_unlock(&lock);
@@ -244,10 +256,13 @@ static int stop(uint32_t deadline_ms) {
 }
 
 int rt_server_stop(uint32_t deadline_ms) {
-    begin(JOINING);
+    struct timespec until = rt_deadline_in(deadline_ms);
+    if (!begin_to_stop(&until))
+        return RT_AGAIN;
+    struct timespec now = rt_deadline_in(0);
     bool runs = mine();
-    int status = runs ? stop(deadline_ms) : RT_ENOENT;
-    free_late(runs ? 0 : deadline_ms);
+    int status = runs ? stop(deadline_ms, &until) : RT_ENOENT;
+    free_late(runs ? &now : &until);
     set_phase(IDLE);
     return status;
 }

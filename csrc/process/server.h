@@ -35,7 +35,7 @@ RT_MUST_CHECK int rt_server_put_address(const rt_server_address *where, rt_buf *
 
 /* Stops and joins within the deadline. RT_OK; RT_ENOENT: none runs (it has waited up to the
  * deadline for threads left behind); RT_AGAIN: the thread did not end in time and is left
- * behind; RT_ENOMEM. */
+ * behind, or the start or stop of another thread did not end in time and goes on; RT_ENOMEM. */
 RT_MUST_CHECK int rt_server_stop(uint32_t deadline_ms);
 
 /* One runs here, and no stop has begun. */

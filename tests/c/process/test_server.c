@@ -179,6 +179,19 @@ static void test_a_thread_left_behind_loses_what_it_has_not_seen(void **state) {
     assert_int_equal(rt_server_stop(HOUR_MS), RT_ENOENT); /* waits for the late one */
 }
 
+/* The other stop ends only after this one has returned. */
+static void test_a_stop_waits_for_another_within_its_deadline(void **state) {
+    (void)state;
+    assert_int_equal(start_on_a_port(), RT_OK);
+    hold_the_thread();
+    pthread_t stopping = begin_to_stop();
+    assert_int_equal(rt_server_stop(0), RT_AGAIN);
+    assert_int_equal(rt_server_stop(5), RT_AGAIN);
+    assert_false(atomic_load(&stop_ended));
+    let_the_thread_go();
+    end_of_stop(stopping);
+}
+
 /* An hour would be over before the stop is. */
 static void test_a_fork_does_not_wait_for_a_stop(void **state) {
     struct timespec until = rt_deadline_in(HOUR_MS);
@@ -318,6 +331,7 @@ int main(void) {
         cmocka_unit_test(test_a_stopping_server_takes_nothing),
         cmocka_unit_test(test_figures_without_memory),
         cmocka_unit_test(test_a_thread_left_behind_loses_what_it_has_not_seen),
+        cmocka_unit_test(test_a_stop_waits_for_another_within_its_deadline),
         cmocka_unit_test(test_a_fork_does_not_wait_for_a_stop),
         cmocka_unit_test(test_a_fork_waits_for_a_start_within_its_deadline),
         cmocka_unit_test(test_a_child_has_no_server),
