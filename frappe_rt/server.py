@@ -109,14 +109,15 @@ def start(
         directory, if any; "": none
     :param site: the site of publishes that name none, and of the host name ``localhost``
     :param sockets: descriptors of sockets that listen already (systemd's socket activation). They
-        take the place of those in the configuration, and the server closes them in the end
+        take the place of those in the configuration, and the server closes them in the end. When
+        the start fails, they stay open and yours
     :param handlers: also run the realtime handlers of the bench's apps, as `supervise` does
     :param overrides: configuration keys; they override all files and the environment
         (``socketio_port=0`` takes a free port, ``frappe_rt_redis=False`` needs no Redis)
 
     Raises ValueError (configuration, a descriptor that does not listen), OSError (port in use),
     RuntimeError (a server with other arguments runs already, or a signal handler has interrupted
-    a start, stop or reload). Then it has started nothing, and `sockets` stay open and yours.
+    a start, stop or reload). Then it has started nothing.
     """
     global _started
     if site:

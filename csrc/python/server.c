@@ -9,6 +9,7 @@
 #include "process/server.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stdbool.h>
 
 #define HANDED_MAX 64 /* descriptors; the server's own limit is lower, with an error of its own */
@@ -44,6 +45,19 @@ static PyObject *raise_start(int status, int code, const char *why) {
     }
 }
 
+/* A descriptor, or -1 with an exception set. */
+static int read_descriptor(PyObject *item) {
+    int overflow;
+    long fd = PyLong_AsLongAndOverflow(item, &overflow);
+    if (fd == -1 && PyErr_Occurred())
+        return -1;
+    if (!overflow && fd >= 0 && fd <= INT_MAX)
+        return (int)fd;
+    PyErr_Format(PyExc_ValueError, "%R was handed over to listen on, but is not a descriptor",
+                 item);
+    return -1;
+}
+
 /* A sequence of descriptors; false with an exception set. */
 static bool read_handed(PyObject *sequence, int *fds, int *count) {
     Py_ssize_t n = sequence ? PySequence_Size(sequence) : 0;
@@ -54,11 +68,10 @@ static bool read_handed(PyObject *sequence, int *fds, int *count) {
     }
     for (Py_ssize_t i = 0; i < n; i++) {
         PyObject *item = PySequence_GetItem(sequence, i);
-        long fd = item ? PyLong_AsLong(item) : -1;
+        fds[i] = item ? read_descriptor(item) : -1;
         Py_XDECREF(item);
-        if (fd == -1 && PyErr_Occurred())
+        if (fds[i] < 0)
             return false;
-        fds[i] = (int)fd;
     }
     *count = (int)n;
     return true;

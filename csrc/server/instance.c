@@ -151,6 +151,8 @@ static int build(rt_instance *in, rt_server_address *where, char *why, size_t wh
         status = rt_front_listen(in->front, listeners.fds[given]);
         given += status == RT_OK;
     }
+    if (status == RT_OK)
+        status = rt_taken_init(&in->taken, in->around.handed);
     int saved = errno;
     in->started_ms = in->loop.now;
     if (status == RT_OK)
@@ -187,6 +189,7 @@ int rt_instance_new(rt_config *config, const rt_surroundings *around, rt_server_
 /* --- running and ending --- */
 
 void rt_instance_run(rt_instance *in) {
+    in->taken.ours = true;
     rt_loop_run(&in->loop);
 }
 
@@ -216,6 +219,7 @@ void rt_instance_free(rt_instance *in) {
         rt_frappe_free(in->frappe);
     if (in->front)
         rt_front_free(in->front);
+    rt_taken_end(&in->taken);
     rt_hosts_free(in->hosts);
     rt_local_free(in->local);
     rt_loop_fini(&in->loop);

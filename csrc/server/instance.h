@@ -51,7 +51,8 @@ typedef struct rt_instance {
     rt_unix_file uds_file; /* of socketio_uds; empty: none, or not ours */
     uint64_t started_ms;
     rt_last_words last_words;
-    bool handed; /* its listening sockets were handed over, and stay open when it ends */
+    bool handed;    /* its listening sockets were handed over: others may listen on them, too */
+    rt_taken taken; /* those that were handed over */
     bool stopping;
 } rt_instance;
 

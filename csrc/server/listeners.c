@@ -2,6 +2,7 @@
 #include "server/listeners.h"
 
 #include "base/status.h"
+#include "net/fds.h"
 #include "net/listen.h"
 
 #include <arpa/inet.h>
@@ -88,9 +89,38 @@ static void describe(int fd, rt_server_address *where) {
     }
 }
 
+static bool came_before(const int *fds, int at) {
+    for (int i = 0; i < at; i++)
+        if (fds[i] == fds[at])
+            return true;
+    return false;
+}
+
+static int adopt(rt_listeners *l, const int *fds, int at, char *why, size_t why_len) {
+    if (came_before(fds, at)) {
+        snprintf(why, why_len, "descriptor %d was handed over twice to listen on", fds[at]);
+        return RT_EINVAL;
+    }
+    if (!make_ours(fds[at])) {
+        snprintf(why, why_len,
+                 "descriptor %d was handed over to listen on, but is not a listening stream socket",
+                 fds[at]);
+        return RT_EINVAL;
+    }
+    int fd = fcntl(fds[at], F_DUPFD_CLOEXEC, 0);
+    if (fd < 0) {
+        int saved = errno;
+        snprintf(why, why_len, "cannot duplicate descriptor %d: %s", fds[at], strerror(saved));
+        errno = saved;
+        return RT_EIO;
+    }
+    l->fds[l->count++] = fd;
+    return RT_OK;
+}
+
 int rt_listeners_adopt(rt_listeners *l, const rt_handed *handed, rt_server_address *where,
                        char *why, size_t why_len) {
-    const int *fds = handed->fds;
+    int status = RT_OK;
     int count = handed->count;
     *where = (rt_server_address){0};
     if (count > RT_FRONT_LISTENERS_MAX) {
@@ -99,19 +129,30 @@ int rt_listeners_adopt(rt_listeners *l, const rt_handed *handed, rt_server_addre
                  RT_FRONT_LISTENERS_MAX);
         return RT_EINVAL;
     }
-    for (int i = 0; i < count; i++) {
-        if (!make_ours(fds[i])) {
-            snprintf(
-                why, why_len,
-                "descriptor %d was handed over to listen on, but is not a listening stream socket",
-                fds[i]);
-            return RT_EINVAL;
-        }
-        l->fds[i] = fds[i];
+    for (int i = 0; i < count && status == RT_OK; i++)
+        status = adopt(l, handed->fds, i, why, why_len);
+    if (status == RT_OK)
+        describe(handed->fds[0], where);
+    return status;
+}
+
+int rt_taken_init(rt_taken *t, const rt_handed *handed) {
+    for (t->count = 0; t->count < handed->count; t->count++) {
+        if (rt_fds_add(handed->fds[t->count]) != RT_OK)
+            return RT_ENOMEM;
+        t->fds[t->count] = handed->fds[t->count];
     }
-    l->count = count;
-    describe(fds[0], where);
     return RT_OK;
+}
+
+void rt_taken_end(rt_taken *t) {
+    while (t->count > 0) {
+        int fd = t->fds[--t->count];
+        if (t->ours)
+            rt_fds_close_ours(fd);
+        else
+            rt_fds_forget(fd);
+    }
 }
 
 void rt_listeners_close(rt_listeners *l, int from) {

@@ -38,6 +38,7 @@ void rt_instance_shut_down(rt_instance *in, uint32_t patience_ms) {
         &in->uds_file); /* before the listener closes, so that a new server can bind at once */
     rt_eio_close_all(in->eio, RT_EIO_SERVER_SHUTDOWN);
     rt_front_finish(in->front);
+    rt_taken_end(&in->taken);
     rt_frappe_free(in->frappe); /* before the web client, which has its questions in flight */
     in->frappe = NULL;
     rt_web_close(in->web);

@@ -123,6 +123,29 @@ def test_sockets_that_do_not_listen(count):
         idle.getsockname()  # still open
 
 
+@pytest.mark.parametrize(
+    ("make", "options", "why"),
+    [
+        (lambda fd: [fd, fd], {}, "descriptor {} was handed over twice"),
+        (lambda fd: [fd, 0], {}, "descriptor 0 was handed over to listen on, but is not"),
+        (lambda fd: [fd, 2**32 + fd], {}, "is not a descriptor"),
+        (lambda fd: [fd, 2**70], {}, "1180591620717411303424 was handed over"),
+        (lambda fd: [fd, -1], {}, "-1 was handed over"),
+        (lambda fd: [fd], {"redis_queue": "no url"}, "redis_queue"),
+    ],
+)
+def test_a_failed_start_leaves_the_sockets_open(make, options, why):
+    with socket.create_server(("127.0.0.1", 0)) as tcp:
+        before = os.listdir("/proc/self/fd")
+        with pytest.raises(ValueError, match=why.format(tcp.fileno())):
+            frappe_rt.start("", sockets=make(tcp.fileno()), **options)
+        assert os.listdir("/proc/self/fd") == before
+        assert is_listening(tcp.getsockname()[1])
+        server = frappe_rt.start("", sockets=[tcp.detach()], frappe_rt_redis=False)
+    frappe_rt.stop()
+    assert not is_listening(server.port)
+
+
 def test_start_otherwise_while_it_runs():
     server = start()
     with pytest.raises(
