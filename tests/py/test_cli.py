@@ -416,6 +416,21 @@ def test_hosts_of_handlers_follow_to_the_new_log_file(bench):
         assert serve.end() == 0
 
 
+def test_log_file_is_a_fifo(bench):
+    """Without a reader its open would wait, with all signals blocked."""
+    log = bench / "log"
+    os.mkfifo(log)
+    options = ["--port", "0", "--no-redis", "--log-file", str(log)]
+    status, output = run("serve", *options, cwd=bench)
+    assert status == 1
+    assert "log (--log-file): it is a FIFO that nobody reads; start the reader first" in output
+    reader = os.open(log, os.O_RDONLY | os.O_NONBLOCK)
+    with Serve(bench, *options) as serve:
+        serve.read_until("listens on")
+        assert serve.end() == 0, serve.output
+    os.close(reader)
+
+
 def test_log_file_that_cannot_be(bench):
     status, output = run("serve", "--log-file", f"{bench}/none/x.log", cwd=bench)
     assert status == 1
