@@ -34,6 +34,7 @@ export class RealtimeClient {
     readonly id: string | null;
     onstatechange: ((state: State) => void) | null;
 
+    /** Throws when there is no address, site or WebSocket to connect with, and stays as it was. */
     connect(): this;
     disconnect(): this;
 

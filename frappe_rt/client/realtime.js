@@ -89,7 +89,8 @@ export class RealtimeClient {
 
     /** @param {RealtimeOptions} [options] */
     constructor(options = {}) {
-        this.#options = { ...DEFAULTS, ...options };
+        const given = Object.entries(options).filter(([, value]) => value !== undefined);
+        this.#options = { ...DEFAULTS, ...Object.fromEntries(given) };
     }
 
     get connected() {
@@ -97,17 +98,20 @@ export class RealtimeClient {
     }
 
     get site() {
-        const { site } = this.#options;
-        return site ?? globalThis.frappe?.boot?.sitename ?? globalThis.location.hostname;
+        const { frappe, location } = globalThis;
+        const site = this.#options.site ?? frappe?.boot?.sitename ?? location?.hostname;
+        if (!site) throw new Error("no site: there is no page to take it from, so give the option `site`");
+        return site;
     }
 
     // --- connecting -----------------------------------------------------------------------------
 
     connect() {
         if (this.#socket || this.state === "waiting") return this;
+        const socket = this.#makeSocket();
         this.#attempts = 0;
         globalThis.addEventListener?.("online", this.#onOnline);
-        this.#open();
+        this.#open(socket);
         return this;
     }
 
@@ -123,14 +127,24 @@ export class RealtimeClient {
         return `/${this.site},`;
     }
 
-    #open() {
-        const { url, path, connectTimeout } = this.#options;
+    /** Throws when an option is wrong or missing, or when the platform refuses the address. */
+    #makeSocket() {
+        const { url, path } = this.#options;
         const WebSocket = this.#options.WebSocket ?? globalThis.WebSocket;
-        const base = new URL(path, url ?? globalThis.location.origin);
+        const origin = url ?? globalThis.location?.origin;
+        this.#prefix(); // throws without a site
+        if (!origin) throw new Error("no url: there is no page to take it from, so give the option `url`");
+        if (!WebSocket) throw new Error("this platform has no WebSocket, so give the option `WebSocket`");
+        const base = new URL(path, origin);
         base.protocol = base.protocol.replace("http", "ws");
         base.search = "?EIO=4&transport=websocket";
         const socket = new WebSocket(base.href);
         socket.binaryType = "arraybuffer";
+        return socket;
+    }
+
+    #open(socket) {
+        const { connectTimeout } = this.#options;
         this.#socket = socket;
         // Ignore events of an earlier socket.
         const current = (act) => (event) => this.#socket === socket && act(event);
@@ -147,7 +161,7 @@ export class RealtimeClient {
         const { reconnectDelay, reconnectDelayMax, jitter } = this.#options;
         const delay = Math.min(reconnectDelay * 2 ** this.#attempts++, reconnectDelayMax);
         // Start the timer before any handler runs: a handler's disconnect() must find it.
-        this.#retryTimer = setTimeout(() => this.#open(), delay * (1 - jitter * Math.random()));
+        this.#retryTimer = setTimeout(() => this.#retry(), delay * (1 - jitter * Math.random()));
         this.#drop(reason, "waiting");
         if (!wasConnected) this.#tell("connect_error", new Error(reason));
     }
@@ -156,7 +170,18 @@ export class RealtimeClient {
     #hurry() {
         if (this.state !== "waiting") return;
         clearTimeout(this.#retryTimer);
-        this.#open();
+        this.#retry();
+    }
+
+    #retry() {
+        let socket;
+        try {
+            socket = this.#makeSocket();
+        } catch (error) {
+            this.#lost(error.message);
+            return;
+        }
+        this.#open(socket);
     }
 
     #drop(reason, state) {

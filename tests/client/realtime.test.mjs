@@ -101,6 +101,56 @@ describe("packet by packet", () => {
         assert.equal(client.state, "idle");
     });
 
+    test("an option that is undefined has its default", (t) => {
+        const clock = new Clock(t);
+        t.mock.method(Math, "random", () => 0);
+        connect({ path: undefined, reconnectDelay: undefined, reconnectDelayMax: undefined, jitter: undefined });
+        for (const expected of [500, 1000, 2000, 4000, 8000, 10000]) {
+            latest().onclose();
+            const [{ delay }] = clock.timers.values();
+            assert.equal(delay, expected);
+            clock.pass(delay);
+        }
+        assert.match(latest().url, /^wss:..desk.example.socket.io./);
+    });
+
+    test("a WebSocket that cannot be made in a retry is tried again", (t) => {
+        const clock = new Clock(t);
+        const made = [];
+        class Refused extends Script {
+            constructor(url) {
+                made.push(url);
+                if (made.length === 2) throw new Error("refused by the platform");
+                super(url);
+            }
+        }
+        connect({ WebSocket: Refused });
+        const errors = [];
+        client.on("connect_error", (error) => errors.push(error.message));
+        latest().onclose();
+        clock.pass(10);
+        assert.deepEqual([made.length, client.state], [2, "waiting"]);
+        clock.pass(20);
+        assert.deepEqual([made.length, client.state], [3, "connecting"]);
+        latest().open();
+        assert.equal(client.state, "connected");
+        assert.deepEqual(errors, ["transport close", "refused by the platform"]);
+    });
+
+    test("what connect() lacks, it says at once", () => {
+        connect();
+        for (const [missing, why] of [
+            [{ site: undefined }, /no site/],
+            [{ url: undefined }, /no url/],
+            [{ url: "nowhere" }, /Invalid URL/],
+        ]) {
+            const lacking = new RealtimeClient({ url: "https://desk.example", site: SITE, WebSocket: Script, ...missing });
+            assert.throws(() => lacking.connect(), why);
+            assert.equal(lacking.state, "idle");
+        }
+        assert.equal(Script.all.length, 1);
+    });
+
     test("subscriptions go first, then what was emitted meanwhile, in order", () => {
         const socket = connect();
         client.emit("one", 1);
