@@ -98,10 +98,10 @@ export class RealtimeClient {
     }
 
     get site() {
-        const { frappe, location } = globalThis;
-        const site = this.#options.site ?? frappe?.boot?.sitename ?? location?.hostname;
-        if (!site) throw new Error("no site: there is no page to take it from, so give the option `site`");
-        return site;
+        const { site } = this.#options;
+        const found = site ?? globalThis.frappe?.boot?.sitename ?? globalThis.location?.hostname;
+        if (!found) throw new Error("no site: there is no page to take it from, so give the option `site`");
+        return found;
     }
 
     // --- connecting -----------------------------------------------------------------------------
@@ -178,7 +178,7 @@ export class RealtimeClient {
         try {
             socket = this.#makeSocket();
         } catch (error) {
-            this.#lost(error.message);
+            this.#lost(/** @type {Error} */ (error).message);
             return;
         }
         this.#open(socket);
