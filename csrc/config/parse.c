@@ -83,7 +83,21 @@ static const cJSON *last_member(const cJSON *root, const char *key) {
     return found;
 }
 
+/* In valid JSON a NUL can only be escaped. cJSON would cut the string there. */
+static bool holds_nul(rt_slice raw) {
+    for (size_t i = 0; i + 1 < raw.n; i++) {
+        if (raw.p[i] != '\\')
+            continue;
+        i++;
+        if (rt_slice_starts(rt_slice_from(raw, i), RT_LIT("u0000")))
+            return true;
+    }
+    return false;
+}
+
 static int store_field(const rt_config_input *in, const rt_config_field *f, const cJSON *item) {
+    if (holds_nul(rt_json_get(in->text, rt_slice_of(f->key))))
+        return rt_config_refuse(in, "%s: %s has a NUL character in it", in->name, f->key);
     int rc = set_from_json(in->c, f, item);
     if (rc == RT_EINVAL)
         return rt_config_refuse_value(in, f);

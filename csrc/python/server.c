@@ -205,11 +205,28 @@ PyObject *rt_py_set_log(PyObject *module, PyObject *args, PyObject *kwargs) {
     Py_RETURN_NONE;
 }
 
+/* Control characters could end the line, or tell a terminal what to do. */
+static int put_printable(rt_buf *out, const char *text) {
+    for (const char *c = text; *c; c++) {
+        if ((unsigned char)*c < ' ' || *c == 0x7f)
+            rt_buf_printf(out, "\\x%02x", (unsigned)*c);
+        else
+            rt_buf_putc(out, *c);
+    }
+    return rt_buf_putc(out, '\0');
+}
+
 PyObject *rt_py_warn(PyObject *module, PyObject *args) {
     (void)module;
     const char *part, *text;
+    rt_buf line = RT_BUF_INIT;
     if (!PyArg_ParseTuple(args, "ss:warn", &part, &text))
         return NULL;
-    rt_log(RT_LOG_WARN, part, "%s", text);
+    int status = put_printable(&line, text);
+    if (status == RT_OK)
+        rt_log(RT_LOG_WARN, part, "%s", line.p);
+    rt_buf_fini(&line);
+    if (status != RT_OK)
+        return rt_py_raise(status);
     Py_RETURN_NONE;
 }

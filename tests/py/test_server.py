@@ -136,14 +136,40 @@ def test_sockets_that_do_not_listen(count):
 )
 def test_a_failed_start_leaves_the_sockets_open(make, options, why):
     with socket.create_server(("127.0.0.1", 0)) as tcp:
-        before = os.listdir("/proc/self/fd")
+        before = count_descriptors(os.getpid())
         with pytest.raises(ValueError, match=why.format(tcp.fileno())):
             frappe_rt.start("", sockets=make(tcp.fileno()), **options)
-        assert os.listdir("/proc/self/fd") == before
+        assert count_descriptors(os.getpid()) == before
         assert is_listening(tcp.getsockname()[1])
         server = frappe_rt.start("", sockets=[tcp.detach()], frappe_rt_redis=False)
     frappe_rt.stop()
     assert not is_listening(server.port)
+
+
+@pytest.mark.parametrize(
+    ("options", "key"),
+    [
+        ({"socketio_uds": "/tmp/a\0b"}, "socketio_uds"),
+        ({"site": "a\0b"}, "default_site"),
+        ({"socketio_allowed_origins": ["*", "\0"]}, "socketio_allowed_origins"),
+    ],
+)
+def test_a_nul_in_an_option(options, key):
+    with pytest.raises(ValueError, match=f"{key} has a NUL character in it"):
+        frappe_rt.start("", frappe_rt_redis=False, **options)
+    assert not frappe_rt.running()
+
+
+def test_a_warning_is_one_line():
+    line = run(r"""
+        import os
+        from frappe_rt import _rt
+        read, write = os.pipe()
+        _rt.set_log(2, write)
+        _rt.warn("config", "a\n2026 ERROR b\x1b[2J\x7f \xe9")
+        print(ascii(os.read(read, 1000).decode()))
+    """)
+    assert line.strip().endswith(r" a\\x0a2026 ERROR b\\x1b[2J\\x7f \xe9\n'")
 
 
 def test_start_otherwise_while_it_runs():

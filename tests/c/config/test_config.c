@@ -202,6 +202,18 @@ static void test_last_member_wins(void **state) {
     rt_config_fini(&c);
 }
 
+/* An escaped backslash before u0000 is no NUL. */
+static void test_a_nul_is_refused(void **state) {
+    (void)state;
+    load_fails("{\"socketio_uds\": \"/tmp/a\\u0000b\"}",
+               "options: socketio_uds has a NUL character in it");
+    load_fails("{\"allow_cors\": [\"a\", \"\\\\\\u0000\"]}",
+               "options: allow_cors has a NUL character in it");
+    rt_config c = load("{\"default_site\": \"a\\\\u0000\"}");
+    assert_string_equal(c.default_site, "a\\u0000");
+    rt_config_fini(&c);
+}
+
 static void test_environment(void **state) {
     static const struct {
         const char *text;
@@ -580,6 +592,7 @@ int main(void) {
         with_bench(test_overrides_taken_as_they_are),
         with_bench(test_types),
         with_bench(test_last_member_wins),
+        with_bench(test_a_nul_is_refused),
         with_bench(test_environment),
         with_bench(test_environment_errors),
         with_bench(test_syntax_errors),
