@@ -15,13 +15,18 @@ PATIENCE = 3.0
 
 def get_path(bench: str | None) -> str:
     """The path of the local socket of the server of `bench`; None: of the bench around here."""
+    return find(bench)[0]
+
+
+def find(bench: str | None) -> tuple[str, str | None]:
+    """The path of the local socket, and the folder of the bench if there is one."""
     try:
         effective = config.load(bench)
     except ValueError as error:
         fail(str(error))
     if effective.local_socket is None:
         fail(f"no local socket to ask: {effective.no_local_socket}")
-    return effective.local_socket
+    return effective.local_socket, effective.bench
 
 
 def connect(path: str) -> Any:
