@@ -13,9 +13,9 @@ def main() -> None:
         if order is not None:
             run.serve(order)
             return
-    from frappe_rt.cli.main import main as run_command
+    from frappe_rt.cli.main import run as run_command
 
-    run_command(prog_name="python -m frappe_rt")
+    run_command()
 
 
 if __name__ == "__main__":

@@ -21,9 +21,14 @@ def say(line: str, color: str = "") -> None:
         sys.stdout.write(_paint(line, color, sys.stdout.isatty()) + "\n")
         sys.stdout.flush()
     except OSError:
-        nowhere = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(nowhere, sys.stdout.fileno())
-        os.close(nowhere)
+        silence_stdout()
+
+
+def silence_stdout() -> None:
+    """Send what is buffered for stdout, and all later lines, nowhere."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, sys.stdout.fileno())
+    os.close(nowhere)
 
 
 def fail(why: str) -> NoReturn:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import sys
 from importlib import import_module
 
 import click
 
 from frappe_rt import __version__
+from frappe_rt.terminal import fail, silence_stdout
 
 #: Command -> what it is for, so that ``--help`` imports none of them.
 COMMANDS = {
@@ -41,3 +43,24 @@ class Commands(click.Group):
 @click.version_option(__version__, prog_name="frappe_rt")
 def main() -> None:
     """Frappe's realtime server, without Node."""
+
+
+def run() -> None:
+    """Run the command of this process. When stdout cannot be written to, say so in one line."""
+    if sys.stdout is None:
+        fail("stdout is closed")
+    try:
+        main(prog_name="python -m frappe_rt")
+    except OSError as error:
+        if not _is_of_echo(error):
+            raise
+        silence_stdout()  # what is still buffered would fail again at the exit
+        fail(f"cannot write to stdout: {error.strerror}")
+
+
+def _is_of_echo(error: OSError) -> bool:
+    """Whether `click.echo`, which writes all output, has raised it."""
+    at = error.__traceback__
+    while at and at.tb_next:
+        at = at.tb_next
+    return at is not None and at.tb_frame.f_code is click.echo.__code__

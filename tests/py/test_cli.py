@@ -416,6 +416,39 @@ def test_hosts_of_handlers_follow_to_the_new_log_file(bench):
         assert serve.end() == 0
 
 
+@pytest.mark.parametrize("where", ["-", "/dev/full"])
+@pytest.mark.parametrize("how", ["", "-u"], ids=["buffered", "unbuffered"])
+@pytest.mark.parametrize("command", ["config", "stats", "--help"])
+def test_stdout_that_takes_nothing(bench, command, how, where):
+    configure(bench, socketio_port=0, frappe_rt_redis=0)
+    (bench / "config").mkdir()
+    with Serve(bench) as serve:
+        serve.read_until("listens on")
+        to = "&-" if where == "-" else where
+        done = subprocess.run(
+            ["sh", "-c", f'exec "$0" {how} -m frappe_rt {command} >{to}', sys.executable],
+            cwd=bench,
+            env={key: os.environ[key] for key in os.environ if key != "PYTHONUNBUFFERED"},
+            stderr=subprocess.PIPE,
+            text=True,
+            timeout=PATIENCE,
+        )
+    why = "stdout is closed" if where == "-" else "cannot write to stdout: No space left on device"
+    assert (done.returncode, done.stderr) == (1, f"frappe_rt: {why}\n")
+
+
+def test_reload_where_no_app_has_handlers(bench):
+    configure(bench, socketio_port=0, frappe_rt_redis=0)
+    (bench / "config").mkdir()
+    with Serve(bench) as serve:
+        serve.read_until("listens on")
+        none = "no app of this bench has realtime handlers; there are none to start\n"
+        assert run("reload", cwd=bench) == (0, none)
+        write_app(bench, "one", "")
+        status, output = run("reload", cwd=bench)
+        assert (status, output[:31]) == (0, "the handlers are started anew; ")
+
+
 def test_log_file_is_a_fifo(bench):
     """Without a reader its open would wait, with all signals blocked."""
     log = bench / "log"
