@@ -43,6 +43,7 @@ int rt_outq_push(rt_outq *q, rt_msg *m) {
     if (q->count == 0 && q->cap == 0) {
         q->one = rt_msg_hold(m);
         q->count = 1;
+        q->taken = rt_outq_cost(m);
         return RT_OK;
     }
     if (q->count >= q->cap) {
@@ -52,7 +53,19 @@ int rt_outq_push(rt_outq *q, rt_msg *m) {
     }
     q->items[(q->head + q->count) & (q->cap - 1)] = rt_msg_hold(m);
     q->count++;
+    q->taken += rt_outq_cost(m);
     return RT_OK;
+}
+
+bool rt_outq_replace_last(rt_outq *q, rt_msg *m) {
+    if (q->count == 0 || (q->count == 1 && q->head_off))
+        return false;
+    rt_msg **slot = q->cap ? &q->items[(q->head + q->count - 1) & (q->cap - 1)] : &q->one;
+    q->taken += rt_outq_cost(m);
+    q->taken -= rt_outq_cost(*slot);
+    rt_msg_rele(*slot);
+    *slot = rt_msg_hold(m);
+    return true;
 }
 
 int rt_outq_iov(const rt_outq *q, struct iovec *iov, int n, size_t max_bytes) {
@@ -77,8 +90,10 @@ int rt_outq_iov(const rt_outq *q, struct iovec *iov, int n, size_t max_bytes) {
 void rt_outq_pop(rt_outq *q) {
     if (q->count == 0)
         return;
-    rt_msg_rele(rt_outq_at(q, 0));
+    rt_msg *m = rt_outq_at(q, 0);
+    q->taken -= rt_outq_cost(m);
     q->head_off = 0;
+    rt_msg_rele(m);
     if (--q->count == 0)
         rt_outq_fini(q);
     else
@@ -98,13 +113,6 @@ void rt_outq_wrote(rt_outq *q, size_t n) {
     }
 }
 
-size_t rt_outq_owed(const rt_outq *q) {
-    size_t sum = 0;
-    for (uint32_t i = 0; i < q->count; i++)
-        sum += rt_outq_at(q, i)->len;
-    return sum - q->head_off;
-}
-
 int rt_outq_move(rt_outq *to, rt_outq *from) {
     if (to->count == 0) {
         *to = *from;
@@ -121,6 +129,7 @@ int rt_outq_move(rt_outq *to, rt_outq *from) {
     }
     for (uint32_t i = 0; i < from->count; i++)
         to->items[(to->head + to->count++) & (to->cap - 1)] = rt_outq_at(from, i);
+    to->taken += from->taken;
     if (from->cap)
         rt_free(from->items);
     rt_outq_init(from);

@@ -171,13 +171,6 @@ void rt_eio_free(rt_eio *e) {
     rt_free(e);
 }
 
-/* Counts what was queued in this turn. True: more bytes are queued than may be. */
-static bool over_limit(rt_eio_polling *p) {
-    for (; p->counted < p->queue.count; p->counted++)
-        p->queued_bytes += rt_outq_at(&p->queue, p->counted)->len;
-    return p->queued_bytes > p->session->eio->opts.max_owed;
-}
-
 void rt_eio_flush(rt_eio *e) {
     rt_unfinished_trim(&e->unfinished);
     rt_eio_flush_app(e);
@@ -187,7 +180,7 @@ void rt_eio_flush(rt_eio *e) {
         rt_eio_polling *p = RT_OF(rt_list_first(&due), rt_eio_polling, pending);
         rt_list_unlink(&p->pending);
         rt_eio_session_flush(p->session);
-        if (over_limit(p))
+        if (p->queue.taken > e->opts.max_owed)
             rt_eio_session_end(p->session, RT_EIO_SLOW_CLIENT);
     }
     rt_eio_poll_forget(e);

@@ -111,7 +111,6 @@ int rt_eio_poll_flush(rt_eio_session *s) {
     if (!payload)
         return RT_ENOMEM;
     rt_outq_fini(&p->queue);
-    p->counted = p->queued_bytes = 0;
     bool went = reply_payload(p->poll, payload);
     rt_msg_rele(payload);
     return went ? RT_OK : RT_ENOMEM;

@@ -35,7 +35,10 @@ typedef struct rt_eio_port_ops {
      * write deadline. May be called twice. engineio has let go of the port before (up is NULL), and
      * gets no further call for it. */
     void (*close)(rt_eio_port *p, bool flush);
-    /* Bytes that the kernel has refused so far; 0: the connection is not blocked. */
+    /* As send, for the answer to a WebSocket ping. On a blocked connection it takes the place of
+     * one that is last in the queue: only the latest ping needs an answer (RFC 6455, 5.5.3). */
+    RT_MUST_CHECK int (*pong)(rt_eio_port *p, rt_msg *m);
+    /* Memory that what is owed takes; 0: the connection is not blocked. */
     size_t (*owed)(const rt_eio_port *p);
     /* Where a request comes from, RT_EIO_ADDRESS_LEN bytes. NULL: nobody is charged. */
     void (*address)(const rt_eio_port *p, const rt_http_request *req, char *out);
@@ -51,7 +54,7 @@ enum rt_eio_use {
 
 /* A send touches so many bytes from the start of the port. Whoever embeds a port puts next to it
  * what a send needs besides. */
-#define RT_EIO_PORT_HOT 80
+#define RT_EIO_PORT_HOT 88
 
 struct rt_eio_port {
     const rt_eio_port_ops *ops;

@@ -89,10 +89,8 @@ typedef struct rt_eio_partial {
 /* What a session needs while it polls: until it ends or switches to a WebSocket. */
 typedef struct rt_eio_polling {
     rt_eio_session *session;
-    rt_list pending;  /* in rt_eio.pending */
-    rt_outq queue;    /* messages for the next poll */
-    uint32_t counted; /* messages of the queue that are in queued_bytes */
-    uint32_t queued_bytes;
+    rt_list pending; /* in rt_eio.pending */
+    rt_outq queue;   /* messages for the next poll */
     rt_eio_exchange *poll;
     rt_eio_exchange *post;
     rt_eio_probe *probe;

@@ -41,10 +41,11 @@ static int on_message(void *arg, bool binary, rt_slice bytes) {
 }
 
 static int on_ping(void *arg, rt_slice payload) {
+    rt_eio_port *port = arg;
     rt_msg *pong = rt_ws_frame(RT_WS_PONG, payload);
     if (!pong)
         return RT_ENOMEM;
-    int status = rt_eio_ws_send(arg, pong);
+    int status = port->ops->pong(port, pong);
     rt_msg_rele(pong);
     return status;
 }

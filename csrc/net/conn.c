@@ -28,7 +28,7 @@ static uint64_t now_of(const rt_conn *c) {
 /* The deadline of the current state; NULL: none. While an HTTP peer does not take what it is owed,
  * the deadline for writing replaces it (block, drained). */
 static void set_deadline(rt_conn *c, rt_timerq *due) {
-    if (c->watches_write)
+    if (c->watches & EPOLLOUT)
         return;
     if (due)
         rt_timer_arm(due, &c->timer, now_of(c));
@@ -98,14 +98,14 @@ uint32_t rt_conn_unsent(const rt_conn *c) {
 static void linger(rt_conn *c) {
     c->state = RT_CONN_LINGERING;
     c->front->io->shutdown(c);
-    c->owed = rt_conn_unsent(c);
+    c->unsent = rt_conn_unsent(c);
     rt_timer_arm(&c->front->linger_due, &c->timer, now_of(c));
 }
 
 void rt_conn_lingered(rt_conn *c) {
     uint32_t unsent = rt_conn_unsent(c);
-    if (unsent > 0 && unsent < c->owed) {
-        c->owed = unsent;
+    if (unsent > 0 && unsent < c->unsent) {
+        c->unsent = unsent;
         rt_timer_arm(&c->front->linger_due, &c->timer, now_of(c));
         return;
     }
@@ -131,8 +131,20 @@ static int port_send(rt_eio_port *p, rt_msg *m) {
     if (c->state >= RT_CONN_FLUSHING)
         return RT_ECLOSED;
     int status = rt_outq_push(&c->out, m);
+    c->pong_last = false;
     if (status == RT_OK)
         mark_pending(c);
+    return status;
+}
+
+static int port_pong(rt_eio_port *p, rt_msg *m) {
+    rt_conn *c = conn_of(p);
+    if (c->blocked && c->pong_last && rt_outq_replace_last(&c->out, m)) {
+        rt_front_count(c->front, RT_FRONT_PINGS_PASSED_OVER);
+        return RT_OK;
+    }
+    int status = port_send(p, m);
+    c->pong_last = status == RT_OK;
     return status;
 }
 
@@ -168,7 +180,7 @@ static void port_close(rt_eio_port *p, bool flush) {
 
 static size_t port_owed(const rt_eio_port *p) {
     const rt_conn *c = conn_of(p);
-    return c->blocked ? rt_outq_owed(&c->out) : 0;
+    return c->blocked ? c->out.taken : 0;
 }
 
 /* A number for the connection itself, where nobody says whose it is. */
@@ -193,8 +205,8 @@ static void port_address(const rt_eio_port *p, const rt_http_request *req, char 
         rt_address_cut(out);
 }
 
-static const rt_eio_port_ops port_ops = {port_send,  port_finish, port_upgrade,
-                                         port_close, port_owed,   port_address};
+static const rt_eio_port_ops port_ops = {port_send, port_finish, port_upgrade, port_close,
+                                         port_pong, port_owed,   port_address};
 
 /* --- requests --- */
 
@@ -369,6 +381,33 @@ void rt_conn_resume(rt_conn *c) {
 
 /* --- I/O --- */
 
+/* It does not take what it is owed, so it is not asked for more: that would be answered, too. What
+ * others send to a WebSocket is no reason: a pong must be read. */
+static bool is_full(const rt_conn *c) {
+    return c->blocked && (c->state != RT_CONN_WEBSOCKET || c->answers > RT_FRONT_ANSWERS_MAX);
+}
+
+static void watch(rt_conn *c) {
+    uint32_t events = (c->blocked ? EPOLLOUT : 0) | (is_full(c) ? 0 : EPOLLIN);
+    if (events == c->watches)
+        return;
+    if (c->state == RT_CONN_WEBSOCKET && !(events & EPOLLIN))
+        rt_front_count(c->front, RT_FRONT_READS_PAUSED);
+    c->watches = (uint8_t)events;
+    if (rt_poller_change(&c->front->poller, c->fd, c, events) != RT_OK)
+        rt_conn_close(c, true);
+}
+
+static void take_bytes(rt_conn *c, char *bytes, size_t n) {
+    size_t before = c->out.taken;
+    on_bytes(c, bytes, n);
+    if (c->state != RT_CONN_WEBSOCKET || c->out.taken <= before)
+        return;
+    c->answers += (uint32_t)(c->out.taken - before);
+    if (is_full(c))
+        watch(c);
+}
+
 static void on_readable(rt_conn *c) {
     rt_loop *l = c->front->loop;
     ssize_t n = c->front->io->recv(c, l->read_buffer, RT_READ_BUFFER);
@@ -383,7 +422,7 @@ static void on_readable(rt_conn *c) {
     }
     c->front->counters.v[RT_FRONT_BYTES_IN] += (uint64_t)n;
     if (c->state < RT_CONN_FLUSHING)
-        on_bytes(c, l->read_buffer, (size_t)n);
+        take_bytes(c, l->read_buffer, (size_t)n);
 }
 
 void rt_conn_ready(void *conn, uint32_t events) {
@@ -403,33 +442,23 @@ void rt_conn_ready(void *conn, uint32_t events) {
         on_readable(c);
 }
 
-/* While an HTTP peer does not take its answers, read no more requests: they would be answered, too.
- * What a WebSocket is owed is bounded by check_debt. */
-static void watch(rt_conn *c) {
-    uint32_t events = c->blocked ? EPOLLOUT : 0;
-    if (!c->blocked || c->state == RT_CONN_WEBSOCKET)
-        events |= EPOLLIN;
-    c->watches_write = c->blocked;
-    if (rt_poller_change(&c->front->poller, c->fd, c, events) != RT_OK)
-        rt_conn_close(c, true);
-}
-
-/* The kernel takes no more. From here on what the peer is owed is counted with each message. */
+/* The kernel takes no more, or the turn's share is written. */
 static void block(rt_conn *c) {
     rt_front_count(c->front, RT_FRONT_WRITES_BLOCKED);
     c->blocked = true;
-    c->counted = 0;
-    c->owed = 0;
     if (c->state != RT_CONN_WEBSOCKET)
         set_deadline(c, &c->front->write_due); /* runs on while the peer takes a little at a time */
     watch(c);
 }
 
-static void check_debt(rt_conn *c) {
-    for (; c->counted < c->out.count; c->counted++)
-        c->owed += rt_outq_at(&c->out, c->counted)->len;
-    if (c->state != RT_CONN_WEBSOCKET || c->owed <= c->front->opts.max_owed)
-        return;
+/* A WebSocket is owed too much. The first message does not count: a single one may be as large as
+ * it likes. */
+static bool is_slow(const rt_conn *c) {
+    return c->state == RT_CONN_WEBSOCKET && c->out.count > 0 &&
+           c->out.taken - rt_outq_cost(rt_outq_at(&c->out, 0)) > c->front->opts.max_owed;
+}
+
+static void close_slow(rt_conn *c) {
     rt_front_count(c->front, RT_FRONT_SLOW);
     rt_eio_port_slow(c->front->eio, &c->port);
 }
@@ -447,45 +476,62 @@ static void unblocked(rt_conn *c) {
 
 /* Everything is written. */
 static void drained(rt_conn *c) {
-    if (c->watches_write)
+    if (c->watches & EPOLLOUT)
         unblocked(c);
     if (c->state == RT_CONN_FLUSHING)
         linger(c);
 }
 
-/* A write has ended: so many bytes were taken, or -1 with errno. */
-static void wrote(rt_conn *c, ssize_t n) {
+static void took(rt_conn *c, size_t n) {
+    size_t before = c->out.taken;
+    rt_outq_wrote(&c->out, n);
+    if (c->answers == 0)
+        return;
+    size_t left = before - c->out.taken;
+    c->answers -= c->answers < left ? c->answers : (uint32_t)left;
+}
+
+/* Offers the kernel one write. Returns the bytes it took, or -1: none, or the connection broke. */
+static ssize_t write_some(rt_conn *c) {
     rt_front *f = c->front;
+    struct iovec iov[IOV_MAX_PER_WRITE];
+    int pieces = rt_outq_iov(&c->out, iov, IOV_MAX_PER_WRITE, RT_FRONT_WRITE_CAP);
+    if (pieces == 0) {
+        took(c, 0); /* messages without bytes leave here */
+        return 0;
+    }
+    ssize_t n = f->io->send(c, iov, pieces);
     if (n < 0 && errno != EAGAIN && errno != EINTR && errno != ENOBUFS) {
         rt_conn_close(c, true);
-        return;
+        return -1;
     }
     rt_front_count(f, RT_FRONT_WRITES);
-    if (n > 0) {
-        f->counters.v[RT_FRONT_BYTES_OUT] += (uint64_t)n;
-        rt_outq_wrote(&c->out, (size_t)n);
-    }
-    if (!rt_outq_empty(&c->out))
-        block(c);
-    else
-        drained(c);
+    if (n < 0)
+        return -1;
+    f->counters.v[RT_FRONT_BYTES_OUT] += (uint64_t)n;
+    took(c, (size_t)n);
+    return n;
+}
+
+/* One write; but whoever takes more is not slow, however much one turn has brought. */
+static void write_owed(rt_conn *c) {
+    while (write_some(c) > 0 && !rt_outq_empty(&c->out) && is_slow(c))
+        ;
 }
 
 void rt_conn_flush(rt_conn *c) {
     if (c->state == RT_CONN_CLOSED)
         return;
-    if (c->blocked) {
-        check_debt(c);
+    if (!c->blocked)
+        write_owed(c);
+    if (c->state == RT_CONN_CLOSED)
         return;
-    }
-    struct iovec iov[IOV_MAX_PER_WRITE];
-    int n = rt_outq_iov(&c->out, iov, IOV_MAX_PER_WRITE, RT_FRONT_WRITE_CAP);
-    if (n == 0) {
-        rt_outq_wrote(&c->out, 0); /* messages without bytes leave here */
+    if (rt_outq_empty(&c->out))
         drained(c);
-        return;
-    }
-    wrote(c, c->front->io->send(c, iov, n));
+    else if (is_slow(c))
+        close_slow(c);
+    else if (!c->blocked)
+        block(c);
 }
 
 void rt_conn_new(rt_front *f, int fd) {
@@ -503,6 +549,7 @@ void rt_conn_new(rt_front *f, int fd) {
     c->fd = fd;
     c->port.serial = (uint32_t)f->counters.v[RT_FRONT_ACCEPTED];
     c->port.ops = &port_ops;
+    c->watches = EPOLLIN;
     rt_list_init(&c->node);
     rt_timer_init(&c->timer);
     rt_outq_init(&c->out);

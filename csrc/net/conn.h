@@ -70,15 +70,19 @@ typedef struct rt_conn {
     rt_outq out;
     int fd;
     uint8_t state;
+    uint8_t watches;    /* what the poller is asked for: EPOLLIN, EPOLLOUT */
     bool blocked;       /* the kernel would not take more; waiting for writable */
-    bool watches_write; /* the poller is asked for EPOLLOUT */
-    bool engineio;      /* the open request is engineio's */
+    bool engineio : 1;  /* the open request is engineio's */
+    bool pong_last : 1; /* the last message of `out`, if any, answers a ping */
     rt_list node;       /* in front->open or front->closed */
     rt_timer timer;
     rt_http *http;      /* while a request is being read */
     rt_conn_held *held; /* NULL: nothing */
-    uint32_t counted;   /* while blocked: messages at the front of `out` that `owed` covers */
-    uint32_t owed; /* while blocked: their bytes; lingering: what the kernel last had to send */
+    union {
+        uint32_t unsent; /* lingering: what the kernel last had to send */
+        uint32_t
+            answers; /* before: the part of out.taken that a WebSocket's own input has caused */
+    };
 } rt_conn;
 
 /* Takes an accepted, non-blocking descriptor, and what front->charges has of it; gives both up when

@@ -288,8 +288,8 @@ void rt_front_get_figures(const rt_front *f, rt_front_figures *out) {
         if (!c->blocked)
             continue;
         out->blocked++;
-        if (c->owed > out->owed_max)
-            out->owed_max = c->owed;
+        if (c->out.taken > out->owed_max)
+            out->owed_max = c->out.taken;
     }
 }
 

@@ -27,6 +27,8 @@
 /* Not options. */
 #define RT_FRONT_WRITE_CAP (256u << 10) /* bytes per connection and turn */
 #define RT_FRONT_LISTENERS_MAX 8
+#define RT_FRONT_ANSWERS_MAX                                                                       \
+    (64u << 10) /* bytes a WebSocket's own input has it owed, then unread */
 
 #define RT_FRONT_COUNTERS(X)                                                                       \
     X(RT_FRONT_ACCEPTED, "accepted", "Connections accepted.")                                      \
@@ -60,7 +62,11 @@
       "Connections closed because the peer did not close after our last byte.")                    \
     X(RT_FRONT_PIPELINED_OVER_MAX, "pipelined_over_max",                                           \
       "Connections closed because too much was sent behind an open request.")                      \
-    X(RT_FRONT_SLOW, "closed_slow", "WebSockets closed because they were owed too much.")
+    X(RT_FRONT_SLOW, "closed_slow", "WebSockets closed because they were owed too much.")          \
+    X(RT_FRONT_READS_PAUSED, "reads_paused",                                                       \
+      "Times that a WebSocket was not read from because it did not take its answers.")             \
+    X(RT_FRONT_PINGS_PASSED_OVER, "pings_passed_over",                                             \
+      "WebSocket pings without an answer because another came before it.")
 RT_COUNTERS_DECLARE(rt_front, RT_FRONT_COUNTERS)
 
 typedef struct rt_front_opts {

@@ -71,8 +71,8 @@ static void feed(rt_eio *e, rt_eio_port *port, const uint8_t *data, size_t n) {
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
-    static const rt_eio_port_ops ops = {port_send,  port_finish, port_upgrade,
-                                        port_close, port_owed,   NULL};
+    static const rt_eio_port_ops ops = {port_send, port_finish, port_upgrade, port_close,
+                                        port_send, port_owed,   NULL};
     static const rt_http_header headers[] = {
         {RT_LIT("Upgrade"), RT_LIT("websocket")},
         {RT_LIT("Sec-WebSocket-Version"), RT_LIT("13")},

@@ -23,6 +23,11 @@ static int push(rt_outq *q, const char *text) {
     return rc;
 }
 
+/* Bytes not yet written. */
+static size_t bytes_left(const rt_outq *q) {
+    return q->taken - (size_t)RT_OUTQ_ENTRY * q->count - q->head_off;
+}
+
 /* Writes the queue to `out` in steps of at most `max` bytes and `n` iovecs. */
 static void drain(rt_outq *q, rt_buf *out, int n, size_t max) {
     while (!rt_outq_empty(q)) {
@@ -35,9 +40,9 @@ static void drain(rt_outq *q, rt_buf *out, int n, size_t max) {
             sum += iov[i].iov_len;
         }
         assert_true(sum <= max);
-        size_t owed = rt_outq_owed(q);
+        size_t owed = bytes_left(q);
         rt_outq_wrote(q, sum);
-        assert_int_equal(rt_outq_owed(q), owed - sum);
+        assert_int_equal(bytes_left(q), owed - sum);
     }
 }
 
@@ -56,7 +61,7 @@ static void test_idle_queue_keeps_nothing(void **state) {
     assert_int_equal(rt_alloc_live(), live);
     rt_outq_wrote(&q, 0);
     rt_outq_pop(&q);
-    assert_int_equal(rt_outq_owed(&q), 0);
+    assert_int_equal(bytes_left(&q), 0);
     rt_outq_fini(&q);
 }
 
@@ -106,7 +111,7 @@ static void test_every_way_to_cut_a_write(void **state) {
                 assert_int_equal(push(&q, text), RT_OK);
                 rt_buf_puts(&want, rt_slice_of(text));
             }
-            assert_int_equal(rt_outq_owed(&q), want.n);
+            assert_int_equal(bytes_left(&q), want.n);
             drain(&q, &got, n, max);
             assert_true(rt_slice_eq(rt_buf_slice(&got), rt_buf_slice(&want)));
             rt_buf_fini(&want);
@@ -164,12 +169,35 @@ static void test_pop_forgets_the_offset(void **state) {
     assert_int_equal(push(&q, "defg"), RT_OK);
     rt_outq_wrote(&q, 2);
     assert_int_equal(q.head_off, 2);
-    assert_int_equal(rt_outq_owed(&q), 5);
+    assert_int_equal(bytes_left(&q), 5);
     rt_outq_pop(&q);
-    assert_int_equal(rt_outq_owed(&q), 4);
+    assert_int_equal(bytes_left(&q), 4);
     rt_outq_wrote(&q, 1000); /* more than there is: all of it is gone */
     assert_true(rt_outq_empty(&q));
     rt_outq_fini(&q);
+}
+
+static void test_replace_last(void **state) {
+    (void)state;
+    rt_outq q;
+    rt_msg *m = rt_msg_copy(RT_LIT("longer"));
+    assert_non_null(m);
+    rt_outq_init(&q);
+    assert_false(rt_outq_replace_last(&q, m));
+    assert_int_equal(push(&q, "abc"), RT_OK);
+    assert_true(rt_outq_replace_last(&q, m));
+    assert_ptr_equal(rt_outq_at(&q, 0), m);
+    assert_int_equal(bytes_left(&q), 6);
+    rt_outq_wrote(&q, 1);
+    assert_false(rt_outq_replace_last(&q, m)); /* the peer has its first byte */
+    assert_int_equal(push(&q, "de"), RT_OK);
+    assert_true(rt_outq_replace_last(&q, m));
+    assert_ptr_equal(rt_outq_at(&q, 1), m);
+    assert_int_equal(m->refs, 3);
+    assert_int_equal(bytes_left(&q), 11);
+    rt_outq_fini(&q);
+    assert_int_equal(m->refs, 1);
+    rt_msg_rele(m);
 }
 
 static void test_move(void **state) {
@@ -182,7 +210,7 @@ static void test_move(void **state) {
     rt_outq_wrote(&b, 1);
     assert_int_equal(rt_outq_move(&a, &b), RT_OK); /* whole, with what was written of it */
     assert_true(rt_outq_empty(&b));
-    assert_int_equal(rt_outq_owed(&a), 2);
+    assert_int_equal(bytes_left(&a), 2);
     for (int i = 0; i < 5; i++)
         assert_int_equal(push(&b, "two"), RT_OK);
     rt_outq_wrote(&b, 1);
@@ -236,6 +264,7 @@ int main(void) {
         cmocka_unit_test(test_grows_while_wrapped),
         cmocka_unit_test(test_messages_without_bytes),
         cmocka_unit_test(test_pop_forgets_the_offset),
+        cmocka_unit_test(test_replace_last),
         cmocka_unit_test(test_move),
         cmocka_unit_test(test_allocation_failures),
     };

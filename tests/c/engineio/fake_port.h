@@ -103,10 +103,10 @@ static inline void fake_address(const rt_eio_port *p, const rt_http_request *req
     memcpy(out, fake_of(p)->address, RT_EIO_ADDRESS_LEN);
 }
 
-static const rt_eio_port_ops fake_ops = {fake_send,  fake_finish, fake_upgrade,
-                                         fake_close, fake_owed,   NULL};
-static const rt_eio_port_ops fake_ops_from = {fake_send,  fake_finish, fake_upgrade,
-                                              fake_close, fake_owed,   fake_address};
+static const rt_eio_port_ops fake_ops = {fake_send, fake_finish, fake_upgrade, fake_close,
+                                         fake_send, fake_owed,   NULL};
+static const rt_eio_port_ops fake_ops_from = {fake_send, fake_finish, fake_upgrade, fake_close,
+                                              fake_send, fake_owed,   fake_address};
 
 /* --- the app above --- */
 

@@ -225,9 +225,13 @@ static inline size_t world_port_owed(const rt_eio_port *p) {
     return RT_OF(p, world_client, port)->owed;
 }
 
-static const rt_eio_port_ops world_port_ops = {world_port_send,    world_port_finish,
-                                               world_port_upgrade, world_port_close,
-                                               world_port_owed,    NULL};
+static const rt_eio_port_ops world_port_ops = {world_port_send,
+                                               world_port_finish,
+                                               world_port_upgrade,
+                                               world_port_close,
+                                               world_port_send,
+                                               world_port_owed,
+                                               NULL};
 
 /* --- the world turns --- */
 

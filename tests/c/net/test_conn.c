@@ -405,43 +405,205 @@ static void linger_while_last_words_are_taken(void **state) {
     live_end(&l);
 }
 
-/* A WebSocket that does not read what it asked for: closed once it owes too much, and only it. */
+/* A WebSocket of its own session; its handle goes to *s. */
+static void join(live *l, live_client *c, rt_eio_session **s) {
+    assert_true(live_websocket(l, c, NULL));
+    live_next(l, c);
+    *s = session;
+}
+
+static void tell(rt_eio_session *s, const char *payload, size_t n) {
+    rt_msg *m = rt_ws_frame(RT_WS_BINARY, rt_slice_make(payload, n));
+    assert_non_null(m);
+    rt_eio_send(s, m);
+    rt_msg_rele(m);
+}
+
+/* A WebSocket that does not read what it is sent: closed once it owes too much, and only it. */
 static void owed_bytes(void **state) {
     (void)state;
     live l;
     live_opts opts;
     live_client c, other;
-    static char payload[30000];
+    rt_eio_session *its, *others;
+    static const char payload[30000];
     live_opts_default(&opts);
-    opts.eio.max_owed = 300000;
     serve(&l, &opts);
     rt_front_set_max_owed(l.front, 300000); /* as a new configuration does */
-    assert_true(live_websocket(&l, &other, NULL));
-    live_next(&l, &other);
+    join(&l, &other, &others);
     l.receive = SMALL;
-    assert_true(live_websocket(&l, &c, NULL));
-    live_next(&l, &c);
-    unsigned char *frame = malloc(sizeof payload + 14);
-    assert_non_null(frame);
-    size_t n = live_put_frame(frame, 0x82, payload, sizeof payload);
+    join(&l, &c, &its);
     uint64_t most = 0;
     for (int i = 0; i < 20000 && live_eio(&l).sessions == 2; i++) {
-        for (size_t at = 0; at < n && live_eio(&l).sessions == 2;) {
-            ssize_t sent = send(c.fd, frame + at, n - at, MSG_DONTWAIT | MSG_NOSIGNAL);
-            at += sent > 0 ? (size_t)sent : 0;
-            live_turn(&l);
-            most = live_front(&l).owed_max > most ? live_front(&l).owed_max : most;
-        }
+        tell(its, payload, sizeof payload);
+        live_turn(&l);
+        most = live_front(&l).owed_max > most ? live_front(&l).owed_max : most;
     }
     assert_int_equal(live_eio(&l).sessions, 1);
     assert_int_equal(live_net(&l, RT_FRONT_SLOW), 1);
     assert_int_equal(live_eio(&l).closed[RT_EIO_SLOW_CLIENT], 1);
-    assert_true(most > 0 && most < 2 * opts.front.max_owed);
+    assert_true(most > 200000 && most < 400000);
     live_text(&l, &other, "4still here");
     assert_string_equal(live_next(&l, &other), "still here");
-    free(frame);
     live_close(&c);
     live_close(&other);
+    live_end(&l);
+}
+
+/* Small messages take more than their bytes. */
+static void owed_small_messages(void **state) {
+    (void)state;
+    live l;
+    live_client c;
+    rt_eio_session *its;
+    static const char payload[4 * 65536];
+    unsigned sent = 0;
+    serve(&l, NULL);
+    rt_front_set_max_owed(l.front, 300000);
+    l.receive = SMALL;
+    join(&l, &c, &its);
+    for (int i = 0; i < 200 && !live_front(&l).blocked; i++) {
+        tell(its, payload, sizeof payload); /* until the kernel takes no more */
+        live_turn(&l);
+        live_turn(&l);
+    }
+    for (; sent < 20000 && live_eio(&l).sessions == 1; sent++) {
+        tell(its, payload, 1);
+        live_turn(&l);
+    }
+    assert_int_equal(live_eio(&l).sessions, 0);
+    assert_true(sent <= 300000 / RT_OUTQ_ENTRY + 1);
+    live_close(&c);
+    live_end(&l);
+}
+
+/* One message may be larger than what may be owed: whoever reads it gets it. */
+static void owed_one_large_message(void **state) {
+    (void)state;
+    live l;
+    live_client c;
+    rt_eio_session *its;
+    const size_t n = 8u << 20;
+    char *payload = calloc(1, n);
+    assert_non_null(payload);
+    serve(&l, NULL);
+    rt_front_set_max_owed(l.front, 65536);
+    l.receive = SMALL;
+    join(&l, &c, &its);
+    tell(its, payload, n);
+    for (int i = 0; i < 10; i++)
+        live_turn(&l);
+    assert_int_equal(live_front(&l).blocked, 1);
+    assert_string_equal(live_next(&l, &c), "<8388608 bytes>");
+    assert_int_equal(live_net(&l, RT_FRONT_SLOW), 0);
+    free(payload);
+    live_close(&c);
+    live_end(&l);
+}
+
+/* Sends for as long as the server takes it in, at most `times` over. Returns the bytes. */
+static size_t flood(live *l, live_client *c, const unsigned char *bytes, size_t n, unsigned times) {
+    size_t at = 0;
+    for (unsigned idle = 0; at < n * times && idle < 50;) {
+        ssize_t sent = send(c->fd, bytes + at % n, n - at % n, MSG_DONTWAIT | MSG_NOSIGNAL);
+        uint64_t before = live_net(l, RT_FRONT_BYTES_IN);
+        at += sent > 0 ? (size_t)sent : 0;
+        live_rest(l, -1, sent > 0 ? 0 : 10);
+        idle = sent > 0 || live_net(l, RT_FRONT_BYTES_IN) > before ? 0 : idle + 1;
+    }
+    return at;
+}
+
+/* A WebSocket that asks and does not read the answers is not read from; when it reads, it gets all
+ * of them. */
+static void unread_answers_stop_a_websocket(void **state) {
+    (void)state;
+    live l;
+    live_client c;
+    rt_eio_session *its;
+    unsigned char frames[500 * 16];
+    const unsigned times = 1000;
+    const int bytes = 65536;
+    serve(&l, NULL);
+    setsockopt(l.listener, SOL_SOCKET, SO_RCVBUF, &bytes, sizeof bytes);
+    l.receive = SMALL;
+    join(&l, &c, &its);
+    for (size_t at = 0; at < sizeof frames; at += 16)
+        assert_int_equal(live_put_frame(frames + at, 0x82, "0123456789", 10), 16);
+    size_t sent = flood(&l, &c, frames, sizeof frames, times);
+    assert_true(sent < sizeof frames * times);
+    assert_true(live_net(&l, RT_FRONT_READS_PAUSED) > 0);
+    /* what is owed at the limit, and the answers to one more read */
+    uint64_t most = RT_FRONT_ANSWERS_MAX + RT_READ_BUFFER / 16 * (12 + RT_OUTQ_ENTRY);
+    assert_in_range(live_front(&l).owed_max, RT_FRONT_ANSWERS_MAX, most);
+    for (size_t i = 0; i < sent / 16; i++)
+        assert_string_equal(live_next(&l, &c), "<10 bytes>");
+    assert_int_equal(live_eio(&l).sessions, 1);
+    live_close(&c);
+    live_end(&l);
+}
+
+/* The debt to others' messages does not keep the server from reading: a pong must get through. */
+static void broadcasts_do_not_stop_a_websocket(void **state) {
+    (void)state;
+    live l;
+    live_client c;
+    rt_eio_session *its;
+    static const char payload[4 * 65536];
+    serve(&l, NULL);
+    l.receive = SMALL;
+    join(&l, &c, &its);
+    for (int i = 0; i < 200 && live_front(&l).owed_max < 4 * RT_FRONT_ANSWERS_MAX; i++) {
+        tell(its, payload, sizeof payload);
+        live_turn(&l);
+    }
+    uint64_t packets = live_engine(&l, RT_EIO_PACKETS_IN);
+    live_text(&l, &c, "3");
+    for (int i = 0; i < 200 && live_engine(&l, RT_EIO_PACKETS_IN) == packets; i++)
+        live_rest(&l, -1, 10);
+    assert_int_equal(live_engine(&l, RT_EIO_PACKETS_IN), packets + 1);
+    assert_int_equal(live_net(&l, RT_FRONT_READS_PAUSED), 0);
+    live_close(&c);
+    live_end(&l);
+}
+
+/* While a WebSocket does not read, its pings get one answer: to the last. */
+static void latest_ping(void **state) {
+    (void)state;
+    live l;
+    live_client c;
+    rt_eio_session *its;
+    static const char payload[4 * 65536];
+    const char *text;
+    unsigned sent = 0, pongs = 0;
+    serve(&l, NULL);
+    l.receive = SMALL;
+    join(&l, &c, &its);
+    for (; sent < 200 && !live_front(&l).blocked; sent++) {
+        tell(its, payload, sizeof payload);
+        live_turn(&l);
+        live_turn(&l);
+    }
+    uint64_t before = live_front(&l).owed_max;
+    for (size_t i = 1; i <= 100; i++)
+        live_frame(&l, &c, 0x89, payload, i);
+    for (int i = 0; i < 200 && live_net(&l, RT_FRONT_PINGS_PASSED_OVER) < 99; i++)
+        live_rest(&l, -1, 10);
+    assert_int_equal(live_net(&l, RT_FRONT_PINGS_PASSED_OVER), 99);
+    assert_int_equal(live_front(&l).owed_max, before + 102 + RT_OUTQ_ENTRY);
+    live_text(&l, &c, "4end");
+    while ((text = live_next(&l, &c)) && strcmp(text, "end") != 0)
+        if (strcmp(text, "pong 100") == 0)
+            pongs++;
+        else
+            sent--;
+    assert_int_equal(sent, 0);
+    assert_int_equal(pongs, 1);
+    live_frame(&l, &c, 0x89, "1", 1); /* who reads gets each answer */
+    live_frame(&l, &c, 0x89, "22", 2);
+    assert_string_equal(live_next(&l, &c), "pong 1");
+    assert_string_equal(live_next(&l, &c), "pong 2");
+    live_close(&c);
     live_end(&l);
 }
 
@@ -731,6 +893,11 @@ int main(void) {
         cmocka_unit_test(last_words_survive_unread_input),
         cmocka_unit_test(linger_while_last_words_are_taken),
         cmocka_unit_test(owed_bytes),
+        cmocka_unit_test(owed_small_messages),
+        cmocka_unit_test(owed_one_large_message),
+        cmocka_unit_test(unread_answers_stop_a_websocket),
+        cmocka_unit_test(broadcasts_do_not_stop_a_websocket),
+        cmocka_unit_test(latest_ping),
         cmocka_unit_test(write_cap),
         cmocka_unit_test(expect_continue),
         cmocka_unit_test(keep_alive),
