@@ -55,9 +55,19 @@ static void on_ping_due(rt_timerq *q, rt_timer *t) {
     rt_eio_session_send_text(s, RT_LIT("2"));
 }
 
+/* The pong may be among packets that we have not looked at. But who takes no answers is not waited
+ * for. */
+static bool pong_may_wait_here(const rt_eio_session *s) {
+    return s->held_back && !(s->port && s->port->ops->owed(s->port));
+}
+
 static void on_pong_due(rt_timerq *q, rt_timer *t) {
-    (void)q;
-    rt_eio_session_end(RT_OF(t, rt_eio_session, heartbeat), RT_EIO_PING_TIMEOUT);
+    rt_eio *e = q->arg;
+    rt_eio_session *s = RT_OF(t, rt_eio_session, heartbeat);
+    if (pong_may_wait_here(s))
+        rt_timer_arm(&e->pong_again_due, t, rt_eio_now(e));
+    else
+        rt_eio_session_end(s, RT_EIO_PING_TIMEOUT);
 }
 
 /* A closing session whose client did not come back for the last packets. */
@@ -88,6 +98,7 @@ rt_eio *rt_eio_new(const rt_eio_opts *opts, const rt_eio_app *app, rt_timers *ti
     e->app = *app;
     e->now = now;
     e->now_ctx = now_ctx;
+    e->timers = timers;
     rt_random_init(&e->random);
     rt_map_init(&e->by_sid);
     rt_list_init(&e->open);

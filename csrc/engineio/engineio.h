@@ -53,7 +53,9 @@
 #define RT_EIO_CONNECTIONS_PER_PEER_MAX 10000 /* of one address */
 #define RT_EIO_UNFINISHED_TIMEOUT_MS 60000    /* for the rest of what has come in part */
 #define RT_EIO_UNFINISHED_MAX (32u << 20)     /* bytes of all that has come in part */
-#define RT_EIO_POLL_PACKETS_MAX 10000         /* in one POST */
+#define RT_EIO_SLICE_PACKETS_MAX 64           /* of one client in a turn; the rest waits a turn */
+#define RT_EIO_SLICE_BYTES_MAX (256u << 10)   /* the same for their bytes */
+#define RT_EIO_ANSWERS_MAX (64u << 10)        /* bytes of answers to a POST that no poll fetches */
 #define RT_EIO_COMPRESS_MAX (1u << 20) /* bytes; a larger answer would stop the loop: plain */
 #define RT_EIO_PING_LATE_PART 10       /* a late ping takes at most this part of the timeout */
 
@@ -146,8 +148,9 @@ void rt_eio_opts_default(rt_eio_opts *opts);
       "Requests in a session refused: neither GET nor POST.")                                      \
     X(RT_EIO_REFUSED_WEBSOCKET, "refused_second_websocket",                                        \
       "WebSockets refused because the session had one.")                                           \
-    X(RT_EIO_POLL_PACKETS_OVER_MAX, "poll_packets_over_max",                                       \
-      "Sessions closed because one post had too many packets.")                                    \
+    X(RT_EIO_SLICED, "turns_shared", "Times that packets of a client waited for the next turn.")   \
+    X(RT_EIO_POSTS_PAUSED, "posts_paused",                                                         \
+      "Times that packets of a post waited until a poll fetched the answers to others.")           \
     X(RT_EIO_DRAINS_TIMED_OUT, "drains_timed_out",                                                 \
       "Closed polling sessions whose client did not fetch the rest in time.")                      \
     X(RT_EIO_HANDSHAKES_NO_MEMORY, "handshakes_no_memory",                                         \
@@ -232,8 +235,9 @@ void rt_eio_disconnected(rt_eio *e, rt_eio_peer *peer); /* NULL is fine */
 RT_MUST_CHECK int rt_eio_request(rt_eio *e, rt_eio_port *port, const rt_http_request *req);
 RT_MUST_CHECK int rt_eio_request_body(rt_eio *e, rt_eio_port *port, rt_slice bytes);
 RT_MUST_CHECK int rt_eio_request_end(rt_eio *e, rt_eio_port *port);
-/* WebSocket bytes, after ops.upgrade. They are unmasked in place. */
-void rt_eio_websocket_bytes(rt_eio *e, rt_eio_port *port, char *bytes, size_t n);
+/* WebSocket bytes, after ops.upgrade. They are unmasked in place. Returns how many were taken: the
+ * others have not been touched, and are fed again in a later turn. */
+size_t rt_eio_websocket_bytes(rt_eio *e, rt_eio_port *port, char *bytes, size_t n);
 /* The connection has gone: by an error (`broken`) or by the end of the stream. Does nothing when up
  * is NULL. */
 void rt_eio_port_closed(rt_eio *e, rt_eio_port *port, bool broken);

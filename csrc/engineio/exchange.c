@@ -61,6 +61,7 @@ void rt_eio_exchange_detach(rt_eio_exchange *x) {
 void rt_eio_exchange_free(rt_eio_exchange *x) {
     rt_eio_exchange_detach(x);
     rt_unfinished_done(&x->eio->unfinished, &x->unfinished);
+    rt_alarm_disarm(&x->again);
     x->port->up = NULL;
     x->port->use = RT_EIO_USE_NONE;
     rt_buf_fini(&x->body);

@@ -111,6 +111,9 @@ int rt_eio_poll_flush(rt_eio_session *s) {
     if (!payload)
         return RT_ENOMEM;
     rt_outq_fini(&p->queue);
+    if (p->answers > RT_EIO_ANSWERS_MAX && p->post && p->post->read_whole)
+        rt_alarm_arm(&s->eio->timers->alarms, &p->post->again, rt_eio_now(s->eio));
+    p->answers = 0;
     bool went = reply_payload(p->poll, payload);
     rt_msg_rele(payload);
     return went ? RT_OK : RT_ENOMEM;

@@ -45,41 +45,80 @@ void rt_eio_polling_post(rt_eio_session *s, rt_eio_exchange *x) {
     x->session = s;
 }
 
-/* Handles packet after packet, until one ends the session. */
-static void feed_payload(rt_eio_session *s, rt_slice payload) {
-    unsigned packets = 0;
-    for (;;) {
-        size_t n = rt_slice_find(payload, SEPARATOR);
-        if (++packets > RT_EIO_POLL_PACKETS_MAX) {
-            rt_eio_count(s->eio, RT_EIO_POLL_PACKETS_OVER_MAX);
-            rt_eio_session_end(s, RT_EIO_TRANSPORT_ERROR);
-            return;
-        }
-        if (!rt_eio_session_packet(s, false, rt_slice_make(payload.p, n)) || n == payload.n)
-            return;
-        payload = rt_slice_from(payload, n + 1);
+/* Handles packets until the slice is used up, which is true, or none are left, or one has ended the
+ * session. */
+static bool feed_slice(rt_eio_session *s, rt_eio_exchange *x) {
+    rt_eio_slice slice;
+    rt_eio_slice_begin(&slice);
+    while (x->fed <= x->body.n) {
+        rt_slice rest = rt_slice_from(rt_buf_slice(&x->body), x->fed);
+        size_t n = rt_slice_find(rest, SEPARATOR);
+        x->fed += n + 1;
+        if (!rt_eio_session_packet(s, false, rt_slice_make(rest.p, n)))
+            return false;
+        if (!rt_eio_slice_spend(&slice, n))
+            return x->fed <= x->body.n;
     }
+    return false;
 }
 
-/* Handles the packets of a POST. A page that polls by script tags sends them in a form. */
-static void feed_body(rt_eio_session *s, rt_slice body, bool form) {
-    rt_buf text;
-    rt_buf_init(&text, 0);
-    if (form && rt_eio_payload_from_form(body, &text) != RT_OK) {
-        rt_eio_session_end(s, RT_EIO_PARSE_ERROR);
-    } else {
-        rt_slice payload = form ? rt_buf_slice(&text) : body;
-        if (rt_utf8_valid(payload))
-            feed_payload(s, payload);
-        else
-            rt_eio_session_end(s, RT_EIO_PARSE_ERROR);
+static bool has_more(rt_eio_session *s, rt_eio_exchange *x) {
+    rt_eio_polling *p = s->polling;
+    size_t before = p->queue.taken;
+    bool more = feed_slice(s, x);
+    if (p->queue.taken > before)
+        p->answers += (uint32_t)(p->queue.taken - before);
+    return more;
+}
+
+/* Handles the packets of a POST that have their turn. The exchange is not the session's meanwhile:
+ * it gets its answer even if a packet ends the session. */
+static void go_on(rt_eio_exchange *x) {
+    rt_eio_session *s = x->session;
+    rt_eio *e = s->eio;
+    s->held_back = false;
+    if (s->polling->answers > RT_EIO_ANSWERS_MAX) {
+        rt_eio_count(e, RT_EIO_POSTS_PAUSED); /* until a poll fetches them */
+        return;
     }
-    rt_buf_fini(&text);
+    rt_eio_exchange_detach(x);
+    if (!has_more(s, x)) {
+        rt_eio_exchange_reply_text(x, 200, "text/html", RT_LIT("ok"));
+        return;
+    }
+    rt_eio_count(e, RT_EIO_SLICED);
+    s->held_back = true;
+    s->polling->post = x;
+    x->session = s;
+    rt_alarm_arm(&e->timers->alarms, &x->again, rt_eio_now(e));
+}
+
+static void on_again(rt_alarm *a) {
+    go_on(RT_OF(a, rt_eio_exchange, again));
+}
+
+/* Makes the body a payload. A page that polls by script tags sends it in a form. */
+static int read_body(rt_eio_exchange *x) {
+    if (x->jsonp) {
+        rt_buf text;
+        rt_buf_init(&text, 0);
+        int status = rt_eio_payload_from_form(rt_buf_slice(&x->body), &text);
+        rt_buf_fini(&x->body);
+        x->body = text;
+        if (status != RT_OK)
+            return status;
+    }
+    return rt_utf8_valid(rt_buf_slice(&x->body)) ? RT_OK : RT_EUTF8;
 }
 
 void rt_eio_polling_post_end(rt_eio_exchange *x) {
     rt_eio_session *s = x->session;
-    rt_eio_exchange_detach(x); /* it gets its answer even if a packet ends the session */
-    feed_body(s, rt_buf_slice(&x->body), x->jsonp);
+    rt_alarm_init(&x->again, on_again);
+    if (read_body(x) == RT_OK) {
+        go_on(x);
+        return;
+    }
+    rt_eio_exchange_detach(x);
+    rt_eio_session_end(s, RT_EIO_PARSE_ERROR);
     rt_eio_exchange_reply_text(x, 200, "text/html", RT_LIT("ok"));
 }

@@ -6,6 +6,7 @@
  *     newcomers.c peers.c                        who is not let in yet, and from where
  *     exchange.c poll_answer.c websocket.c       a request and its answer; a WebSocket
  *     session.c                                  the life of a session
+ *     pace.c                                     how much a client may send
  *     polling.c websocket_read.c                 what clients send
  *     request.c engineio.c                       the HTTP interface; the server
  *
@@ -39,6 +40,7 @@ enum rt_eio_state {
 
 struct rt_eio {
     rt_eio_opts opts;
+    rt_timers *timers;
     rt_eio_app app;
     uint64_t (*now)(void *ctx);
     void *now_ctx;
@@ -94,6 +96,7 @@ typedef struct rt_eio_polling {
     rt_eio_exchange *poll;
     rt_eio_exchange *post;
     rt_eio_probe *probe;
+    uint32_t answers; /* the part of queue.taken that packets of POSTs have caused */
 } rt_eio_polling;
 
 /* The first cache line is what a message to a WebSocket needs. */
@@ -101,9 +104,10 @@ struct rt_eio_session {
     rt_eio *eio;
     rt_eio_port *port; /* the transport, in state WEBSOCKET */
     uint8_t state;
-    bool opened;        /* on_open returned RT_OK */
-    bool awaiting_pong; /* heartbeat is in pong_due or pong_again_due */
-    bool pong_extended; /* another packet has extended the pong's deadline */
+    bool opened;            /* on_open returned RT_OK */
+    bool awaiting_pong : 1; /* heartbeat is in pong_due or pong_again_due */
+    bool pong_extended : 1; /* another packet has extended the pong's deadline */
+    bool held_back : 1;     /* packets it has sent wait for their turn: the pong may be one */
     char sid[RT_ID_LEN];
     rt_list node;                /* in open or ended */
     rt_timer heartbeat;          /* in ping_due, pong_due, pong_again_due or drain_due */
@@ -124,6 +128,8 @@ struct rt_eio_exchange {
     rt_eio_session *session; /* whose poll or post it is; else NULL */
     rt_buf body;
     rt_unfinished unfinished; /* the body, until it is whole */
+    size_t fed;               /* bytes of a POST's body that are done; more than there are: all */
+    rt_alarm again;           /* the packets that follow have their turn */
     rt_buf headers;           /* header lines of the answer: CORS, cookie, coding */
 };
 
@@ -165,13 +171,25 @@ void rt_eio_session_switch(rt_eio_session *s);
  * or queued its events are lost, so the session ends: its client would never know. */
 void rt_eio_session_flush(rt_eio_session *s);
 
+/* --- pace.c --- */
+
+/* What is left of a client's share of this turn. */
+typedef struct rt_eio_slice {
+    uint32_t packets;
+    size_t bytes;
+} rt_eio_slice;
+
+void rt_eio_slice_begin(rt_eio_slice *slice);
+/* Takes one packet off. False: it was the last for now. */
+bool rt_eio_slice_spend(rt_eio_slice *slice, size_t bytes);
+
 /* --- polling.c --- */
 
 /* A GET: answered at once if anything is queued, else when something is. */
 void rt_eio_polling_get(rt_eio_session *s, rt_eio_exchange *x);
 /* The head of a POST. */
 void rt_eio_polling_post(rt_eio_session *s, rt_eio_exchange *x);
-/* Its body is whole: handles the packets, then answers `ok`. */
+/* Its body is whole: handles the packets, slice by slice, then answers `ok`. */
 void rt_eio_polling_post_end(rt_eio_exchange *x);
 
 /* --- poll_answer.c --- */

@@ -31,34 +31,47 @@ static int probe_packet(rt_eio_probe *p, rt_slice packet) {
     return RT_EEIO_PACKET;
 }
 
+/* A WebSocket that is read, and what it may still have done in this turn. */
+typedef struct reading {
+    rt_eio_port *port;
+    rt_eio_slice slice;
+} reading;
+
+static int next(reading *r, rt_slice bytes) {
+    if (!r->port->up)
+        return RT_ECLOSED;
+    return rt_eio_slice_spend(&r->slice, bytes.n) ? RT_OK : RT_AGAIN;
+}
+
 static int on_message(void *arg, bool binary, rt_slice bytes) {
-    rt_eio_port *port = arg;
+    reading *r = arg;
+    rt_eio_port *port = r->port;
+    int status = RT_OK;
     if (port->use == RT_EIO_USE_PROBE)
-        return binary ? RT_EEIO_PACKET : probe_packet(port->up, bytes);
-    if (port->use == RT_EIO_USE_TRANSPORT)
+        status = binary ? RT_EEIO_PACKET : probe_packet(port->up, bytes);
+    else if (port->use == RT_EIO_USE_TRANSPORT)
         rt_eio_session_packet(port->up, binary, bytes);
-    return port->up ? RT_OK : RT_ECLOSED;
+    return status == RT_OK ? next(r, bytes) : status;
 }
 
 static int on_ping(void *arg, rt_slice payload) {
-    rt_eio_port *port = arg;
+    reading *r = arg;
     rt_msg *pong = rt_ws_frame(RT_WS_PONG, payload);
     if (!pong)
         return RT_ENOMEM;
-    int status = port->ops->pong(port, pong);
+    int status = r->port->ops->pong(r->port, pong);
     rt_msg_rele(pong);
-    return status;
+    return status == RT_OK ? next(r, payload) : status;
 }
 
 static int on_pong(void *arg, rt_slice payload) {
-    (void)payload;
-    return ((const rt_eio_port *)arg)->up ? RT_OK : RT_ECLOSED;
+    return next(arg, payload);
 }
 
 /* A close frame is answered with the same code (RFC 6455, 5.5.1). */
 static int on_close(void *arg, uint16_t code, rt_slice reason) {
     (void)reason;
-    rt_eio_port *port = arg;
+    rt_eio_port *port = ((const reading *)arg)->port;
     rt_eio_session *s = rt_eio_ws_transported(port);
     rt_eio_ws_close(port, code == 1005 ? 0 : code);
     if (s)
@@ -104,7 +117,8 @@ static int keep(rt_eio *e, rt_eio_port *port, rt_eio_partial *p, const rt_ws *ws
 
 /* Bytes mostly end with a whole message, and after one a parser is as good as new. So the parser is
  * on the stack, and is kept on the heap only while a message has come in part. */
-static int feed(rt_eio *e, rt_eio_port *port, char *bytes, size_t n) {
+static int feed(rt_eio *e, rt_eio_port *port, char *bytes, size_t n, size_t *unread) {
+    reading r = {.port = port};
     rt_ws ws;
     rt_eio_partial *kept = port->partial;
     port->partial = NULL; /* a callback may let go of the port */
@@ -112,7 +126,11 @@ static int feed(rt_eio *e, rt_eio_port *port, char *bytes, size_t n) {
         ws = kept->ws;
     else
         rt_ws_init(&ws, e->opts.max_payload);
-    int status = rt_ws_feed(&ws, bytes, n, &events, port);
+    rt_eio_slice_begin(&r.slice);
+    int status = rt_ws_feed(&ws, bytes, n, &events, &r);
+    *unread = ws.unread;
+    if (status == RT_AGAIN)
+        status = RT_OK;
     if (status == RT_OK && port->up && !rt_ws_at_rest(&ws)) {
         status = keep(e, port, kept, &ws);
         if (status == RT_OK)
@@ -127,12 +145,8 @@ static int feed(rt_eio *e, rt_eio_port *port, char *bytes, size_t n) {
     return status;
 }
 
-void rt_eio_websocket_bytes(rt_eio *e, rt_eio_port *port, char *bytes, size_t n) {
-    if (!port->up)
-        return;
-    int status = feed(e, port, bytes, n);
-    if (status == RT_OK || !port->up)
-        return;
+/* The peer has broken a rule, or there is no memory for it. */
+static void give_up(rt_eio *e, rt_eio_port *port, int status) {
     rt_eio_session *s = rt_eio_ws_transported(port);
     if (status == RT_EWS_TOO_BIG)
         rt_eio_count(e, RT_EIO_REFUSED_TOO_BIG);
@@ -143,4 +157,23 @@ void rt_eio_websocket_bytes(rt_eio *e, rt_eio_port *port, char *bytes, size_t n)
     rt_eio_ws_close(port, status == RT_EEIO_PACKET ? 0 : rt_ws_close_code(status));
     if (s)
         rt_eio_session_end(s, status == RT_ENOMEM ? RT_EIO_NO_MEMORY : RT_EIO_TRANSPORT_ERROR);
+}
+
+size_t rt_eio_websocket_bytes(rt_eio *e, rt_eio_port *port, char *bytes, size_t n) {
+    if (!port->up)
+        return n;
+    size_t unread;
+    int status = feed(e, port, bytes, n, &unread);
+    if (!port->up)
+        return n;
+    if (status != RT_OK) {
+        give_up(e, port, status);
+        return n;
+    }
+    rt_eio_session *s = rt_eio_ws_transported(port);
+    if (s)
+        s->held_back = unread > 0;
+    if (unread > 0)
+        rt_eio_count(e, RT_EIO_SLICED);
+    return n - unread;
 }

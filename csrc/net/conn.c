@@ -48,6 +48,48 @@ static void mark_pending(rt_conn *c) {
     f->last_pending = c;
 }
 
+/* --- what it is asked for --- */
+
+/* It does not take what it is owed, so it is not asked for more: that would be answered, too. What
+ * others send to a WebSocket is no reason: a pong must be read. */
+static bool is_full(const rt_conn *c) {
+    return c->blocked && (c->state != RT_CONN_WEBSOCKET || c->answers > RT_FRONT_ANSWERS_MAX);
+}
+
+static bool has_bytes_waiting(const rt_conn *c) {
+    return c->held && c->state == RT_CONN_WEBSOCKET;
+}
+
+static void set_turn(rt_conn *c) {
+    rt_alarm_arm(&c->front->loop->timers.alarms, &c->held->again, now_of(c));
+}
+
+/* Who is asked for nothing leaves the poller, which would report a peer that hung up for ever. */
+static int tell_poller(rt_conn *c, uint32_t events) {
+    rt_poller *p = &c->front->poller;
+    bool known = c->watches != 0;
+    c->watches = (uint8_t)events;
+    if (!known)
+        return rt_poller_add(p, c->fd, c, events);
+    if (events)
+        return rt_poller_change(p, c->fd, c, events);
+    rt_poller_remove(p, c->fd, c);
+    return RT_OK;
+}
+
+static void watch(rt_conn *c) {
+    bool full = is_full(c), waiting = has_bytes_waiting(c);
+    uint32_t events = (c->blocked ? EPOLLOUT : 0) | (full || waiting ? 0 : EPOLLIN);
+    if (waiting && !full && !rt_alarm_armed(&c->held->again))
+        set_turn(c);
+    if (events == c->watches)
+        return;
+    if (full && c->state == RT_CONN_WEBSOCKET)
+        rt_front_count(c->front, RT_FRONT_READS_PAUSED);
+    if (tell_poller(c, events) != RT_OK)
+        rt_conn_close(c, true);
+}
+
 /* --- closing --- */
 
 static void free_parser(rt_conn *c) {
@@ -55,10 +97,18 @@ static void free_parser(rt_conn *c) {
     c->http = NULL;
 }
 
-static void free_held(rt_conn *c) {
+/* They do not get another turn. */
+static void forget_turn(rt_conn *c) {
     if (!c->held)
         return;
     rt_list_unlink(&c->held->resume);
+    rt_alarm_disarm(&c->held->again);
+}
+
+static void free_held(rt_conn *c) {
+    if (!c->held)
+        return;
+    forget_turn(c);
     rt_buf_fini(&c->held->bytes);
     rt_free(c->held);
     c->held = NULL;
@@ -78,8 +128,7 @@ void rt_conn_close(rt_conn *c, bool broken) {
     rt_timer_disarm(&c->timer);
     rt_list_unlink(&c->node);
     rt_list_push(&f->closed, &c->node);
-    if (c->held)
-        rt_list_unlink(&c->held->resume);
+    forget_turn(c);
     rt_outq_fini(&c->out);
     f->connections--;
     rt_poller_remove(&f->poller, c->fd, c);
@@ -118,8 +167,8 @@ static void finish_up(rt_conn *c) {
     if (c->state >= RT_CONN_FLUSHING)
         return;
     c->state = RT_CONN_FLUSHING;
-    if (c->held)
-        rt_list_unlink(&c->held->resume);
+    forget_turn(c);
+    watch(c); /* for the end */
     rt_timer_arm(&c->front->write_due, &c->timer, now_of(c));
     mark_pending(c);
 }
@@ -309,14 +358,23 @@ static void refuse_request(rt_conn *c, int status) {
         finish_up(c);
 }
 
-static int store_pipelined(rt_conn *c, const char *bytes, size_t n) {
+static void on_again(rt_alarm *a) {
+    rt_conn *c = RT_OF(a, rt_conn_held, again)->conn;
+    if (is_full(c))
+        rt_front_count(c->front, RT_FRONT_READS_PAUSED); /* until it takes some (watch) */
+    else
+        rt_conn_resume(c);
+}
+
+static int hold(rt_conn *c, const char *bytes, size_t n, size_t max) {
     if (!c->held) {
         c->held = rt_alloc(sizeof *c->held);
         if (!c->held)
             return RT_ENOMEM;
         rt_list_init(&c->held->resume);
+        rt_alarm_init(&c->held->again, on_again);
         c->held->conn = c;
-        rt_buf_init(&c->held->bytes, c->front->opts.max_pipelined);
+        rt_buf_init(&c->held->bytes, max);
     }
     return rt_buf_put(&c->held->bytes, bytes, n);
 }
@@ -353,49 +411,34 @@ static size_t feed_requests(rt_conn *c, const char *bytes, size_t n) {
     return at;
 }
 
+/* What engineio does not take in this turn waits for the next, and nothing more is read. */
+static void feed_websocket(rt_conn *c, char *bytes, size_t n) {
+    size_t used = rt_eio_websocket_bytes(c->front->eio, &c->port, bytes, n);
+    if (used == n || c->state != RT_CONN_WEBSOCKET)
+        return;
+    if (hold(c, bytes + used, n - used, RT_READ_BUFFER) == RT_OK) {
+        watch(c);
+        return;
+    }
+    rt_front_count(c->front, RT_FRONT_NO_MEMORY);
+    rt_conn_close(c, true);
+}
+
 static void on_bytes(rt_conn *c, char *bytes, size_t n) {
     size_t used = c->held ? 0 : feed_requests(c, bytes, n); /* what is held comes first */
     if (c->state == RT_CONN_WEBSOCKET) {
         if (used < n)
-            rt_eio_websocket_bytes(c->front->eio, &c->port, bytes + used, n - used);
+            feed_websocket(c, bytes + used, n - used);
         return;
     }
     if ((c->state != RT_CONN_ANSWERING && c->state != RT_CONN_READING) || used == n)
         return;
-    int status = store_pipelined(c, bytes + used, n - used);
+    int status = hold(c, bytes + used, n - used, c->front->opts.max_pipelined);
     if (status == RT_OK)
         return;
     rt_front_count(c->front,
                    status == RT_ENOMEM ? RT_FRONT_NO_MEMORY : RT_FRONT_PIPELINED_OVER_MAX);
     rt_conn_close(c, true);
-}
-
-void rt_conn_resume(rt_conn *c) {
-    rt_conn_held *held = c->held;
-    rt_list_unlink(&held->resume);
-    c->held = NULL;
-    on_bytes(c, held->bytes.p, held->bytes.n);
-    rt_buf_fini(&held->bytes);
-    rt_free(held);
-}
-
-/* --- I/O --- */
-
-/* It does not take what it is owed, so it is not asked for more: that would be answered, too. What
- * others send to a WebSocket is no reason: a pong must be read. */
-static bool is_full(const rt_conn *c) {
-    return c->blocked && (c->state != RT_CONN_WEBSOCKET || c->answers > RT_FRONT_ANSWERS_MAX);
-}
-
-static void watch(rt_conn *c) {
-    uint32_t events = (c->blocked ? EPOLLOUT : 0) | (is_full(c) ? 0 : EPOLLIN);
-    if (events == c->watches)
-        return;
-    if (c->state == RT_CONN_WEBSOCKET && !(events & EPOLLIN))
-        rt_front_count(c->front, RT_FRONT_READS_PAUSED);
-    c->watches = (uint8_t)events;
-    if (rt_poller_change(&c->front->poller, c->fd, c, events) != RT_OK)
-        rt_conn_close(c, true);
 }
 
 static void take_bytes(rt_conn *c, char *bytes, size_t n) {
@@ -407,6 +450,19 @@ static void take_bytes(rt_conn *c, char *bytes, size_t n) {
     if (is_full(c))
         watch(c);
 }
+
+void rt_conn_resume(rt_conn *c) {
+    rt_conn_held *held = c->held;
+    forget_turn(c);
+    c->held = NULL;
+    take_bytes(c, held->bytes.p, held->bytes.n);
+    rt_buf_fini(&held->bytes);
+    rt_free(held);
+    if (c->state != RT_CONN_CLOSED)
+        watch(c);
+}
+
+/* --- I/O --- */
 
 static void on_readable(rt_conn *c) {
     rt_loop *l = c->front->loop;
@@ -438,7 +494,7 @@ void rt_conn_ready(void *conn, uint32_t events) {
         c->blocked = false;
         mark_pending(c);
     }
-    if (events & EPOLLIN)
+    if ((events & EPOLLIN) && !has_bytes_waiting(c))
         on_readable(c);
 }
 

@@ -55,9 +55,10 @@ enum rt_conn_state {
     RT_CONN_CLOSED,
 };
 
-/* Bytes behind an open request. */
+/* Bytes that wait: behind an open request, or those of a WebSocket for a later turn. */
 typedef struct rt_conn_held {
     rt_list resume; /* in front->resume */
+    rt_alarm again; /* of a WebSocket: it is their turn */
     struct rt_conn *conn;
     rt_buf bytes;
 } rt_conn_held;
@@ -70,7 +71,7 @@ typedef struct rt_conn {
     rt_outq out;
     int fd;
     uint8_t state;
-    uint8_t watches;    /* what the poller is asked for: EPOLLIN, EPOLLOUT */
+    uint8_t watches;    /* what the poller is asked for: EPOLLIN, EPOLLOUT; 0: it knows it not */
     bool blocked;       /* the kernel would not take more; waiting for writable */
     bool engineio : 1;  /* the open request is engineio's */
     bool pong_last : 1; /* the last message of `out`, if any, answers a ping */

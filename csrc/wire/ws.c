@@ -243,6 +243,7 @@ bool rt_ws_at_rest(const rt_ws *ws) {
 
 int rt_ws_feed(rt_ws *ws, char *bytes, size_t n, const rt_ws_events *events, void *arg) {
     int rc;
+    ws->unread = 0;
     while (n > 0 && !ws->closed) {
         if (!ws->in_payload) {
             rc = feed_head_byte(ws, (uint8_t)*bytes);
@@ -258,10 +259,11 @@ int rt_ws_feed(rt_ws *ws, char *bytes, size_t n, const rt_ws_events *events, voi
             break;
         size_t part = n < ws->left ? n : (size_t)ws->left;
         rc = feed_payload(ws, bytes, part, events, arg);
-        if (rc != RT_OK)
-            return rc;
         bytes += part;
         n -= part;
+        ws->unread = rc == RT_AGAIN ? n : 0;
+        if (rc != RT_OK)
+            return rc;
     }
     return RT_OK;
 }

@@ -29,7 +29,7 @@ enum rt_ws_opcode {
 
 typedef struct rt_ws_events {
     /* Whole messages and control frames. Return RT_OK to go on; anything else stops rt_ws_feed,
-     * which returns it (the way to close from inside a callback). */
+     * which returns it (the way to close from inside a callback). RT_AGAIN stops it for now. */
     RT_MUST_CHECK int (*on_message)(void *arg, bool binary, rt_slice bytes);
     RT_MUST_CHECK int (*on_ping)(void *arg, rt_slice payload);
     RT_MUST_CHECK int (*on_pong)(void *arg, rt_slice payload);
@@ -51,6 +51,7 @@ typedef struct rt_ws {
     bool closed; /* a close frame came */
     uint8_t control_len;
     rt_utf8 utf8;
+    size_t unread;    /* bytes at the end of what was fed that RT_AGAIN has left as they are */
     uint8_t *control; /* 125 bytes, only while a split control frame is under way; else NULL */
 } rt_ws;
 
@@ -58,8 +59,8 @@ void rt_ws_init(rt_ws *ws, uint32_t max_message);
 void rt_ws_fini(rt_ws *ws);
 
 /* Consumes all bytes (unmasking them in place: `bytes` is written to). RT_OK; RT_EWS_PROTOCOL,
- * RT_EWS_UTF8, RT_EWS_TOO_BIG, RT_ENOMEM; or what a callback returned. After anything but RT_OK the
- * parser must not be fed again. */
+ * RT_EWS_UTF8, RT_EWS_TOO_BIG, RT_ENOMEM; or what a callback returned. After RT_AGAIN, the last
+ * ws->unread bytes are fed again later; after any other error nothing may be. */
 RT_MUST_CHECK int rt_ws_feed(rt_ws *ws, char *bytes, size_t n, const rt_ws_events *events,
                              void *arg);
 

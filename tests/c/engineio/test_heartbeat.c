@@ -198,6 +198,33 @@ static void upgrade_restarts_pong_deadline(void **state) {
     fake_fini(&f);
 }
 
+/* A pong that we have not looked at yet counts, unless the client takes no answers. */
+static void pong_that_waits_here(void **state) {
+    (void)state;
+    for (int takes = 0; takes < 2; takes++) {
+        fake f;
+        char frames[(RT_EIO_SLICE_PACKETS_MAX + 1) * 7];
+        fake_init(&f, NULL);
+        fake_conn *ws = fake_websocket(&f, NULL);
+        fake_pass(&f, INTERVAL);
+        fake_frames(ws);
+        fake_log(&f);
+        for (size_t at = 0; at < sizeof frames; at += 7)
+            memcpy(frames + at, (char[]){(char)0x81, (char)0x81, 0, 0, 0, 0, '6'}, 7);
+        frames[sizeof frames - 1] = '3';
+        size_t used = rt_eio_websocket_bytes(f.eio, &ws->port, frames, sizeof frames);
+        assert_int_equal(used, sizeof frames - 7);
+        if (!takes)
+            fake_say(f.session, "4that it leaves unread");
+        fake_pass(&f, 2 * TIMEOUT);
+        assert_string_equal(fake_log(&f), takes ? "" : "close ping timeout");
+        assert_int_equal(rt_eio_websocket_bytes(f.eio, &ws->port, frames + used, 7), 7);
+        fake_pass(&f, INTERVAL - 1);
+        assert_string_equal(fake_frames(ws), takes ? "" : "4that it leaves unread|close");
+        fake_fini(&f);
+    }
+}
+
 static int leaks(void **state) {
     (void)state;
     return rt_alloc_live() != 0;
@@ -216,6 +243,7 @@ int main(void) {
         cmocka_unit_test_teardown(polling_ping_waits_in_queue, leaks),
         cmocka_unit_test_teardown(polling_pong, leaks),
         cmocka_unit_test_teardown(upgrade_restarts_pong_deadline, leaks),
+        cmocka_unit_test_teardown(pong_that_waits_here, leaks),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -487,6 +487,65 @@ static void slow_port(void **state) {
     fake_fini(&f);
 }
 
+/* Writes `count` masked frames with the one-byte messages a, b, c .. Returns their bytes. */
+static size_t put_frames(char *out, unsigned count) {
+    for (unsigned i = 0; i < count; i++, out += 8)
+        memcpy(out, (char[]){(char)0x81, (char)0x82, 0, 0, 0, 0, '4', (char)('a' + i % 26)}, 8);
+    return (size_t)count * 8;
+}
+
+/* More packets than a turn's share: the rest is left untouched, and loses nothing. */
+static void packets_in_slices(void **state) {
+    (void)state;
+    fake f;
+    char bytes[3 * RT_EIO_SLICE_PACKETS_MAX * 8], sent[sizeof bytes];
+    rt_buf heard = RT_BUF_INIT;
+    fake_init(&f, NULL);
+    fake_conn *ws = fake_websocket(&f, NULL);
+    fake_log(&f);
+    size_t n = put_frames(bytes, 2 * RT_EIO_SLICE_PACKETS_MAX + 1);
+    memcpy(sent, bytes, n);
+    const size_t slice = (size_t)RT_EIO_SLICE_PACKETS_MAX * 8;
+    for (size_t at = 0; at < n; at += slice) {
+        size_t used = rt_eio_websocket_bytes(f.eio, &ws->port, bytes + at, n - at);
+        assert_int_equal(used, n - at < slice ? n - at : slice);
+        assert_memory_equal(bytes + at + used, sent + at + used, n - at - used);
+        rt_buf_puts(&heard, rt_slice_of(fake_log(&f)));
+        rt_buf_putc(&heard, '|');
+    }
+    assert_int_equal(fake_figures(&f).counters.v[RT_EIO_SLICED], 2);
+    rt_slice rest = rt_buf_slice(&heard);
+    for (unsigned i = 0; i < 2 * RT_EIO_SLICE_PACKETS_MAX + 1; i++) {
+        char want[] = {'m', 'e', 's', 's', 'a', 'g', 'e', ' ', (char)('a' + i % 26), '|', 0};
+        assert_true(rt_slice_starts(rest, rt_slice_of(want)));
+        rest = rt_slice_from(rest, 10);
+    }
+    assert_int_equal(rest.n, 0);
+    rt_buf_fini(&heard);
+    fake_fini(&f);
+}
+
+/* A frame between the parts of a message may be the last of a slice. */
+static void slice_within_a_message(void **state) {
+    (void)state;
+    fake f;
+    char bytes[(RT_EIO_SLICE_PACKETS_MAX + 2) * 8];
+    fake_init(&f, NULL);
+    fake_conn *ws = fake_websocket(&f, NULL);
+    fake_log(&f);
+    size_t n = put_frames(bytes, RT_EIO_SLICE_PACKETS_MAX + 2);
+    bytes[0] = 0x01; /* the first fragment, */
+    for (size_t at = 8; at < n - 8; at += 8)
+        bytes[at] = (char)0x8a; /* pongs, */
+    bytes[n - 8] = (char)0x80;  /* the last fragment */
+    size_t used = rt_eio_websocket_bytes(f.eio, &ws->port, bytes, n);
+    assert_int_equal(used, n - 8);
+    assert_string_equal(fake_log(&f), "");
+    assert_int_equal(rt_eio_websocket_bytes(f.eio, &ws->port, bytes + used, 8), 8);
+    assert_int_equal(strncmp(fake_log(&f), "message a4", 10), 0);
+    fake_fini(&f);
+}
+
 static int leaks(void **state) {
     (void)state;
     return rt_alloc_live() != 0;
@@ -517,6 +576,8 @@ int main(void) {
         cmocka_unit_test_teardown(server_closes, leaks),
         cmocka_unit_test_teardown(connection_ends, leaks),
         cmocka_unit_test_teardown(slow_port, leaks),
+        cmocka_unit_test_teardown(packets_in_slices, leaks),
+        cmocka_unit_test_teardown(slice_within_a_message, leaks),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -506,10 +506,10 @@ static size_t flood(live *l, live_client *c, const unsigned char *bytes, size_t 
     size_t at = 0;
     for (unsigned idle = 0; at < n * times && idle < 50;) {
         ssize_t sent = send(c->fd, bytes + at % n, n - at % n, MSG_DONTWAIT | MSG_NOSIGNAL);
-        uint64_t before = live_net(l, RT_FRONT_BYTES_IN);
+        uint64_t before = live_engine(l, RT_EIO_PACKETS_IN);
         at += sent > 0 ? (size_t)sent : 0;
         live_rest(l, -1, sent > 0 ? 0 : 10);
-        idle = sent > 0 || live_net(l, RT_FRONT_BYTES_IN) > before ? 0 : idle + 1;
+        idle = sent > 0 || live_engine(l, RT_EIO_PACKETS_IN) > before ? 0 : idle + 1;
     }
     return at;
 }
@@ -533,8 +533,8 @@ static void unread_answers_stop_a_websocket(void **state) {
     size_t sent = flood(&l, &c, frames, sizeof frames, times);
     assert_true(sent < sizeof frames * times);
     assert_true(live_net(&l, RT_FRONT_READS_PAUSED) > 0);
-    /* what is owed at the limit, and the answers to one more read */
-    uint64_t most = RT_FRONT_ANSWERS_MAX + RT_READ_BUFFER / 16 * (12 + RT_OUTQ_ENTRY);
+    /* what is owed at the limit, and the answers to one more slice */
+    uint64_t most = RT_FRONT_ANSWERS_MAX + RT_EIO_SLICE_PACKETS_MAX * (12 + RT_OUTQ_ENTRY);
     assert_in_range(live_front(&l).owed_max, RT_FRONT_ANSWERS_MAX, most);
     for (size_t i = 0; i < sent / 16; i++)
         assert_string_equal(live_next(&l, &c), "<10 bytes>");

@@ -340,6 +340,70 @@ static void ping_timeout(void **state) {
     stack_end(&w);
 }
 
+/* Refusals are answers, too: the packets of a POST wait until those to others are fetched. */
+static void answers_to_a_post(void **state) {
+    (void)state;
+    enum { PACKETS = 3000 };
+    stack w;
+    live_client get, post, witness;
+    char sid[21];
+    static char packets[PACKETS * 12], answer[4 * RT_EIO_ANSWERS_MAX];
+    size_t n = 0, refusals = 0;
+    stack_init(&w, NULL);
+    assert_true(stack_open(&w, &witness, ""));
+    live_open(&w.l, &get);
+    live_open(&w.l, &post);
+    assert_true(stack_open_polling(&w, &get, &post, sid));
+    for (int i = 0; i < PACKETS; i++)
+        n += (size_t)snprintf(packets + n, sizeof packets - n, "%s40/no%d,", i ? "\x1e" : "",
+                              i % 10);
+    live_post(&w.l, &post, sid, packets, n);
+    for (uint64_t end = rt_test_ms() + LIVE_HANG_MS; refusals < PACKETS;) {
+        while (live_engine(&w.l, RT_EIO_POSTS_PAUSED) == 0 && rt_test_ms() < end)
+            live_rest(&w.l, -1, 10);
+        stack_assert_well(&w, &witness);
+        live_poll(&w.l, &get, sid);
+        assert_int_equal(live_answer(&w.l, &get, answer, sizeof answer), 200);
+        assert_true(strlen(answer) < 2 * RT_EIO_ANSWERS_MAX);
+        for (const char *at = answer; (at = strstr(at, "44/no")); at++)
+            refusals++;
+    }
+    assert_int_equal(refusals, PACKETS);
+    assert_int_equal(live_answer(&w.l, &post, NULL, 0), 200);
+    assert_true(live_engine(&w.l, RT_EIO_POSTS_PAUSED) > 0);
+    live_close(&get);
+    live_close(&post);
+    live_close(&witness);
+    stack_end(&w);
+}
+
+/* What a client has sent before it closes is done, however many turns it takes; others have theirs
+ * between. */
+static void packets_of_one_websocket(void **state) {
+    (void)state;
+    enum { PACKETS = 2000 };
+    stack w;
+    live_client c, witness;
+    unsigned char *frames = malloc((size_t)PACKETS * 32), *at = frames;
+    assert_non_null(frames);
+    stack_init(&w, NULL);
+    assert_true(stack_open(&w, &witness, ""));
+    assert_true(stack_open(&w, &c, ""));
+    for (int i = 0; i < PACKETS; i++)
+        at += live_put_frame(at, 0x81, "42[\"on\"]", 8);
+    live_send(&w.l, &c, frames, (size_t)(at - frames));
+    shutdown(c.fd, SHUT_WR);
+    stack_assert_well(&w, &witness);
+    assert_true(w.events < PACKETS);
+    live_until_end(&w.l, &c);
+    assert_int_equal(w.events, PACKETS + 1);
+    assert_true(live_engine(&w.l, RT_EIO_SLICED) >= PACKETS / RT_EIO_SLICE_PACKETS_MAX - 1);
+    free(frames);
+    live_close(&c);
+    live_close(&witness);
+    stack_end(&w);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(namespaces_per_client),
@@ -354,6 +418,8 @@ int main(void) {
         cmocka_unit_test(upgrade_timeout),
         cmocka_unit_test(drain_timeout),
         cmocka_unit_test(ping_timeout),
+        cmocka_unit_test(answers_to_a_post),
+        cmocka_unit_test(packets_of_one_websocket),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
