@@ -10,6 +10,7 @@
 #include "base/slice.h"
 #include "base/status.h"
 
+#include <stddef.h>
 #include <stdint.h>
 
 typedef struct rt_msg {
@@ -27,6 +28,11 @@ RT_MUST_CHECK rt_msg *rt_msg_copy(rt_slice bytes);
  * memory: the message is unchanged. */
 RT_MUST_CHECK rt_msg *rt_msg_resize(rt_msg *m, size_t cap);
 void rt_msg_rele(rt_msg *m); /* NULL is fine */
+
+/* Memory of all messages of this thread, and of the queues they wait in. */
+size_t rt_msg_memory(void);
+/* So many bytes more, or fewer, are a queue's. */
+void rt_msg_note_memory(ptrdiff_t bytes);
 
 static inline rt_msg *rt_msg_hold(rt_msg *m) {
     m->refs++;

@@ -11,11 +11,17 @@ void rt_outq_init(rt_outq *q) {
     *q = (rt_outq){0};
 }
 
+static void free_ring(rt_outq *q) {
+    if (!q->cap)
+        return;
+    rt_msg_note_memory(-(ptrdiff_t)(q->cap * sizeof(rt_msg *)));
+    rt_free(q->items);
+}
+
 void rt_outq_fini(rt_outq *q) {
     for (uint32_t i = 0; i < q->count; i++)
         rt_msg_rele(rt_outq_at(q, i));
-    if (q->cap)
-        rt_free(q->items);
+    free_ring(q);
     rt_outq_init(q);
 }
 
@@ -31,8 +37,8 @@ static int grow(rt_outq *q, uint32_t more) {
         return RT_ENOMEM;
     for (uint32_t i = 0; i < q->count; i++)
         items[i] = rt_outq_at(q, i);
-    if (q->cap)
-        rt_free(q->items);
+    free_ring(q);
+    rt_msg_note_memory((ptrdiff_t)(cap * sizeof(rt_msg *)));
     q->items = items;
     q->head = 0;
     q->cap = cap;
@@ -130,8 +136,7 @@ int rt_outq_move(rt_outq *to, rt_outq *from) {
     for (uint32_t i = 0; i < from->count; i++)
         to->items[(to->head + to->count++) & (to->cap - 1)] = rt_outq_at(from, i);
     to->taken += from->taken;
-    if (from->cap)
-        rt_free(from->items);
+    free_ring(from);
     rt_outq_init(from);
     return RT_OK;
 }

@@ -68,6 +68,9 @@ enum rt_config_from {
       67108864, "bytes of one message from a client")                                              \
     X(max_owed, "frappe_rt_max_owed", INT, LIVE, "8388608", "FRAPPE_RT_MAX_OWED", 65536,           \
       1073741824, "bytes owed to one client before it is dropped as slow")                         \
+    X(owed_budget, "frappe_rt_owed_budget", INT, LIVE, "268435456", "FRAPPE_RT_OWED_BUDGET",       \
+      1048576, 1099511627776,                                                                      \
+      "bytes of memory for all that clients are owed; beyond it those owed the most are dropped")  \
     X(max_newcomers, "frappe_rt_max_newcomers", INT, LIVE, "20000", "FRAPPE_RT_MAX_NEWCOMERS",     \
       100, 1000000, "connections that are not logged in yet; beyond it the oldest makes room")     \
     X(max_newcomer_bytes, "frappe_rt_max_newcomer_bytes", INT, LIVE, "33554432",                   \

@@ -197,6 +197,36 @@ void rt_eio_flush(rt_eio *e) {
     rt_eio_poll_forget(e);
 }
 
+static size_t owed_to(const rt_list *node) {
+    const rt_eio_polling *p = RT_OF(node, rt_eio_session, node)->polling;
+    return p ? p->queue.taken : 0;
+}
+
+size_t rt_eio_most_owed(const rt_eio *e) {
+    size_t most = 0;
+    for (const rt_list *at = e->open.next; at != &e->open; at = at->next)
+        if (owed_to(at) > most)
+            most = owed_to(at);
+    return most;
+}
+
+/* One that ends may take the next one along, which then is among the ended: begin anew. */
+uint32_t rt_eio_end_most_owed(rt_eio *e, size_t least, size_t budget) {
+    uint32_t ended = 0;
+    rt_list *at = e->open.next;
+    while (at != &e->open && rt_msg_memory() > budget) {
+        rt_list *node = at;
+        at = at->next;
+        if (owed_to(node) < least)
+            continue;
+        rt_eio_session_end(RT_OF(node, rt_eio_session, node), RT_EIO_SLOW_CLIENT);
+        ended++;
+        if (at != &e->open && RT_OF(at, rt_eio_session, node)->state == RT_EIO_CLOSED)
+            at = e->open.next;
+    }
+    return ended;
+}
+
 bool rt_eio_has_pending(const rt_eio *e) {
     return !rt_list_empty(&e->pending) || (e->app.has_pending && e->app.has_pending(e->app.ctx));
 }

@@ -248,6 +248,11 @@ void rt_eio_port_slow(rt_eio *e, rt_eio_port *port);
 
 /* Once per turn, before the connections are written: answers waiting polls, ends slow sessions. */
 void rt_eio_flush(rt_eio *e);
+/* What the polling session that is owed the most is owed (RT_OUTQ_ENTRY). O(sessions). */
+size_t rt_eio_most_owed(const rt_eio *e);
+/* Ends polling sessions that are owed so much, until all messages (rt_msg_memory) take no more than
+ * the budget. Returns how many. */
+uint32_t rt_eio_end_most_owed(rt_eio *e, size_t least, size_t budget);
 /* Whether rt_eio_flush has something to do. */
 bool rt_eio_has_pending(const rt_eio *e);
 /* Once per turn, after all else: frees ended sessions. */

@@ -41,7 +41,7 @@ struct rt_front {
     rt_timerq head_due, body_due, idle_due, write_due, linger_due;
     rt_charges charges;
     rt_loop_hook hook;
-    rt_log_gate accept_gate;
+    rt_log_gate accept_gate, budget_gate;
     uint32_t connections;
     rt_front_counters counters;
 };
@@ -101,6 +101,13 @@ void rt_conn_flush(rt_conn *c);
 uint32_t rt_conn_unsent(const rt_conn *c);
 /* The time to linger is over: closes it, unless the peer is still taking our last bytes. */
 void rt_conn_lingered(rt_conn *c);
+/* --- budget.c --- */
+
+/* At the turn's end: closes clients while all that is owed takes more memory than it may. */
+void rt_budget_keep(rt_front *f);
+
+/* --- conn.c --- */
+
 /* Goes on with the bytes that were held back. */
 void rt_conn_resume(rt_conn *c);
 

@@ -22,6 +22,7 @@ void rt_front_opts_default(rt_front_opts *opts) {
     *opts = (rt_front_opts){
         .path = RT_LIT("/socket.io/"),
         .max_owed = RT_EIO_OWED_MAX,
+        .owed_budget = RT_FRONT_BUDGET_MAX,
         .max_connections = RT_FRONT_CONNECTIONS_MAX,
         .max_pipelined = RT_FRONT_PIPELINED_MAX,
         .head_ms = RT_FRONT_HEAD_MS,
@@ -94,6 +95,7 @@ static void at_turn_end(void *arg) {
                 rt_prefetch(f->pending, RT_EIO_PORT_HOT);
             rt_conn_flush(c);
         }
+        rt_budget_keep(f);
     } while (!rt_list_empty(&f->resume) || rt_eio_has_pending(f->eio));
     free_closed(f);
 }
@@ -193,6 +195,10 @@ static void free_handle(uv_handle_t *handle) {
 
 void rt_front_set_max_owed(rt_front *f, uint32_t max_owed) {
     f->opts.max_owed = max_owed;
+}
+
+void rt_front_set_owed_budget(rt_front *f, size_t bytes) {
+    f->opts.owed_budget = bytes;
 }
 
 void rt_front_stop_listening(rt_front *f) {
@@ -301,5 +307,7 @@ void rt_front_show_figures(const rt_front *front, const rt_figures *to) {
                      "Connections whose peer does not read fast enough.");
     rt_figures_gauge(to, "owed_bytes_worst", f.owed_max,
                      "Bytes owed to the blocked connection that is owed most.");
+    rt_figures_gauge(to, "owed_memory_bytes", rt_msg_memory(),
+                     "Memory of all messages that wait for clients.");
     RT_FIGURES_OF(to, "net", rt_front, &f.counters);
 }

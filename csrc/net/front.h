@@ -23,7 +23,8 @@
 #define RT_FRONT_WRITE_MS 30000 /* for the rest of an answer when the peer does not read */
 #define RT_FRONT_LINGER_MS 2000 /* for the peer to take some more of our last bytes, or close */
 #define RT_FRONT_CONNECTIONS_MAX 200000
-#define RT_FRONT_PIPELINED_MAX 16384 /* bytes held back behind an open request */
+#define RT_FRONT_PIPELINED_MAX 16384     /* bytes held back behind an open request */
+#define RT_FRONT_BUDGET_MAX (256u << 20) /* bytes of memory for all that clients are owed */
 /* Not options. */
 #define RT_FRONT_WRITE_CAP (256u << 10) /* bytes per connection and turn */
 #define RT_FRONT_LISTENERS_MAX 8
@@ -63,6 +64,8 @@
     X(RT_FRONT_PIPELINED_OVER_MAX, "pipelined_over_max",                                           \
       "Connections closed because too much was sent behind an open request.")                      \
     X(RT_FRONT_SLOW, "closed_slow", "WebSockets closed because they were owed too much.")          \
+    X(RT_FRONT_OVER_BUDGET, "closed_over_budget",                                                  \
+      "Clients closed because all of them together were owed too much.")                           \
     X(RT_FRONT_READS_PAUSED, "reads_paused",                                                       \
       "Times that a WebSocket was not read from because it did not take its answers.")             \
     X(RT_FRONT_PINGS_PASSED_OVER, "pings_passed_over",                                             \
@@ -70,8 +73,9 @@
 RT_COUNTERS_DECLARE(rt_front, RT_FRONT_COUNTERS)
 
 typedef struct rt_front_opts {
-    rt_slice path;     /* "/socket.io/": prefix of the raw target */
-    uint32_t max_owed; /* bytes owed to one WebSocket before it is called slow */
+    rt_slice path;      /* "/socket.io/": prefix of the raw target */
+    uint32_t max_owed;  /* bytes owed to one WebSocket before it is called slow */
+    size_t owed_budget; /* bytes of memory for all that clients are owed */
     uint32_t max_connections;
     uint32_t max_pipelined; /* bytes held back behind an open request */
     uint32_t head_ms, body_ms, idle_ms, write_ms, linger_ms;
@@ -100,6 +104,7 @@ RT_MUST_CHECK rt_front *rt_front_new(rt_loop *loop, rt_eio *eio, const rt_front_
  * the caller's. */
 RT_MUST_CHECK int rt_front_listen(rt_front *f, int fd);
 void rt_front_set_max_owed(rt_front *f, uint32_t max_owed);
+void rt_front_set_owed_budget(rt_front *f, size_t bytes);
 void rt_front_stop_listening(rt_front *f);
 /* Before the end: nothing more is accepted or read, and what is owed is written from now on. */
 void rt_front_finish(rt_front *f);

@@ -113,6 +113,7 @@ static int build_net(rt_instance *in, char *why, size_t why_len) {
     const rt_config *c = &in->config;
     rt_front_opts_default(&fo);
     fo.max_owed = (uint32_t)c->max_owed;
+    fo.owed_budget = (size_t)c->owed_budget;
     fo.listeners_lent = in->handed;
     int status = read_proxies(c, &fo.proxies, why, why_len);
     if (status != RT_OK)

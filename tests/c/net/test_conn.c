@@ -501,6 +501,63 @@ static void owed_one_large_message(void **state) {
     live_end(&l);
 }
 
+/* All together are owed too much: those who are owed the most go, whatever they speak, and the
+ * others stay. */
+static void budget(void **state) {
+    (void)state;
+    live l;
+    live_opts opts;
+    live_client worst, second, poller, little;
+    rt_eio_session *its[3];
+    char sid[21];
+    static const char payload[4 * 65536];
+    live_opts_default(&opts);
+    opts.front.max_owed = opts.eio.max_owed = 1u << 30;
+    serve(&l, &opts);
+    live_open(&l, &poller);
+    assert_true(live_handshake(&l, &poller, sid));
+    rt_eio_session *polling = session;
+    l.receive = SMALL;
+    join(&l, &worst, &its[0]);
+    join(&l, &second, &its[1]);
+    join(&l, &little, &its[2]);
+    for (int i = 0; i < 200 && live_front(&l).blocked < 3; i++) {
+        for (int j = 0; j < 3; j++)
+            tell(its[j], payload, sizeof payload);
+        live_turn(&l);
+        live_turn(&l);
+    }
+    for (int i = 0; i < 20; i++)
+        tell(its[0], payload, sizeof payload);
+    for (int i = 0; i < 14; i++)
+        tell(polling, payload, sizeof payload);
+    live_turn(&l);
+    assert_int_equal(live_eio(&l).sessions, 4);
+    size_t owed = rt_msg_memory();
+    rt_front_set_owed_budget(l.front, owed - 1); /* as a new configuration does */
+    live_turn(&l);
+    assert_int_equal(live_eio(&l).sessions, 3);
+    assert_true(rt_msg_memory() < owed - 20 * sizeof payload);
+    live_until_end(&l, &worst);
+    rt_front_set_owed_budget(l.front, 13 * sizeof payload);
+    live_turn(&l);
+    assert_int_equal(live_eio(&l).sessions, 2); /* the polling one went */
+    assert_int_equal(live_eio(&l).closed[RT_EIO_SLOW_CLIENT], 2);
+    assert_int_equal(live_net(&l, RT_FRONT_OVER_BUDGET), 2);
+    assert_true(rt_msg_memory() <= 13 * sizeof payload);
+    live_text(&l, &little, "4still here");
+    const char *text;
+    while ((text = live_next(&l, &little)) && strcmp(text, "still here") != 0)
+        assert_string_equal(text, "<262144 bytes>");
+    assert_non_null(text);
+    live_close(&worst);
+    live_close(&second);
+    live_close(&poller);
+    live_close(&little);
+    live_end(&l);
+    assert_int_equal(rt_msg_memory(), 0);
+}
+
 /* Sends for as long as the server takes it in, at most `times` over. Returns the bytes. */
 static size_t flood(live *l, live_client *c, const unsigned char *bytes, size_t n, unsigned times) {
     size_t at = 0;
@@ -895,6 +952,7 @@ int main(void) {
         cmocka_unit_test(owed_bytes),
         cmocka_unit_test(owed_small_messages),
         cmocka_unit_test(owed_one_large_message),
+        cmocka_unit_test(budget),
         cmocka_unit_test(unread_answers_stop_a_websocket),
         cmocka_unit_test(broadcasts_do_not_stop_a_websocket),
         cmocka_unit_test(latest_ping),
