@@ -90,7 +90,7 @@ enum rt_config_from {
       "proxies whose X-Forwarded-For counts: addresses, networks, loopback, private; or none")     \
     X(events_per_second, "frappe_rt_events_per_second", INT, LIVE, "100",                          \
       "FRAPPE_RT_EVENTS_PER_SECOND", 1, 10000,                                                     \
-      "events that one client may send in a second, and four times that at once")                  \
+      "packets of a client that are read in a second, and four times that at once")                \
     X(guests_see_others, "frappe_rt_guests_see_others", BOOL, LIVE, "1",                           \
       "FRAPPE_RT_GUESTS_SEE_OTHERS", 0, 1,                                                         \
       "guests may follow a task whose id they know, and who views a document they may read")       \

@@ -159,6 +159,10 @@ void rt_eio_disconnected(rt_eio *e, rt_eio_peer *peer) {
         rt_eio_peers_disconnected(&e->peers, peer, rt_eio_now(e));
 }
 
+void rt_eio_set_packets_per_second(rt_eio *e, uint32_t packets) {
+    e->opts.packets_per_second = packets;
+}
+
 void rt_eio_close_all(rt_eio *e, enum rt_eio_reason reason) {
     rt_eio_flush(e); /* send what is queued in this turn */
     while (!rt_list_empty(&e->open)) {

@@ -55,7 +55,9 @@
 #define RT_EIO_UNFINISHED_MAX (32u << 20)     /* bytes of all that has come in part */
 #define RT_EIO_SLICE_PACKETS_MAX 64           /* of one client in a turn; the rest waits a turn */
 #define RT_EIO_SLICE_BYTES_MAX (256u << 10)   /* the same for their bytes */
-#define RT_EIO_ANSWERS_MAX (64u << 10)        /* bytes of answers to a POST that no poll fetches */
+#define RT_EIO_PACKET_BYTES 16384             /* so many of a packet are paid for as one more */
+#define RT_EIO_BURST_S 4               /* seconds of packets_per_second that one may save up */
+#define RT_EIO_ANSWERS_MAX (64u << 10) /* bytes of answers to a POST that no poll fetches */
 #define RT_EIO_COMPRESS_MAX (1u << 20) /* bytes; a larger answer would stop the loop: plain */
 #define RT_EIO_PING_LATE_PART 10       /* a late ping takes at most this part of the timeout */
 
@@ -101,6 +103,7 @@ typedef struct rt_eio_opts {
     uint32_t handshakes_per_second;    /* of one address */
     uint32_t max_connections_per_peer; /* of one address */
     uint32_t max_peers;
+    uint32_t packets_per_second; /* of one client, all that it sends; 0: any number */
     uint32_t compress_min; /* bytes of a polling answer from which it is compressed; 0: never */
     enum rt_eio_cors cors;
     bool allow_upgrades;
@@ -149,6 +152,8 @@ void rt_eio_opts_default(rt_eio_opts *opts);
     X(RT_EIO_REFUSED_WEBSOCKET, "refused_second_websocket",                                        \
       "WebSockets refused because the session had one.")                                           \
     X(RT_EIO_SLICED, "turns_shared", "Times that packets of a client waited for the next turn.")   \
+    X(RT_EIO_PACED, "packets_paced",                                                               \
+      "Times that a client had sent more than it may, and more was read later.")                   \
     X(RT_EIO_POSTS_PAUSED, "posts_paused",                                                         \
       "Times that packets of a post waited until a poll fetched the answers to others.")           \
     X(RT_EIO_DRAINS_TIMED_OUT, "drains_timed_out",                                                 \
@@ -186,6 +191,9 @@ typedef struct rt_eio_app {
     void (*on_message)(void *ctx, rt_eio_session *s, bool binary, rt_slice bytes);
     /* Exactly once for each on_open that returned RT_OK. The handle is invalid afterwards. */
     void (*on_close)(void *ctx, rt_eio_session *s, enum rt_eio_reason reason);
+    /* The client has sent more than opts.packets_per_second; what follows is read later. May be
+     * NULL. */
+    void (*on_paced)(void *ctx, rt_eio_session *s);
     /* Send what is held back: the turn ends, or a poll is about to be answered. May be NULL. */
     void (*flush)(void *ctx);
     /* Whether anything is held back. May be NULL. */
@@ -216,6 +224,8 @@ void rt_eio_set_newcomers(rt_eio *e, uint32_t max, uint32_t max_bytes);
 void rt_eio_set_peers(rt_eio *e, uint32_t handshakes_per_second, uint32_t max_connections);
 /* Changes opts.max_unfinished. */
 void rt_eio_set_max_unfinished(rt_eio *e, uint32_t max_bytes);
+/* The same for opts.packets_per_second. */
+void rt_eio_set_packets_per_second(rt_eio *e, uint32_t packets);
 /* Ends every session. A WebSocket gets a close frame, a waiting poll `1` or, when the server shuts
  * down, no answer. */
 void rt_eio_close_all(rt_eio *e, enum rt_eio_reason reason);
@@ -238,6 +248,9 @@ RT_MUST_CHECK int rt_eio_request_end(rt_eio *e, rt_eio_port *port);
 /* WebSocket bytes, after ops.upgrade. They are unmasked in place. Returns how many were taken: the
  * others have not been touched, and are fed again in a later turn. */
 size_t rt_eio_websocket_bytes(rt_eio *e, rt_eio_port *port, char *bytes, size_t n);
+/* Before that time nothing more may be read from the WebSocket; 0: it may. Then
+ * rt_eio_websocket_bytes is called, were it without bytes. */
+uint64_t rt_eio_websocket_again(const rt_eio_port *port);
 /* The connection has gone: by an error (`broken`) or by the end of the stream. Does nothing when up
  * is NULL. */
 void rt_eio_port_closed(rt_eio *e, rt_eio_port *port, bool broken);

@@ -56,7 +56,7 @@ static bool feed_slice(rt_eio_session *s, rt_eio_exchange *x) {
         x->fed += n + 1;
         if (!rt_eio_session_packet(s, false, rt_slice_make(rest.p, n)))
             return false;
-        if (!rt_eio_slice_spend(&slice, n))
+        if (!rt_eio_slice_spend(&slice, s, n))
             return x->fed <= x->body.n;
     }
     return false;
@@ -71,6 +71,20 @@ static bool has_more(rt_eio_session *s, rt_eio_exchange *x) {
     return more;
 }
 
+/* The rest waits for another turn, and the answer for what has been sent to be paid for. */
+static void wait(rt_eio_session *s, rt_eio_exchange *x) {
+    rt_eio *e = s->eio;
+    uint64_t again = rt_eio_pace_again(s);
+    s->held_back = true;
+    s->polling->post = x;
+    x->session = s;
+    rt_alarm_arm(&e->timers->alarms, &x->again, again ? again : rt_eio_now(e));
+    if (again)
+        rt_eio_pace_tell(s);
+    else
+        rt_eio_count(e, RT_EIO_SLICED);
+}
+
 /* Handles the packets of a POST that have their turn. The exchange is not the session's meanwhile:
  * it gets its answer even if a packet ends the session. */
 static void go_on(rt_eio_exchange *x) {
@@ -82,15 +96,11 @@ static void go_on(rt_eio_exchange *x) {
         return;
     }
     rt_eio_exchange_detach(x);
-    if (!has_more(s, x)) {
+    bool more = has_more(s, x);
+    if (more || (s->opened && rt_eio_pace_again(s)))
+        wait(s, x);
+    else
         rt_eio_exchange_reply_text(x, 200, "text/html", RT_LIT("ok"));
-        return;
-    }
-    rt_eio_count(e, RT_EIO_SLICED);
-    s->held_back = true;
-    s->polling->post = x;
-    x->session = s;
-    rt_alarm_arm(&e->timers->alarms, &x->again, rt_eio_now(e));
 }
 
 static void on_again(rt_alarm *a) {

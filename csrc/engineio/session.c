@@ -13,11 +13,12 @@ static int insert(rt_eio *e, rt_eio_session *s) {
     return rt_map_put(&e->by_sid, rt_slice_make(s->sid, RT_ID_LEN), s);
 }
 
-static rt_eio_polling *polling_new(rt_eio_session *s) {
+static rt_eio_polling *polling_new(const rt_eio *e, rt_eio_session *s) {
     rt_eio_polling *p = rt_alloc0(sizeof *p);
     if (!p)
         return NULL;
     p->session = s;
+    p->paid = rt_eio_pace_start(e);
     rt_list_init(&p->pending);
     rt_outq_init(&p->queue);
     return p;
@@ -129,7 +130,7 @@ rt_eio_session *rt_eio_session_new(rt_eio *e, rt_eio_port *port, const rt_http_r
     }
     s->handshake = handshake;
     if (!websocket)
-        s->polling = polling_new(s);
+        s->polling = polling_new(e, s);
     if (!(websocket || s->polling))
         goto fail;
     *status = insert(e, s);

@@ -3,10 +3,10 @@
  * A file calls only those above it in this list, or to its left:
  *
  *     compress.c frame.c handshake.c payload.c   bytes
+ *     pace.c                                     how much a client may send
  *     newcomers.c peers.c                        who is not let in yet, and from where
  *     exchange.c poll_answer.c websocket.c       a request and its answer; a WebSocket
  *     session.c                                  the life of a session
- *     pace.c                                     how much a client may send
  *     polling.c websocket_read.c                 what clients send
  *     request.c engineio.c                       the HTTP interface; the server
  *
@@ -96,6 +96,7 @@ typedef struct rt_eio_polling {
     rt_eio_exchange *poll;
     rt_eio_exchange *post;
     rt_eio_probe *probe;
+    uint32_t paid;    /* pace.c */
     uint32_t answers; /* the part of queue.taken that packets of POSTs have caused */
 } rt_eio_polling;
 
@@ -180,8 +181,15 @@ typedef struct rt_eio_slice {
 } rt_eio_slice;
 
 void rt_eio_slice_begin(rt_eio_slice *slice);
-/* Takes one packet off. False: it was the last for now. */
-bool rt_eio_slice_spend(rt_eio_slice *slice, size_t bytes);
+/* Takes one packet off, which the session pays for; NULL: a probe. False: it was the last for now.
+ */
+bool rt_eio_slice_spend(rt_eio_slice *slice, rt_eio_session *s, size_t bytes);
+/* For a new client: all the credit that there can be. */
+uint32_t rt_eio_pace_start(const rt_eio *e);
+/* When the session has paid for what it has sent, and may send more; 0: it has. */
+uint64_t rt_eio_pace_again(const rt_eio_session *s);
+/* Tells the app that it has not. That may end any session. */
+void rt_eio_pace_tell(rt_eio_session *s);
 
 /* --- polling.c --- */
 

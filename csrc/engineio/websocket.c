@@ -69,6 +69,7 @@ static void end_probe(rt_eio_probe *p) {
 void rt_eio_ws_join(rt_eio_port *port, rt_eio_session *s) {
     if (port->use == RT_EIO_USE_PROBE)
         end_probe(port->up);
+    port->paid = s->polling ? s->polling->paid : rt_eio_pace_start(s->eio);
     port->up = s;
     port->use = RT_EIO_USE_TRANSPORT;
     s->port = port;

@@ -40,7 +40,8 @@ typedef struct reading {
 static int next(reading *r, rt_slice bytes) {
     if (!r->port->up)
         return RT_ECLOSED;
-    return rt_eio_slice_spend(&r->slice, bytes.n) ? RT_OK : RT_AGAIN;
+    rt_eio_session *s = rt_eio_ws_transported(r->port);
+    return rt_eio_slice_spend(&r->slice, s, bytes.n) ? RT_OK : RT_AGAIN;
 }
 
 static int on_message(void *arg, bool binary, rt_slice bytes) {
@@ -171,9 +172,17 @@ size_t rt_eio_websocket_bytes(rt_eio *e, rt_eio_port *port, char *bytes, size_t 
         return n;
     }
     rt_eio_session *s = rt_eio_ws_transported(port);
+    bool paced = s && rt_eio_pace_again(s);
     if (s)
-        s->held_back = unread > 0;
-    if (unread > 0)
+        s->held_back = unread > 0 || paced;
+    if (paced)
+        rt_eio_pace_tell(s);
+    else if (unread > 0)
         rt_eio_count(e, RT_EIO_SLICED);
-    return n - unread;
+    return port->up ? n - unread : n;
+}
+
+uint64_t rt_eio_websocket_again(const rt_eio_port *port) {
+    const rt_eio_session *s = rt_eio_ws_transported(port);
+    return s ? rt_eio_pace_again(s) : 0;
 }

@@ -166,14 +166,6 @@ static const client_event *find(rt_slice name) {
     return NULL;
 }
 
-static bool pays(rt_frappe *f, rt_sio_socket *s) {
-    if (rt_member_pay(rt_member_of(s), rt_frappe_now(f), f->events_per_second))
-        return true;
-    rt_frappe_count(f, RT_FRAPPE_EVENTS_OVER_RATE);
-    rt_limits_reached(f, s, RT_LIMIT_EVENTS);
-    return false;
-}
-
 /* Whether it shows a client what others do: how a task goes, or who views a document. */
 static bool shows_others(const client_event *e) {
     return e->handle == watch_task || (e->handle == subscribe && e->want == RT_WANT_OPEN_DOC);
@@ -198,7 +190,7 @@ static void do_own(rt_frappe *f, rt_sio_socket *s, const client_event *e, rt_sli
 
 void rt_events_handle(rt_frappe *f, rt_sio_socket *s, const rt_sio_event *ev) {
     rt_member *m = rt_member_of(s);
-    if (!m || !m->identity || !pays(f, s))
+    if (!m || !m->identity)
         return;
     const client_event *e = find(ev->name);
     if (e)

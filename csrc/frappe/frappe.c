@@ -116,6 +116,12 @@ static void on_event(void *ctx, rt_sio_socket *s, const rt_sio_event *ev) {
     rt_events_handle(ctx, s, ev);
 }
 
+static void on_paced(void *ctx, rt_sio_socket *s) {
+    const rt_member *m = rt_member_of(s);
+    if (m && m->identity)
+        rt_limits_reached(ctx, s, RT_LIMIT_EVENTS);
+}
+
 static void on_left(void *ctx, rt_sio_socket *s, rt_slice room) {
     rt_member *m = rt_member_of(s);
     if (m && m->identity)
@@ -144,6 +150,7 @@ rt_sio_app rt_frappe_socketio_app(rt_frappe *f) {
         .ctx = f,
         .on_connect = on_connect,
         .on_event = on_event,
+        .on_paced = on_paced,
         .on_disconnect = on_disconnect,
         .on_left = on_left,
         .on_client_gone = on_client_gone,

@@ -34,10 +34,8 @@
 #define RT_FRAPPE_VIEWERS_BYTES_PER_MS                                                             \
     1000 /* a doc_viewers of so many bytes: a pause of 1 ms ... */
 #define RT_FRAPPE_VIEWERS_PAUSE_MAX_MS 10000 /* ... up to this, before the document's next one */
-#define RT_FRAPPE_EVENTS_PER_SECOND 100      /* client events per socket and second ... */
-#define RT_FRAPPE_EVENTS_PER_SECOND_MAX 10000
-#define RT_FRAPPE_EVENTS_BURST 400 /* ... with credit saved for four seconds */
-#define RT_FRAPPE_AUTH_MAX 16384   /* bytes of a CONNECT payload kept for on_let_in */
+#define RT_FRAPPE_EVENTS_PER_SECOND 100      /* what clients that send more are told */
+#define RT_FRAPPE_AUTH_MAX 16384             /* bytes of a CONNECT payload kept for on_let_in */
 /* Bytes of a handshake that wait for its login. Up to SMALL all of it is kept; of a bigger one the
  * fields for the login, up to MAX, and its query. All of any where a handler host is attached. */
 #define RT_FRAPPE_HANDSHAKE_SMALL 2048
@@ -55,7 +53,7 @@ typedef struct rt_frappe_opts {
     uint32_t cache_ms;
     uint32_t cache_refused_ms;
     uint32_t cache_max;
-    uint32_t events_per_second; /* of one socket; 1 to RT_FRAPPE_EVENTS_PER_SECOND_MAX */
+    uint32_t events_per_second; /* what engineio is given, to tell clients */
 } rt_frappe_opts;
 void rt_frappe_opts_default(rt_frappe_opts *opts);
 
@@ -93,8 +91,6 @@ void rt_frappe_opts_default(rt_frappe_opts *opts);
       "CONNECT payloads not kept for handlers because they were too big.")                         \
     X(RT_FRAPPE_EVENTS_IGNORED, "client_events_ignored",                                           \
       "Client events ignored because their arguments were wrong.")                                 \
-    X(RT_FRAPPE_EVENTS_OVER_RATE, "client_events_over_rate",                                       \
-      "Client events ignored because the socket sent too many.")                                   \
     X(RT_FRAPPE_GUEST_EVENTS_REFUSED, "guest_events_refused",                                      \
       "Client events of guests refused by frappe_rt_guests_see_others.")                           \
     X(RT_FRAPPE_NAMES_OVER_MAX, "names_over_max",                                                  \

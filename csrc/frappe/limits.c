@@ -1,9 +1,9 @@
 /* Telling a client that it has reached a limit.
  *
- * What is over the limit is ignored, and nothing is closed: the page keeps what it has. The event
- * `frappe_rt_limit` says so to clients that listen for it; Frappe's own client ignores it, as any
- * event without a listener. A socket gets at most one a second, so that these events are no flood
- * themselves. */
+ * What is over the limit is ignored or waits, and nothing is closed: the page keeps what it has.
+ * The event `frappe_rt_limit` says so to clients that listen for it; Frappe's own client ignores
+ * it, as any event without a listener. A socket gets at most one a second, so that these events are
+ * no flood themselves. */
 #include "frappe/state.h"
 
 #include "base/status.h"
@@ -15,7 +15,7 @@ static const struct {
     const char *message;
 } limits[] = {
     [RT_LIMIT_EVENTS] = {"events_per_second", 0, /* it is configured */
-                         "too many events in a short time: some are ignored"},
+                         "too many packets in a short time: some are read later"},
     [RT_LIMIT_ROOMS] = {"rooms_per_socket", RT_SIO_ROOMS_PER_SOCKET_MAX,
                         "in too many rooms: leave one before joining another"},
     [RT_LIMIT_NAME] = {"room_name_bytes", RT_SIO_ROOM_NAME_MAX,

@@ -3,13 +3,7 @@
 
 #include "base/alloc.h"
 
-/* Every socket earns credit at the same rate. The higher the allowed rate of events, the less
- * credit an event costs. */
-#define EARNED_IN_MS 100u
-#define CREDIT_MAX (EARNED_IN_MS * 1000u * RT_FRAPPE_EVENTS_BURST / RT_FRAPPE_EVENTS_PER_SECOND)
 #define TOLD_MASK 0xfffu /* rt_member.told */
-_Static_assert(CREDIT_MAX < 1u << 20, "credit has 20 bits");
-_Static_assert(EARNED_IN_MS * 1000u >= RT_FRAPPE_EVENTS_PER_SECOND_MAX, "an event costs something");
 
 static const rt_subject_name no_name;
 
@@ -21,8 +15,6 @@ rt_member *rt_member_new(uint64_t now) {
     rt_member *m = rt_alloc0(sizeof *m);
     if (!m)
         return NULL;
-    m->credit = CREDIT_MAX;
-    m->credit_ms = (uint32_t)now;
     m->told = (told_at(now) - 1) & TOLD_MASK;
     return m;
 }
@@ -34,19 +26,6 @@ void rt_member_free(rt_member *m) {
         rt_ticket_free(m->tickets);
     rt_identity_rele(m->identity);
     rt_free(m);
-}
-
-bool rt_member_pay(rt_member *m, uint64_t now, uint32_t events_per_second) {
-    /* The low half of the clock is enough: it wraps after 49 days. */
-    uint64_t passed = (uint32_t)((uint32_t)now - m->credit_ms);
-    uint64_t credit = m->credit + passed * EARNED_IN_MS;
-    uint32_t cost = EARNED_IN_MS * 1000u / events_per_second;
-    if (credit > CREDIT_MAX)
-        credit = CREDIT_MAX;
-    m->credit_ms = (uint32_t)now;
-    bool enough = credit >= cost;
-    m->credit = (uint32_t)(enough ? credit - cost : credit) & 0xfffff;
-    return enough;
 }
 
 bool rt_member_may_tell(rt_member *m, uint64_t now) {

@@ -37,9 +37,7 @@ typedef struct rt_ticket {
 typedef struct rt_member {
     rt_identity *identity; /* NULL until it is let in */
     rt_ticket *tickets;
-    uint32_t credit_ms;   /* when `credit` was last updated */
-    uint32_t credit : 20; /* for client events; see rt_member_pay */
-    uint32_t told : 12;   /* low bits of the second in which it was last told of a limit */
+    uint32_t told : 12; /* low bits of the second in which it was last told of a limit */
 } rt_member;
 
 RT_MUST_CHECK rt_member *rt_member_new(uint64_t now); /* NULL: out of memory */
@@ -49,9 +47,6 @@ static inline rt_member *rt_member_of(const rt_sio_socket *s) {
     return rt_sio_socket_user(s);
 }
 
-/* Pays for one event. A socket may send `events_per_second`, and four times that at once. False: no
- * credit is left. */
-RT_MUST_CHECK bool rt_member_pay(rt_member *m, uint64_t now, uint32_t events_per_second);
 /* Whether the socket may be sent frappe_rt_limit now: once in RT_FRAPPE_TELL_MS. The time is kept
  * in 12 bits and wraps, so in one of 4096 such periods the answer is wrongly no. */
 RT_MUST_CHECK bool rt_member_may_tell(rt_member *m, uint64_t now);

@@ -60,8 +60,8 @@ static bool has_bytes_waiting(const rt_conn *c) {
     return c->held && c->state == RT_CONN_WEBSOCKET;
 }
 
-static void set_turn(rt_conn *c) {
-    rt_alarm_arm(&c->front->loop->timers.alarms, &c->held->again, now_of(c));
+static void set_turn(rt_conn *c, uint64_t at) {
+    rt_alarm_arm(&c->front->loop->timers.alarms, &c->held->again, at);
 }
 
 /* Who is asked for nothing leaves the poller, which would report a peer that hung up for ever. */
@@ -81,7 +81,7 @@ static void watch(rt_conn *c) {
     bool full = is_full(c), waiting = has_bytes_waiting(c);
     uint32_t events = (c->blocked ? EPOLLOUT : 0) | (full || waiting ? 0 : EPOLLIN);
     if (waiting && !full && !rt_alarm_armed(&c->held->again))
-        set_turn(c);
+        set_turn(c, now_of(c));
     if (events == c->watches)
         return;
     if (full && c->state == RT_CONN_WEBSOCKET)
@@ -411,12 +411,15 @@ static size_t feed_requests(rt_conn *c, const char *bytes, size_t n) {
     return at;
 }
 
-/* What engineio does not take in this turn waits for the next, and nothing more is read. */
+/* What engineio does not take in this turn waits for the next, or for the time that it names, and
+ * nothing more is read. */
 static void feed_websocket(rt_conn *c, char *bytes, size_t n) {
     size_t used = rt_eio_websocket_bytes(c->front->eio, &c->port, bytes, n);
-    if (used == n || c->state != RT_CONN_WEBSOCKET)
+    uint64_t again = c->state == RT_CONN_WEBSOCKET ? rt_eio_websocket_again(&c->port) : 0;
+    if (c->state != RT_CONN_WEBSOCKET || (used == n && !again))
         return;
     if (hold(c, bytes + used, n - used, RT_READ_BUFFER) == RT_OK) {
+        set_turn(c, again ? again : now_of(c));
         watch(c);
         return;
     }
@@ -427,7 +430,7 @@ static void feed_websocket(rt_conn *c, char *bytes, size_t n) {
 static void on_bytes(rt_conn *c, char *bytes, size_t n) {
     size_t used = c->held ? 0 : feed_requests(c, bytes, n); /* what is held comes first */
     if (c->state == RT_CONN_WEBSOCKET) {
-        if (used < n)
+        if (used < n || n == 0)
             feed_websocket(c, bytes + used, n - used);
         return;
     }

@@ -76,6 +76,7 @@ static int build_rules(rt_instance *in) {
     eo.max_unfinished = (uint32_t)c->max_unfinished;
     eo.handshakes_per_second = (uint32_t)c->handshakes_per_second;
     eo.max_connections_per_peer = (uint32_t)c->connections_per_address;
+    eo.packets_per_second = (uint32_t)c->events_per_second;
     eo.cors = RT_EIO_CORS_ASK;
     rt_eio_app eio_app = rt_sio_engine_app(in->sio);
     eio_app.allow_origin = rt_frappe_allow_origin;

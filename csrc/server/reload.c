@@ -56,6 +56,7 @@ static void hand_down(rt_instance *in) {
     rt_frappe_set_web_limits(in->frappe, (uint32_t)c->web_in_flight, (uint32_t)c->web_timeout_ms);
     rt_front_set_max_owed(in->front, (uint32_t)c->max_owed);
     rt_front_set_owed_budget(in->front, (size_t)c->owed_budget);
+    rt_eio_set_packets_per_second(in->eio, (uint32_t)c->events_per_second);
     rt_eio_set_max_owed(in->eio, (uint32_t)c->max_owed);
     rt_eio_set_max_unfinished(in->eio, (uint32_t)c->max_unfinished);
     rt_eio_set_peers(in->eio, (uint32_t)c->handshakes_per_second,

@@ -220,3 +220,18 @@ void rt_sio_client_on_message(void *io, rt_eio_session *session, bool binary, rt
     else
         on_text(io, c, bytes);
 }
+
+/* One of its sockets stands for it. */
+void rt_sio_client_on_paced(void *io_, rt_eio_session *session) {
+    const rt_sio *io = io_;
+    const rt_sio_client *c = rt_eio_user(session);
+    if (!io->app.on_paced)
+        return;
+    for (const rt_list *at = c->sockets.next; at != &c->sockets; at = at->next) {
+        rt_sio_socket *s = RT_OF(at, rt_sio_socket, node);
+        if (s->state != RT_SIO_IN)
+            continue;
+        io->app.on_paced(io->app.ctx, s);
+        return;
+    }
+}

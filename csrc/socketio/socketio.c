@@ -70,6 +70,7 @@ rt_eio_app rt_sio_engine_app(rt_sio *io) {
         .on_open = rt_sio_client_on_open,
         .on_message = rt_sio_client_on_message,
         .on_close = rt_sio_client_on_close,
+        .on_paced = rt_sio_client_on_paced,
         .flush = rt_sio_batch_flush,
         .has_pending = rt_sio_batch_pending,
     };

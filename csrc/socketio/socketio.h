@@ -96,6 +96,9 @@ typedef struct rt_sio_app {
      * An event that comes before the answer closes the client, as in the reference. */
     void (*on_connect)(void *ctx, rt_sio_socket *s, rt_slice auth);
     void (*on_event)(void *ctx, rt_sio_socket *s, const rt_sio_event *ev);
+    /* The client of this socket has sent more than it may: what follows is read later. May be NULL.
+     */
+    void (*on_paced)(void *ctx, rt_sio_socket *s);
     /* Once for every on_connect that was not refused. The socket is no longer in any room;
      * rt_sio_socket_user, _socket_ns_name and _client_user still work. */
     void (*on_disconnect)(void *ctx, rt_sio_socket *s, enum rt_eio_reason reason);

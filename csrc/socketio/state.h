@@ -173,6 +173,7 @@ static inline rt_slice rt_sio_room_name(const rt_sio_room *r) {
 RT_MUST_CHECK int rt_sio_client_on_open(void *io, rt_eio_session *s);
 void rt_sio_client_on_message(void *io, rt_eio_session *s, bool binary, rt_slice bytes);
 void rt_sio_client_on_close(void *io, rt_eio_session *s, enum rt_eio_reason reason);
+void rt_sio_client_on_paced(void *io, rt_eio_session *session);
 
 /* --- socket.c --- */
 /* A socket that asks for a namespace; NULL: out of memory. */

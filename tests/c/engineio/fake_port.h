@@ -57,7 +57,7 @@ typedef struct fake {
     rt_buf log, shown;
     rt_eio_session *session; /* the last one opened */
     int open_status;         /* what on_open answers */
-    bool echo;               /* messages go back */
+    unsigned paced;          /* times that a client was found to send too much */
     bool close_on_message;
     bool origin_allowed;
     const char *forbidden; /* what handshakes are told; NULL: welcome */
@@ -134,6 +134,11 @@ static inline void fake_on_close(void *ctx, rt_eio_session *s, enum rt_eio_reaso
     fake_note(ctx, "close ", rt_slice_of(rt_eio_reason_text(reason)));
 }
 
+static inline void fake_on_paced(void *ctx, rt_eio_session *s) {
+    (void)s;
+    ((fake *)ctx)->paced++;
+}
+
 static inline bool fake_allow_origin(void *ctx, const rt_http_request *req, rt_slice origin) {
     (void)req;
     (void)origin;
@@ -178,6 +183,7 @@ static inline void fake_init(fake *f, const rt_eio_opts *opts) {
                       .on_open = fake_on_open,
                       .on_message = fake_on_message,
                       .on_close = fake_on_close,
+                      .on_paced = fake_on_paced,
                       .allow_origin = fake_allow_origin,
                       .allow_origin_ctx = f,
                       .forbid = fake_forbid};

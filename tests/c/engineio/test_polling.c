@@ -374,6 +374,37 @@ static void close_inside_message(void **state) {
     fake_fini(&f);
 }
 
+/* Packets of a POST that are over the rate wait, and so does its answer; the session lives on. */
+static void a_post_is_paced(void **state) {
+    (void)state;
+    fake f;
+    rt_eio_opts opts;
+    char sid[RT_ID_LEN + 1];
+    rt_eio_opts_default(&opts);
+    opts.packets_per_second = 1;
+    fake_init(&f, &opts);
+    fake_handshake(&f, sid);
+    fake_conn *c = fake_open(&f);
+    fake_post(c, sid, "4a" RS "4b" RS "4c" RS "4d" RS "4e" RS "4f");
+    assert_string_equal(fake_log(&f), "message a|message b|message c|message d|message e");
+    fake_pass(&f, 999);
+    assert_string_equal(fake_log(&f), "");
+    fake_pass(&f, 1);
+    assert_string_equal(fake_log(&f), "message f");
+    assert_string_equal(fake_sent(c), "");
+    fake_pass(&f, 1000);
+    assert_string_equal(fake_body(c, "200"), "ok");
+    assert_int_equal(f.paced, 2);
+    fake_post(c, sid, "4g" RS "4h");
+    assert_string_equal(fake_log(&f), "message g");
+    rt_eio_close(f.session, RT_EIO_FORCED_CLOSE);
+    assert_string_equal(fake_log(&f), "close forced close");
+    fake_pass(&f, 1000);
+    assert_string_equal(fake_log(&f), "");
+    assert_string_equal(fake_body(c, "200"), "ok");
+    fake_fini(&f);
+}
+
 static int leaks(void **state) {
     (void)state;
     return rt_alloc_live() != 0;
@@ -402,6 +433,7 @@ int main(void) {
         cmocka_unit_test_teardown(slow_client_is_closed, leaks),
         cmocka_unit_test_teardown(new_limit_counts_for_open_sessions, leaks),
         cmocka_unit_test_teardown(close_inside_message, leaks),
+        cmocka_unit_test_teardown(a_post_is_paced, leaks),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

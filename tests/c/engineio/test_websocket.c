@@ -525,6 +525,59 @@ static void packets_in_slices(void **state) {
     fake_fini(&f);
 }
 
+/* Whatever a client sends is paid for, and what is over is read later. */
+static void packets_are_paced(void **state) {
+    (void)state;
+    static const unsigned char opcodes[] = {0x81, 0x82, 0x89, 0x8a};
+    for (size_t i = 0; i < sizeof opcodes; i++) {
+        fake f;
+        rt_eio_opts opts;
+        rt_eio_opts_default(&opts);
+        opts.packets_per_second = 10;
+        fake_init(&f, &opts);
+        fake_conn *ws = fake_websocket(&f, NULL);
+        for (unsigned sent = 0; sent < 10 * RT_EIO_BURST_S; sent++) {
+            assert_int_equal(rt_eio_websocket_again(&ws->port), 0);
+            fake_frame(ws, opcodes[i], "6", 1);
+        }
+        assert_int_equal(rt_eio_websocket_again(&ws->port), 0);
+        fake_frame(ws, opcodes[i], "6", 1);
+        assert_int_equal(rt_eio_websocket_again(&ws->port), f.now + 100);
+        assert_int_equal(f.paced, 1);
+        char two[] = {(char)opcodes[i], (char)0x81, 0, 0, 0, 0, '6',
+                      (char)opcodes[i], (char)0x81, 0, 0, 0, 0, '6'};
+        f.now += 100;
+        assert_int_equal(rt_eio_websocket_bytes(f.eio, &ws->port, two, sizeof two), sizeof two / 2);
+        assert_int_equal(rt_eio_websocket_again(&ws->port), f.now + 100);
+        f.now += 1000;
+        assert_int_equal(rt_eio_websocket_again(&ws->port), 0);
+        rt_eio_set_packets_per_second(f.eio, 0);
+        for (unsigned sent = 0; sent < 1000; sent++)
+            fake_frame(ws, opcodes[i], "6", 1);
+        assert_int_equal(rt_eio_websocket_again(&ws->port), 0);
+        assert_int_equal(fake_figures(&f).counters.v[RT_EIO_PACED], 2);
+        fake_fini(&f);
+    }
+}
+
+/* A large packet costs as many small ones. */
+static void bytes_are_paid_for(void **state) {
+    (void)state;
+    fake f;
+    rt_eio_opts opts;
+    static char frame[8 + 4 * RT_EIO_PACKET_BYTES - 1] = {(char)0x82, (char)0xfe, (char)0xff,
+                                                          (char)0xff};
+    rt_eio_opts_default(&opts);
+    opts.packets_per_second = 1;
+    fake_init(&f, &opts);
+    fake_conn *ws = fake_websocket(&f, NULL);
+    assert_int_equal(rt_eio_websocket_bytes(f.eio, &ws->port, frame, sizeof frame), sizeof frame);
+    assert_int_equal(rt_eio_websocket_again(&ws->port), 0); /* four seconds' credit, just enough */
+    fake_frame(ws, 0x82, "", 0);
+    assert_int_equal(rt_eio_websocket_again(&ws->port), f.now + 1000);
+    fake_fini(&f);
+}
+
 /* A frame between the parts of a message may be the last of a slice. */
 static void slice_within_a_message(void **state) {
     (void)state;
@@ -578,6 +631,8 @@ int main(void) {
         cmocka_unit_test_teardown(slow_port, leaks),
         cmocka_unit_test_teardown(packets_in_slices, leaks),
         cmocka_unit_test_teardown(slice_within_a_message, leaks),
+        cmocka_unit_test_teardown(packets_are_paced, leaks),
+        cmocka_unit_test_teardown(bytes_are_paid_for, leaks),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

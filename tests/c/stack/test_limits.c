@@ -377,6 +377,35 @@ static void answers_to_a_post(void **state) {
     stack_end(&w);
 }
 
+/* Packets over the rate wait at the server, then in the kernel; all are done in the end. */
+static void packets_per_second(void **state) {
+    (void)state;
+    enum { RATE = 500, PACKETS = 2 * RATE * RT_EIO_BURST_S };
+    stack w;
+    stack_opts opts;
+    live_client c, witness;
+    stack_opts_default(&opts);
+    opts.live.eio.packets_per_second = RATE;
+    stack_init(&w, &opts);
+    assert_true(stack_open(&w, &witness, ""));
+    assert_true(stack_open(&w, &c, ""));
+    for (int i = 0; i < PACKETS; i++) {
+        live_text(&w.l, &c, "42[\"on\"]");
+        if (i % 50 == 0) {
+            live_turn(&w.l);
+            live_pump(&c);
+        }
+    }
+    stack_assert_well(&w, &witness);
+    assert_true(w.events < PACKETS);
+    assert_true(live_engine(&w.l, RT_EIO_PACED) > 0);
+    for (int i = 0; i < PACKETS; i++)
+        assert_string_equal(live_next(&w.l, &c), "42[\"on\"]");
+    live_close(&c);
+    live_close(&witness);
+    stack_end(&w);
+}
+
 /* What a client has sent before it closes is done, however many turns it takes; others have theirs
  * between. */
 static void packets_of_one_websocket(void **state) {
@@ -418,6 +447,7 @@ int main(void) {
         cmocka_unit_test(upgrade_timeout),
         cmocka_unit_test(drain_timeout),
         cmocka_unit_test(ping_timeout),
+        cmocka_unit_test(packets_per_second),
         cmocka_unit_test(answers_to_a_post),
         cmocka_unit_test(packets_of_one_websocket),
     };
