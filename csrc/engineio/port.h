@@ -61,8 +61,10 @@ struct rt_eio_port {
     uint8_t use;       /* enum rt_eio_use */
     bool ws_as_base64; /* the client wants binary messages as text (`b64`) */
     bool shaken;       /* a handshake has come on it */
-    uint32_t serial;   /* the owner's: its number, for ops.address */
-    uint32_t paid;     /* of a transport: what its client has paid for (pace.c) */
+    union {
+        uint32_t serial; /* the owner's: its number, for ops.address, until it is a transport */
+        uint32_t paid;   /* of a transport: what its client has paid for (pace.c) */
+    };
     void *up;
     struct rt_eio_partial *partial; /* a message that has come in part; NULL between messages */
 };
