@@ -15,7 +15,8 @@ VARIANT := $(if $(filter thread,$(SANITIZE)),tsan,asan)
 SAN := $(if $(filter thread,$(SANITIZE)),-O1 -fsanitize=thread -fno-omit-frame-pointer, \
          -O1 -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer)
 SITE := $(CURDIR)/build/$(VARIANT)/site
-PY := FRAPPE_RT_VARIANT=$(VARIANT) $(CURDIR)/tests/sanitize/python
+PY := $(CURDIR)/tests/sanitize/python
+export FRAPPE_RT_VARIANT := $(VARIANT)
 else
 VARIANT := plain
 SAN :=
