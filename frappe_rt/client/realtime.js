@@ -99,7 +99,8 @@ export class RealtimeClient {
 
     get site() {
         const { site } = this.#options;
-        const found = site ?? globalThis.frappe?.boot?.sitename ?? globalThis.location?.hostname;
+        if (typeof site === "string") return site; // an empty one is the namespace `/`
+        const found = globalThis.frappe?.boot?.sitename ?? globalThis.location?.hostname;
         if (!found) throw new Error("no site: there is no page to take it from, so give the option `site`");
         return found;
     }
