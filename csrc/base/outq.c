@@ -93,9 +93,24 @@ int rt_outq_iov(const rt_outq *q, struct iovec *iov, int n, size_t max_bytes) {
     return used;
 }
 
+/* Most queues hold one message and have no ring. */
+static bool has_one(const rt_outq *q) {
+    return q->count == 1 && q->cap == 0;
+}
+
+static void drop_one(rt_outq *q) {
+    rt_msg *m = q->one;
+    rt_outq_init(q);
+    rt_msg_rele(m);
+}
+
 void rt_outq_pop(rt_outq *q) {
     if (q->count == 0)
         return;
+    if (has_one(q)) {
+        drop_one(q);
+        return;
+    }
     rt_msg *m = rt_outq_at(q, 0);
     q->taken -= rt_outq_cost(m);
     q->head_off = 0;

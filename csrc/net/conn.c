@@ -513,7 +513,7 @@ static void block(rt_conn *c) {
 /* A WebSocket is owed too much. The first message does not count: a single one may be as large as
  * it likes. */
 static bool is_slow(const rt_conn *c) {
-    return c->state == RT_CONN_WEBSOCKET && c->out.count > 0 &&
+    return c->out.count > 1 && c->state == RT_CONN_WEBSOCKET &&
            c->out.taken - rt_outq_cost(rt_outq_at(&c->out, 0)) > c->front->opts.max_owed;
 }
 
@@ -544,7 +544,7 @@ static void drained(rt_conn *c) {
 static void took(rt_conn *c, size_t n) {
     size_t before = c->out.taken;
     rt_outq_wrote(&c->out, n);
-    if (c->answers == 0)
+    if (c->answers == 0) /* as for most: what it is owed is broadcasts */
         return;
     size_t left = before - c->out.taken;
     c->answers -= c->answers < left ? c->answers : (uint32_t)left;
